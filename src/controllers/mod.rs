@@ -1,0 +1,10 @@
+//! Pure mirrors of image-reflector-controller and image-automation-controller 1.2, file by file.
+
+pub mod access;
+pub mod automation;
+pub mod conditions;
+pub mod flux;
+pub mod message;
+pub mod policy;
+pub mod repository;
+pub mod setters;

@@ -1,0 +1,1 @@
+//! ImagePolicy: which tag is latest.

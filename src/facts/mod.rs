@@ -1,0 +1,1 @@
+//! What was learned from the outside, as plain structs in the words of the field.

@@ -1,0 +1,1 @@
+//! One place where errors get kind, hint and exit code.

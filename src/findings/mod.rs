@@ -1,0 +1,1 @@
+//! What is wrong or surprising, each with evidence and remedy. Pure.

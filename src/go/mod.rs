@@ -1,0 +1,8 @@
+//! Behaviours of Go and its libraries that the controllers' decisions hang on. Pure, ignorant of Flux.
+
+pub mod json;
+pub mod number;
+pub mod reference;
+pub mod regexp;
+pub mod semver;
+pub mod template;

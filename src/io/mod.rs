@@ -1,0 +1,1 @@
+//! Fetches and stores; decides nothing, prints nothing, knows no flags.

@@ -1,0 +1,1 @@
+//! The story: load, scan, decide, rewrite, preview, commit.

@@ -1,0 +1,1 @@
+//! Finished values and a writer in, bytes out.
