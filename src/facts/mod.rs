@@ -1,1 +1,5 @@
 //! What was learned from the outside, as plain structs in the words of the field.
+
+pub mod cluster;
+pub mod git;
+pub mod registry;

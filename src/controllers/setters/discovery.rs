@@ -1,0 +1,308 @@
+//! Mirrors image-automation-controller 1.2 `internal/policy/applier.go` and `internal/update/filereader.go`: which files of a clone
+//! a run reads. The path is resolved as `cyphar/filepath-securejoin` does, the walk is that of Go's `filepath.Walk`.
+
+use std::cmp::Ordering;
+
+use crate::facts::git::{Lookup, TreeEntry, WorkTree};
+
+/// Links followed in one path before it counts as a loop; securejoin's own bound.
+const MAX_LINKS: usize = 255;
+
+/// A file to read: where the walk met it, and the file behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The path relative to the update path, as the controller and its templates see it.
+    pub relative: String,
+    /// The path of the bytes relative to the repository's top: for a link, that of its target.
+    pub path: String,
+    /// Whether a link led there.
+    pub linked: bool,
+}
+
+/// The files that a run reads, in the order of its walk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Discovery {
+    /// The update path relative to the repository's top, links resolved; empty: the top.
+    pub root: String,
+    /// What is read.
+    pub candidates: Vec<Candidate>,
+    /// Links with a fitting name that lead to no file of the repository: they are passed over.
+    pub skipped_links: Vec<String>,
+}
+
+/// Finds the candidates of `tree` under `update_path`; the error is the controller's, after `failed to apply policies: `.
+///
+/// The temporary clone's own path reads `<clone>` in the error.
+pub fn discover(tree: &WorkTree, update_path: &str) -> Result<Discovery, String> {
+    let root = resolve_in_root(tree, update_path);
+    match tree.look_up(&root) {
+        Lookup::Missing => Err(missing_root(&root)),
+        Lookup::Folder => Ok(walk(tree, root)),
+        Lookup::Entry(_) => Ok(single_file(tree, root)),
+    }
+}
+
+fn missing_root(root: &str) -> String {
+    format!("walking path for files: lstat <clone>/{root}: no such file or directory")
+}
+
+fn single_file(tree: &WorkTree, root: String) -> Discovery {
+    let relative = base_name(&root).to_owned();
+    let mut discovery = Discovery {
+        root: root.clone(),
+        ..Discovery::default()
+    };
+    visit(tree, &root, relative, &mut discovery);
+    discovery
+}
+
+fn walk(tree: &WorkTree, root: String) -> Discovery {
+    let prefix = if root.is_empty() {
+        String::new()
+    } else {
+        format!("{root}/")
+    };
+    let mut paths: Vec<&String> = tree
+        .entries
+        .range(prefix.clone()..)
+        .map(|(path, _)| path)
+        .take_while(|path| path.starts_with(&prefix))
+        .collect();
+    paths.retain(|path| has_fitting_name(path));
+    paths.sort_by(|left, right| walk_order(left, right));
+    let mut discovery = Discovery {
+        root,
+        ..Discovery::default()
+    };
+    for path in paths {
+        visit(tree, path, path[prefix.len()..].to_owned(), &mut discovery);
+    }
+    discovery
+}
+
+fn visit(tree: &WorkTree, path: &str, relative: String, discovery: &mut Discovery) {
+    if !has_fitting_name(path) {
+        return;
+    }
+    match tree.entries.get(path) {
+        Some(TreeEntry::File) => discovery.candidates.push(Candidate {
+            relative,
+            path: path.to_owned(),
+            linked: false,
+        }),
+        Some(TreeEntry::Link(_)) => match link_target(tree, path) {
+            Some(target) => discovery.candidates.push(Candidate {
+                relative,
+                path: target,
+                linked: true,
+            }),
+            None => discovery.skipped_links.push(path.to_owned()),
+        },
+        Some(TreeEntry::Submodule) | None => {}
+    }
+}
+
+/// Names are compared folder by folder: `a/b` comes before `a.yaml`.
+fn walk_order(left: &str, right: &str) -> Ordering {
+    left.split('/').cmp(right.split('/'))
+}
+
+/// `.yaml` or `.yml` after the last dot of the name, or exactly `Kustomization`; case counts.
+pub fn has_fitting_name(path: &str) -> bool {
+    let name = base_name(path);
+    name == "Kustomization" || matches!(name.rsplit_once('.'), Some((_, "yaml" | "yml")))
+}
+
+fn base_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+/// Resolves `path` inside the tree: `..` stops at the top, links are followed and an absolute one starts at the top again.
+fn resolve_in_root(tree: &WorkTree, path: &str) -> String {
+    let mut resolved: Vec<String> = Vec::new();
+    let mut remaining: Vec<String> = parts_reversed(path);
+    let mut links = 0;
+    while let Some(part) = remaining.pop() {
+        match part.as_str() {
+            "" | "." => continue,
+            ".." => {
+                resolved.pop();
+                continue;
+            }
+            _ => resolved.push(part),
+        }
+        if let Some(TreeEntry::Link(target)) = tree.entries.get(&resolved.join("/")) {
+            links += 1;
+            if links > MAX_LINKS {
+                break;
+            }
+            resolved.pop();
+            if target.starts_with('/') {
+                resolved.clear();
+            }
+            remaining.extend(parts_reversed(target));
+        }
+    }
+    resolved.join("/")
+}
+
+/// The file that the link at `path` leads to, as the operating system follows it; `None` when it leads to no file of the tree.
+fn link_target(tree: &WorkTree, path: &str) -> Option<String> {
+    let mut resolved: Vec<String> = Vec::new();
+    let mut remaining: Vec<String> = parts_reversed(path);
+    let mut links = 0;
+    while let Some(part) = remaining.pop() {
+        match part.as_str() {
+            "" | "." => continue,
+            ".." => {
+                resolved.pop()?;
+                continue;
+            }
+            _ => resolved.push(part),
+        }
+        let here = resolved.join("/");
+        match tree.look_up(&here) {
+            Lookup::Folder => {}
+            Lookup::Entry(TreeEntry::Link(target)) => {
+                links += 1;
+                if links > MAX_LINKS || target.starts_with('/') {
+                    return None;
+                }
+                resolved.pop();
+                remaining.extend(parts_reversed(target));
+            }
+            Lookup::Entry(_) if remaining.is_empty() => return Some(here),
+            Lookup::Entry(_) | Lookup::Missing => return None,
+        }
+    }
+    None
+}
+
+fn parts_reversed(path: &str) -> Vec<String> {
+    path.split('/').rev().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(entries: &[(&str, Option<&str>)]) -> WorkTree {
+        let entries = entries.iter().map(|(path, link)| {
+            let entry = link.map_or(TreeEntry::File, |target| TreeEntry::Link(target.to_owned()));
+            ((*path).to_owned(), entry)
+        });
+        WorkTree {
+            entries: entries.collect(),
+            ..WorkTree::default()
+        }
+    }
+
+    fn relatives(discovery: &Discovery) -> Vec<&str> {
+        discovery
+            .candidates
+            .iter()
+            .map(|candidate| candidate.relative.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn the_walk_goes_folder_by_folder_and_takes_only_fitting_names() {
+        let names = [
+            "a/b.yaml",
+            "a.yaml",
+            "a/.yml",
+            "b.YAML",
+            "c.json",
+            "k/Kustomization",
+            "x.yaml/y.yaml",
+            ".hidden.yaml",
+            "kustomization",
+        ];
+        let tree = tree(&names.map(|name| (name, None)));
+        let found = discover(&tree, "").unwrap();
+        assert_eq!(
+            relatives(&found),
+            [
+                ".hidden.yaml",
+                "a/.yml",
+                "a/b.yaml",
+                "a.yaml",
+                "k/Kustomization",
+                "x.yaml/y.yaml"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_path_stays_in_the_tree() {
+        let tree = tree(&[
+            ("apps/a.yaml", None),
+            ("link", Some("/apps")),
+            ("up/link", Some("../../../apps")),
+        ]);
+        for path in [
+            "apps",
+            "./apps/",
+            "../../apps",
+            "link",
+            "up/link",
+            "apps/x/../",
+        ] {
+            let found = discover(&tree, path).unwrap();
+            assert_eq!(
+                (found.root.as_str(), relatives(&found)),
+                ("apps", vec!["a.yaml"]),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_missing_path_fails_the_run() {
+        let error = discover(&tree(&[("a.yaml", None)]), "./clusters/none").unwrap_err();
+        assert_eq!(
+            error,
+            "walking path for files: lstat <clone>/clusters/none: no such file or directory"
+        );
+    }
+
+    #[test]
+    fn a_single_file_is_known_by_its_name() {
+        let tree = tree(&[("apps/a.yaml", None), ("apps/b.txt", None)]);
+        assert_eq!(
+            relatives(&discover(&tree, "apps/a.yaml").unwrap()),
+            ["a.yaml"]
+        );
+        assert!(discover(&tree, "apps/b.txt").unwrap().candidates.is_empty());
+    }
+
+    #[test]
+    fn links_to_files_are_read_and_others_passed_over() {
+        let tree = tree(&[
+            ("a.yaml", None),
+            ("d/l.yaml", Some("../a.yaml")),
+            ("dangling.yaml", Some("none.yaml")),
+            ("folder.yaml", Some("d")),
+            ("loop.yaml", Some("loop.yaml")),
+            ("out.yaml", Some("../../etc/passwd")),
+            ("root.yaml", Some("/a.yaml")),
+        ]);
+        let found = discover(&tree, "").unwrap();
+        let read: Vec<_> = found
+            .candidates
+            .iter()
+            .map(|candidate| (candidate.relative.as_str(), candidate.path.as_str()))
+            .collect();
+        assert_eq!(read, [("a.yaml", "a.yaml"), ("d/l.yaml", "a.yaml")]);
+        assert_eq!(
+            found.skipped_links,
+            [
+                "dangling.yaml",
+                "folder.yaml",
+                "loop.yaml",
+                "out.yaml",
+                "root.yaml"
+            ]
+        );
+    }
+}
