@@ -1,0 +1,309 @@
+//! A local checkout as a clone of it would look: tracked files as they stand on disk, and untracked ones that git doesn't ignore.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::facts::git::{TreeEntry, WorkTree};
+
+/// Git, or a work tree, can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct GitError(pub String);
+
+/// The top of the work tree that holds `folder`; `None` outside a repository.
+pub fn top_of(folder: &Path) -> Result<Option<PathBuf>, GitError> {
+    let output = git(folder, ["rev-parse", "--show-toplevel"], None)?;
+    if output.status.success() {
+        return Ok(Some(PathBuf::from(os_text(trim_line_end(&output.stdout)))));
+    }
+    let message = String::from_utf8_lossy(&output.stderr);
+    if message.contains("not a git repository") || message.contains("must be run in a work tree") {
+        return Ok(None);
+    }
+    Err(GitError(format!(
+        "git can't read {}: {}",
+        folder.display(),
+        message.trim()
+    )))
+}
+
+/// Reads the tree below `top`, which is a work tree's top if `repository`, else a plain folder.
+pub fn work_tree(top: &Path, repository: bool) -> Result<WorkTree, GitError> {
+    if repository {
+        tracked_tree(top)
+    } else {
+        plain_tree(top)
+    }
+}
+
+fn tracked_tree(top: &Path) -> Result<WorkTree, GitError> {
+    let (tracked, others, head, branch) = std::thread::scope(|scope| {
+        let tracked = scope.spawn(|| lines(top, &["ls-files", "-z", "--stage"]));
+        let others =
+            scope.spawn(|| lines(top, &["ls-files", "-z", "--others", "--exclude-standard"]));
+        let head = single_line(top, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]);
+        let branch = single_line(top, &["symbolic-ref", "--short", "--quiet", "HEAD"]);
+        (join(tracked), join(others), head, branch)
+    });
+    let mut tree = WorkTree {
+        commit: head?,
+        branch: branch?,
+        ..WorkTree::default()
+    };
+    for record in tracked?
+        .split(|byte| *byte == 0)
+        .filter(|record| !record.is_empty())
+    {
+        let mut halves = record.splitn(2, |byte| *byte == b'\t');
+        let (mode, path) = (
+            halves.next().unwrap_or_default(),
+            halves.next().unwrap_or_default(),
+        );
+        if mode.starts_with(b"160000") {
+            insert(&mut tree, path, |_| Some(TreeEntry::Submodule));
+        } else {
+            insert(&mut tree, path, |path| entry_on_disk(&top.join(path)));
+        }
+    }
+    // A nested repository is listed as a folder; a clone of the outer one doesn't have it.
+    for path in others?
+        .split(|byte| *byte == 0)
+        .filter(|path| !path.is_empty() && !path.ends_with(b"/"))
+    {
+        insert(&mut tree, path, |path| entry_on_disk(&top.join(path)));
+    }
+    Ok(tree)
+}
+
+fn join<T>(handle: std::thread::ScopedJoinHandle<'_, Result<T, GitError>>) -> Result<T, GitError> {
+    handle
+        .join()
+        .unwrap_or_else(|_| Err(GitError("reading git's list of files failed".into())))
+}
+
+fn insert(tree: &mut WorkTree, path: &[u8], entry: impl Fn(&str) -> Option<TreeEntry>) {
+    match std::str::from_utf8(path) {
+        Ok(path) => {
+            if let Some(entry) = entry(path) {
+                tree.entries.insert(path.to_owned(), entry);
+            }
+        }
+        Err(_) => tree
+            .unreadable_paths
+            .push(String::from_utf8_lossy(path).into_owned()),
+    }
+}
+
+fn entry_on_disk(path: &Path) -> Option<TreeEntry> {
+    let kind = fs::symlink_metadata(path).ok()?.file_type();
+    if kind.is_symlink() {
+        let target = fs::read_link(path).ok()?;
+        return Some(TreeEntry::Link(target.to_string_lossy().into_owned()));
+    }
+    kind.is_file().then_some(TreeEntry::File)
+}
+
+fn plain_tree(top: &Path) -> Result<WorkTree, GitError> {
+    let mut tree = WorkTree::default();
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        let listing =
+            fs::read_dir(top.join(&folder)).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let listing = listing.map_err(|error| {
+            GitError(format!(
+                "{} can't be listed: {error}",
+                top.join(&folder).display()
+            ))
+        })?;
+        for entry in listing {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else {
+                tree.unreadable_paths
+                    .push(name.to_string_lossy().into_owned());
+                continue;
+            };
+            let path = if folder.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{folder}/{name}")
+            };
+            if name == ".git" {
+                continue;
+            }
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(path),
+                _ => insert(&mut tree, path.as_bytes(), |path| {
+                    entry_on_disk(&top.join(path))
+                }),
+            }
+        }
+    }
+    Ok(tree)
+}
+
+/// Reads the files `paths` below `top` side by side and keeps those in which `wanted` is true; a file that can't be read keeps its error.
+pub fn read_files(
+    top: &Path,
+    paths: &[&str],
+    wanted: fn(&[u8]) -> bool,
+) -> BTreeMap<String, Result<Vec<u8>, String>> {
+    let threads = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(8);
+    let share = paths.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = paths
+            .chunks(share)
+            .map(|share| scope.spawn(move || read_share(top, share, wanted)))
+            .collect();
+        handles
+            .into_iter()
+            .flat_map(|handle| handle.join().unwrap_or_default())
+            .collect()
+    })
+}
+
+fn read_share(
+    top: &Path,
+    paths: &[&str],
+    wanted: fn(&[u8]) -> bool,
+) -> Vec<(String, Result<Vec<u8>, String>)> {
+    let read = |path: &&str| match fs::read(top.join(path)) {
+        Ok(bytes) if !wanted(&bytes) => None,
+        Ok(bytes) => Some(((*path).to_owned(), Ok(bytes))),
+        Err(error) => Some(((*path).to_owned(), Err(error_text(&error)))),
+    };
+    paths.iter().filter_map(read).collect()
+}
+
+/// The error as Go prints it, without Rust's `(os error N)`.
+fn error_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut characters = text.chars();
+    characters
+        .next()
+        .map(|first| first.to_lowercase().chain(characters).collect())
+        .unwrap_or_default()
+}
+
+/// Those of `paths` that git would ignore as new files.
+pub fn ignored(top: &Path, paths: &[String]) -> Result<Vec<String>, GitError> {
+    let input: Vec<u8> = paths
+        .iter()
+        .flat_map(|path| path.bytes().chain([0]))
+        .collect();
+    let output = git(top, ["check-ignore", "-z", "--stdin"], Some(input))?;
+    match output.status.code() {
+        Some(0 | 1) => {
+            let listed = output
+                .stdout
+                .split(|byte| *byte == 0)
+                .filter(|path| !path.is_empty());
+            Ok(listed
+                .map(|path| String::from_utf8_lossy(path).into_owned())
+                .collect())
+        }
+        _ => Err(failed(top, "check-ignore", &output.stderr)),
+    }
+}
+
+fn lines(top: &Path, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
+    let output = git(top, arguments, None)?;
+    if output.status.success() {
+        Ok(output.stdout)
+    } else {
+        Err(failed(top, arguments[0], &output.stderr))
+    }
+}
+
+fn single_line(top: &Path, arguments: &[&str]) -> Result<Option<String>, GitError> {
+    let output = git(top, arguments, None)?;
+    let line = String::from_utf8_lossy(trim_line_end(&output.stdout)).into_owned();
+    Ok((output.status.success() && !line.is_empty()).then_some(line))
+}
+
+fn failed(top: &Path, command: &str, stderr: &[u8]) -> GitError {
+    GitError(format!(
+        "git {command} in {}: {}",
+        top.display(),
+        String::from_utf8_lossy(stderr).trim()
+    ))
+}
+
+/// Runs git in `folder` with nothing of the caller's that points it elsewhere, and without programs named by the repository.
+fn git<I, A>(
+    folder: &Path,
+    arguments: I,
+    input: Option<Vec<u8>>,
+) -> Result<std::process::Output, GitError>
+where
+    I: IntoIterator<Item = A>,
+    A: AsRef<OsStr>,
+{
+    let mut command = Command::new("git");
+    command
+        .arg("-C")
+        .arg(folder)
+        .args(["-c", "core.fsmonitor=false", "-c", "core.quotePath=false"])
+        .args(arguments);
+    for name in [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_COMMON_DIR",
+        "GIT_PREFIX",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_NAMESPACE",
+    ] {
+        command.env_remove(name);
+    }
+    command
+        .env("LC_ALL", "C")
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .env("GIT_TERMINAL_PROMPT", "0");
+    command
+        .stdin(if input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let cannot_run = |error: std::io::Error| {
+        GitError(format!(
+            "the program git can't be run: {error}: install git and put it on PATH"
+        ))
+    };
+    let mut child = command.spawn().map_err(cannot_run)?;
+    let writer = child
+        .stdin
+        .take()
+        .zip(input)
+        .map(|(mut stdin, input)| std::thread::spawn(move || stdin.write_all(&input)));
+    let output = child.wait_with_output().map_err(cannot_run)?;
+    if let Some(writer) = writer {
+        // Git may end before it has read everything; its exit status tells.
+        drop(writer.join());
+    }
+    Ok(output)
+}
+
+fn trim_line_end(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    bytes.strip_suffix(b"\r").unwrap_or(bytes)
+}
+
+#[cfg(unix)]
+fn os_text(bytes: &[u8]) -> &OsStr {
+    std::os::unix::ffi::OsStrExt::from_bytes(bytes)
+}
+
+#[cfg(not(unix))]
+fn os_text(bytes: &[u8]) -> std::ffi::OsString {
+    String::from_utf8_lossy(bytes).into_owned().into()
+}

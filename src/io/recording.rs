@@ -1,0 +1,95 @@
+//! Tag lists recorded on disk, for `--tags-from FILE`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::facts::registry::RecordedTags;
+
+/// Reads a recording: what `tags -o json` printed, or an object from image to a list of tags.
+///
+/// The images are as the file names them. The error names the file and what is wrong with it.
+pub fn read(path: &Path) -> Result<Vec<(String, RecordedTags)>, String> {
+    let named = |message: String| format!("{}: {message}", path.display());
+    let bytes = fs::read(path).map_err(|error| named(format!("can't be read: {error}")))?;
+    let value: Value =
+        serde_json::from_slice(&bytes).map_err(|error| named(format!("is not JSON: {error}")))?;
+    let Value::Object(members) = value else {
+        return Err(named(
+            "is neither a recording of `tags -o json` nor an object from image to tags".into(),
+        ));
+    };
+    if members.contains_key("schemaVersion") {
+        recorded(members.into())
+    } else {
+        plain(members)
+    }
+    .map_err(named)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Recording {
+    schema_version: u64,
+    repositories: Vec<RecordedRepository>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RecordedRepository {
+    #[serde(default)]
+    image: String,
+    canonical_name: Option<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default)]
+    digests: BTreeMap<String, String>,
+    error: Option<Value>,
+}
+
+fn recorded(value: Value) -> Result<Vec<(String, RecordedTags)>, String> {
+    let recording: Recording =
+        serde_path_to_error::deserialize(value).map_err(|error| error.to_string())?;
+    if recording.schema_version != 1 {
+        return Err(format!(
+            "has schemaVersion {}, only 1 is read",
+            recording.schema_version
+        ));
+    }
+    let usable = recording
+        .repositories
+        .into_iter()
+        .filter(|repository| repository.error.is_none());
+    Ok(usable
+        .map(|repository| {
+            let image = repository.canonical_name.unwrap_or(repository.image);
+            (
+                image,
+                RecordedTags {
+                    tags: repository.tags,
+                    digests: repository.digests,
+                },
+            )
+        })
+        .collect())
+}
+
+fn plain(members: serde_json::Map<String, Value>) -> Result<Vec<(String, RecordedTags)>, String> {
+    members
+        .into_iter()
+        .map(|(image, tags)| {
+            let tags = serde_json::from_value(tags)
+                .map_err(|_| format!("image {image}: is not a list of tags"))?;
+            Ok((
+                image,
+                RecordedTags {
+                    tags,
+                    digests: BTreeMap::new(),
+                },
+            ))
+        })
+        .collect()
+}
