@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// Controllers starts and stops the two Flux controllers by name: reflector and automation.
+type Controllers struct {
+	folder     string
+	kubeconfig string
+	programs   map[string]string
+	children   *Children
+
+	mutex   sync.Mutex
+	starts  int
+	running map[string]*Child
+}
+
+// serveControl answers POST /NAME/start with {"flags": ["--...", ...]} once the controller is ready (one that runs is
+// stopped before), and POST /NAME/stop once it has ended.
+func serveControl(controllers *Controllers) (string, error) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /{name}/start", func(writer http.ResponseWriter, request *http.Request) {
+		var asked struct {
+			Flags []string `json:"flags"`
+		}
+		err := json.NewDecoder(request.Body).Decode(&asked)
+		if err == nil {
+			err = controllers.start(request.PathValue("name"), asked.Flags)
+		}
+		answer(writer, err)
+	})
+	mux.HandleFunc("POST /{name}/stop", func(writer http.ResponseWriter, request *http.Request) {
+		controllers.mutex.Lock()
+		defer controllers.mutex.Unlock()
+		controllers.stop(request.PathValue("name"))
+		answer(writer, nil)
+	})
+	return serve(mux)
+}
+
+func answer(writer http.ResponseWriter, err error) {
+	if err != nil {
+		http.Error(writer, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+func (c *Controllers) start(name string, flags []string) error {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	program := c.programs[name]
+	if program == "" {
+		return errors.New("no such controller: " + name)
+	}
+	c.stop(name)
+	ports, err := freePorts(2)
+	if err != nil {
+		return err
+	}
+	c.starts++
+	folder := fmt.Sprintf("%s/%s-%d", c.folder, name, c.starts)
+	if err := errors.Join(os.MkdirAll(folder+"/data", 0o755), os.MkdirAll(folder+"/tmp", 0o755)); err != nil {
+		return err
+	}
+	health := fmt.Sprintf("127.0.0.1:%d", ports[1])
+	arguments := []string{
+		fmt.Sprintf("--metrics-addr=127.0.0.1:%d", ports[0]), "--health-addr=" + health,
+		"--watch-all-namespaces",
+	}
+	if name == "reflector" {
+		arguments = append(arguments, "--storage-path="+folder+"/data")
+	}
+	environment := []string{"KUBECONFIG=" + c.kubeconfig, "RUNTIME_NAMESPACE=flux-system", "TMPDIR=" + folder + "/tmp"}
+	child, err := c.children.start(name, program, environment, append(arguments, flags...)...)
+	if err != nil {
+		return err
+	}
+	c.running[name] = child
+	return child.untilReady(http.DefaultClient, "http://"+health+"/readyz", time.Minute)
+}
+
+// stop ends a controller if it runs; the caller holds the mutex.
+func (c *Controllers) stop(name string) {
+	if child := c.running[name]; child != nil {
+		c.children.end(child)
+		delete(c.running, name)
+	}
+}
