@@ -1,0 +1,161 @@
+//! Git repositories on the git server, written and read through their folders.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use super::ControlPlane;
+
+/// A bare repository that the git server serves.
+pub struct Repository {
+    folder: PathBuf,
+    /// Its http address, without user info.
+    pub url: String,
+}
+
+/// A commit, as git stores it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// The id of its tree.
+    pub tree: String,
+    /// The ids of its parents.
+    pub parents: Vec<String>,
+    /// `NAME <MAIL>`, without the time.
+    pub author: String,
+    /// `NAME <MAIL>`, without the time.
+    pub committer: String,
+    /// The whole message.
+    pub message: String,
+}
+
+impl Repository {
+    /// Makes a repository whose branch `main` has one commit with these files (path to bytes).
+    pub fn create<'a>(
+        plane: &ControlPlane,
+        name: &str,
+        files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Self {
+        let repository = Self {
+            folder: plane.addresses.git_folder.join(format!("{name}.git")),
+            url: format!("http://{}/{name}.git", plane.addresses.git.address),
+        };
+        let folder = repository.folder.to_str().expect("the folder's path is text");
+        output(git().args(["init", "--quiet", "--bare", "--initial-branch=main", folder]), b"");
+        for setting in ["http.receivepack", "receive.advertisePushOptions", "uploadpack.allowAnySHA1InWant"] {
+            repository.run(&["config", setting, "true"], b"");
+        }
+        repository.commit_files("main", "Start", files);
+        repository
+    }
+
+    /// Adds a commit to `branch`, which need not exist, with these files changed or added.
+    pub fn commit_files<'a>(
+        &self,
+        branch: &str,
+        message: &str,
+        files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) {
+        let mut stream = format!("commit refs/heads/{branch}\n").into_bytes();
+        stream.extend(b"committer Someone <someone@example.com> 1700000000 +0000\n");
+        stream.extend(format!("data {}\n{message}\n", message.len()).bytes());
+        if let Some(head) = self.head(branch) {
+            stream.extend(format!("from {head}\n").bytes());
+        }
+        for (path, bytes) in files {
+            stream.extend(format!("M 100644 inline {path}\ndata {}\n", bytes.len()).bytes());
+            stream.extend(bytes);
+            stream.push(b'\n');
+        }
+        self.run(&["fast-import", "--quiet"], &stream);
+    }
+
+    /// The commit that a branch stands at, `None` where it doesn't exist.
+    pub fn head(&self, branch: &str) -> Option<String> {
+        let reference = format!("refs/heads/{branch}");
+        let refs = self.run(&["for-each-ref", "--format=%(objectname) %(refname)"], b"");
+        String::from_utf8_lossy(&refs)
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .find(|(_, name)| *name == reference)
+            .map(|(id, _)| id.to_owned())
+    }
+
+    /// Reads a commit.
+    pub fn commit(&self, id: &str) -> Commit {
+        let bytes = self.run(&["cat-file", "commit", id], b"");
+        let text = String::from_utf8_lossy(&bytes);
+        let (header, message) = text.split_once("\n\n").expect("a commit has a header");
+        let values = |key: &str| -> Vec<String> {
+            let lines = header.lines().filter_map(|line| line.split_once(' '));
+            lines.filter(|(found, _)| *found == key).map(|(_, value)| value.to_owned()).collect()
+        };
+        let person = |key: &str| {
+            let value = values(key).remove(0);
+            value[..=value.rfind('>').expect("a person has an address")].to_owned()
+        };
+        Commit {
+            tree: values("tree").remove(0),
+            parents: values("parent"),
+            author: person("author"),
+            committer: person("committer"),
+            message: message.to_owned(),
+        }
+    }
+
+    /// All files of a commit or branch: path to mode and bytes.
+    pub fn files(&self, revision: &str) -> BTreeMap<String, (String, Vec<u8>)> {
+        let listing = self.run(&["ls-tree", "-r", "-z", revision], b"");
+        let entries: Vec<(String, String, String)> = listing
+            .split(|byte| *byte == 0)
+            .filter(|entry| !entry.is_empty())
+            .map(|entry| {
+                let text = String::from_utf8_lossy(entry).into_owned();
+                let (facts, path) = text.split_once('\t').expect("a tree entry has a path");
+                let mut facts = facts.split(' ');
+                let mode = facts.next().unwrap_or_default().to_owned();
+                (path.to_owned(), mode, facts.nth(1).unwrap_or_default().to_owned())
+            })
+            .collect();
+        let ids: String = entries.iter().map(|(_, _, id)| format!("{id}\n")).collect();
+        let mut rest: &[u8] = &self.run(&["cat-file", "--batch"], ids.as_bytes());
+        let mut files = BTreeMap::new();
+        for (path, mode, _) in entries {
+            let end = rest.iter().position(|byte| *byte == b'\n').expect("each answer has a header line");
+            let header = String::from_utf8_lossy(&rest[..end]);
+            let size: usize = header.rsplit(' ').next().and_then(|size| size.parse().ok()).expect("it ends in a size");
+            files.insert(path, (mode, rest[end + 1..end + 1 + size].to_vec()));
+            rest = &rest[end + 1 + size + 1..];
+        }
+        files
+    }
+
+    fn run(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+        output(git().arg("--git-dir").arg(&self.folder).args(arguments), input)
+    }
+}
+
+/// git without the user's or the machine's own settings.
+pub fn git() -> Command {
+    let mut command = Command::new("git");
+    command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_TERMINAL_PROMPT", "0");
+    command
+}
+
+/// Runs a command that must succeed, and gives its output.
+pub fn output(command: &mut Command, input: &[u8]) -> Vec<u8> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut pipe = child.stdin.take().expect("its input is a pipe");
+    let output = std::thread::scope(|scope| {
+        // A command that doesn't read its input to the end says so by its status.
+        scope.spawn(move || pipe.write_all(input));
+        child.wait_with_output().expect("it can be waited for")
+    });
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}

@@ -1,0 +1,4 @@
+//! What is asked: generated cases, the bulk questions to the running controllers, and the comparison with the library.
+
+pub mod generator;
+pub mod rewrites_in_bulk;
