@@ -72,13 +72,17 @@ impl Repository {
 
     /// The commit that a branch stands at, `None` where it doesn't exist.
     pub fn head(&self, branch: &str) -> Option<String> {
-        let reference = format!("refs/heads/{branch}");
-        let refs = self.run(&["for-each-ref", "--format=%(objectname) %(refname)"], b"");
+        self.heads().remove(branch)
+    }
+
+    /// The commits that all branches stand at.
+    pub fn heads(&self) -> BTreeMap<String, String> {
+        let refs = self.run(&["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads"], b"");
         String::from_utf8_lossy(&refs)
             .lines()
-            .filter_map(|line| line.split_once(' '))
-            .find(|(_, name)| *name == reference)
-            .map(|(id, _)| id.to_owned())
+            .filter_map(|line| line.split_once(" refs/heads/"))
+            .map(|(id, name)| (name.to_owned(), id.to_owned()))
+            .collect()
     }
 
     /// Reads a commit.

@@ -1,4 +1,6 @@
 //! What is asked: generated cases, the bulk questions to the running controllers, and the comparison with the library.
 
 pub mod generator;
+pub mod messages_in_bulk;
+pub mod policies_in_bulk;
 pub mod rewrites_in_bulk;

@@ -70,12 +70,7 @@ pub fn rewrites_in_bulk(
     latest: &[Latest],
     files: &[Vec<u8>],
 ) -> Vec<Rewritten> {
-    plane.create_namespace(namespace);
-    in_parallel(latest, |latest| {
-        let policy = settled_policy(namespace, &latest.policy, &latest.image, &latest.tag, &latest.digest);
-        plane.api.create(&policy).unwrap_or_else(|refusal| panic!("{}: {refusal:?}", latest.policy));
-        plane.api.write_status(&policy).unwrap_or_else(|refusal| panic!("{}: {refusal:?}", latest.policy));
-    });
+    settle_policies(plane, namespace, latest);
     let numbers: Vec<usize> = (0..files.len()).collect();
     let mut open: Vec<Vec<usize>> = numbers.chunks(BATCH).map(<[usize]>::to_vec).collect();
     let mut answers: Vec<Option<Rewritten>> = vec![None; files.len()];
@@ -105,6 +100,16 @@ pub fn rewrites_in_bulk(
     }
     plane.api.delete_all(&image_collection(namespace, "imageupdateautomations"));
     answers.into_iter().map(|answer| answer.expect("every file is in a batch")).collect()
+}
+
+/// Makes a namespace with policies that the reflector leaves alone, at these images.
+pub fn settle_policies(plane: &ControlPlane, namespace: &str, latest: &[Latest]) {
+    plane.create_namespace(namespace);
+    in_parallel(latest, |latest| {
+        let policy = settled_policy(namespace, &latest.policy, &latest.image, &latest.tag, &latest.digest);
+        plane.api.create(&policy).unwrap_or_else(|refusal| panic!("{}: {refusal:?}", latest.policy));
+        plane.api.write_status(&policy).unwrap_or_else(|refusal| panic!("{}: {refusal:?}", latest.policy));
+    });
 }
 
 /// One automation for each batch, all at a time.
@@ -191,15 +196,25 @@ fn a_file_that_fails_is_found_among_those_that_do_not() {
         digest: String::new(),
     }];
     let marked = |old: &str| {
-        format!("kind: Pod\nmetadata:\n  name: x\nspec:\n  image: {old} # {{\"$imagepolicy\": \"halving:app\"}}\n").into_bytes()
+        format!("kind: Pod\nmetadata:\n  name: x\nspec:\n  image: {old} # {{\"$imagepolicy\": \"halving:app\"}}\n")
     };
-    let files: Vec<Vec<u8>> = (0..450).map(|number| marked(&format!("app:{number}"))).collect();
+    let mut files: Vec<Vec<u8>> = (0..250).map(|number| marked(&format!("app:{number}")).into_bytes()).collect();
+    let foreign_path = "  annotations:\n    config.kubernetes.io/path: elsewhere.yaml\nspec:";
+    files[201] = marked("app:201").replace("spec:", foreign_path).into_bytes();
     let answers = rewrites_in_bulk(plane, "halving", &latest, &files);
     for (number, answer) in answers.iter().enumerate() {
-        let Rewritten::File { bytes, changes } = answer else { panic!("{answer:?}") };
-        assert_eq!(String::from_utf8_lossy(bytes), String::from_utf8_lossy(&marked("registry.example.com/app:2.0.0")));
-        assert_eq!(changes[0].old, format!("app:{number}"));
-        assert_eq!(changes[0].setter, "halving:app");
-        assert_eq!(changes[0].object, ["", "Pod", "x", ""]);
+        match answer {
+            Rewritten::Failed { reason, message } => {
+                assert_eq!((number, reason.as_str()), (201, "UpdateFailed"), "{message}");
+                assert!(message.contains("mismatched"), "{message}");
+            }
+            Rewritten::File { bytes, changes } => {
+                assert_ne!(number, 201);
+                assert_eq!(String::from_utf8_lossy(bytes), marked("registry.example.com/app:2.0.0"));
+                assert_eq!(changes[0].old, format!("app:{number}"));
+                assert_eq!(changes[0].setter, "halving:app");
+                assert_eq!(changes[0].object, ["", "Pod", "x", ""]);
+            }
+        }
     }
 }
