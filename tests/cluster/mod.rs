@@ -5,9 +5,11 @@
 use std::io::Write as _;
 
 pub mod api;
+mod article;
 pub mod control_plane;
 pub mod objects;
 pub mod programs;
+pub mod registry;
 pub mod repository;
 
 pub use control_plane::{ControlPlane, control_plane};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::ControlPlane;
@@ -47,6 +47,11 @@ impl Repository {
         }
         repository.commit_files("main", "Start", files);
         repository
+    }
+
+    /// The bare repository itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Adds a commit to `branch`, which need not exist, with these files changed or added.
