@@ -34,12 +34,20 @@ pub fn agent() -> Agent {
 impl Api {
     /// The API behind a proxy at HOST:PORT.
     pub fn new(address: &str) -> Self {
-        Self { address: address.to_owned(), agent: agent() }
+        Self {
+            address: address.to_owned(),
+            agent: agent(),
+        }
     }
 
     /// Creates an object, its status included, by the path that its apiVersion, kind and namespace make.
     pub fn create(&self, object: &Value) -> Result<Value, Refusal> {
-        self.send("POST", &collection(object), "application/json", &object.to_string())
+        self.send(
+            "POST",
+            &collection(object),
+            "application/json",
+            &object.to_string(),
+        )
     }
 
     /// Creates or updates an object by server-side apply.
@@ -49,7 +57,12 @@ impl Api {
 
     /// Server-side apply of a YAML or JSON text.
     pub fn apply_text(&self, path: &str, text: &str) -> Result<Value, Refusal> {
-        self.send("PATCH", &format!("{path}?fieldManager=tests&force=true"), "application/apply-patch+yaml", text)
+        self.send(
+            "PATCH",
+            &format!("{path}?fieldManager=tests&force=true"),
+            "application/apply-patch+yaml",
+            text,
+        )
     }
 
     /// Writes an object's status, given as `{"status": ...}` in the object.
@@ -60,7 +73,12 @@ impl Api {
 
     /// Merges `patch` into the object at `path`.
     pub fn merge(&self, path: &str, patch: &Value) -> Result<Value, Refusal> {
-        self.send("PATCH", path, "application/merge-patch+json", &patch.to_string())
+        self.send(
+            "PATCH",
+            path,
+            "application/merge-patch+json",
+            &patch.to_string(),
+        )
     }
 
     /// The object, or list, at `path`.
@@ -70,7 +88,9 @@ impl Api {
 
     /// The items of a collection.
     pub fn list(&self, collection: &str) -> Vec<Value> {
-        let answer = self.get(collection).unwrap_or_else(|refusal| panic!("GET {collection}: {refusal:?}"));
+        let answer = self
+            .get(collection)
+            .unwrap_or_else(|refusal| panic!("GET {collection}: {refusal:?}"));
         answer["items"].as_array().cloned().unwrap_or_default()
     }
 
@@ -80,7 +100,13 @@ impl Api {
             .unwrap_or_else(|refusal| panic!("DELETE {collection}: {refusal:?}"));
     }
 
-    fn send(&self, method: &str, path: &str, content_type: &str, body: &str) -> Result<Value, Refusal> {
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: &str,
+    ) -> Result<Value, Refusal> {
         let request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address))
@@ -102,20 +128,33 @@ impl Api {
             return Ok(value.unwrap_or_else(|error| panic!("{method} {path}: {error}")));
         }
         // Where a path isn't served, the answer is a plain text.
-        let message = value.ok().and_then(|value| value["message"].as_str().map(str::to_owned)).unwrap_or(text);
-        Err(Refusal { status: answer.status().as_u16(), message })
+        let message = value
+            .ok()
+            .and_then(|value| value["message"].as_str().map(str::to_owned))
+            .unwrap_or(text);
+        Err(Refusal {
+            status: answer.status().as_u16(),
+            message,
+        })
     }
 }
 
 /// The path of an object: `/apis/GROUP/VERSION/namespaces/NAMESPACE/PLURAL/NAME`.
 pub fn path(object: &Value) -> String {
-    format!("{}/{}", collection(object), object["metadata"]["name"].as_str().unwrap_or_default())
+    format!(
+        "{}/{}",
+        collection(object),
+        object["metadata"]["name"].as_str().unwrap_or_default()
+    )
 }
 
 /// The path of the collection that an object belongs to.
 pub fn collection(object: &Value) -> String {
     let version = object["apiVersion"].as_str().unwrap_or_default();
-    let kind = object["kind"].as_str().unwrap_or_default().to_ascii_lowercase();
+    let kind = object["kind"]
+        .as_str()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     let plural = match kind.strip_suffix('y') {
         Some(stem) => format!("{stem}ies"),
         None => format!("{kind}s"),
@@ -134,7 +173,10 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut question: impl FnMut() -> Op
         if let Some(answer) = question() {
             return answer;
         }
-        assert!(started.elapsed() < limit, "waited {limit:?} in vain for {what}");
+        assert!(
+            started.elapsed() < limit,
+            "waited {limit:?} in vain for {what}"
+        );
         std::thread::sleep(Duration::from_millis(200));
     }
 }

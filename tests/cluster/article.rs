@@ -39,7 +39,8 @@ struct Case<'a> {
 #[test]
 fn the_article_migrated_does_what_diff_predicts() {
     let Some(plane) = control_plane() else { return };
-    let secret = json!({"auths": {(&plane.addresses.registry.address): {"auth": login(plane)}}}).to_string();
+    let secret =
+        json!({"auths": {(&plane.addresses.registry.address): {"auth": login(plane)}}}).to_string();
     let pull = json!({
         "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
         "metadata": {"namespace": NAMESPACE, "name": "registry-pull"},
@@ -50,18 +51,27 @@ fn the_article_migrated_does_what_diff_predicts() {
         "stringData": {"username": plane.addresses.git.user, "password": plane.addresses.git.password},
     });
     for object in [pull, push] {
-        plane.api.apply(&object).unwrap_or_else(|refusal| panic!("{refusal:?}"));
+        plane
+            .api
+            .apply(&object)
+            .unwrap_or_else(|refusal| panic!("{refusal:?}"));
     }
     for push_branch in ["main", "flux-image-updates"] {
         let case = Case::new(plane, push_branch);
         case.push_recorded_tags("tags.json");
         case.apply("policies.yaml");
         case.apply("automation.yaml");
-        case.compare("tags.json", &[("checkout", "1.4.0"), ("worker", "2026.06.01-abc1234")]);
+        case.compare(
+            "tags.json",
+            &[("checkout", "1.4.0"), ("worker", "2026.06.01-abc1234")],
+        );
         case.suspend(true);
         case.push_recorded_tags("new-tags.json");
         case.request_scans();
-        case.compare("new-tags.json", &[("checkout", "1.5.0"), ("worker", "2026.06.02-0ddba11")]);
+        case.compare(
+            "new-tags.json",
+            &[("checkout", "1.5.0"), ("worker", "2026.06.02-0ddba11")],
+        );
         case.delete();
     }
 }
@@ -75,31 +85,50 @@ impl<'a> Case<'a> {
         let local = |text: &str| {
             text.replace("registry.example.com", &registry)
                 .replace("https://git.example.com/team/gitops.git", &url)
-                .replace("push:\n      branch: main", &format!("push:\n      branch: {push_branch}"))
+                .replace(
+                    "push:\n      branch: main",
+                    &format!("push:\n      branch: {push_branch}"),
+                )
         };
         let objects = folder.path().join("objects");
         fs::create_dir(&objects).expect("the folder is new");
         for name in ["policies.yaml", "automation.yaml"] {
-            fs::write(objects.join(name), local(&article(&format!("migrated/{name}")))).expect("it can be written");
+            fs::write(
+                objects.join(name),
+                local(&article(&format!("migrated/{name}"))),
+            )
+            .expect("it can be written");
         }
         for name in ["tags.json", "new-tags.json"] {
             fs::write(folder.path().join(name), local(&article(name))).expect("it can be written");
         }
-        let files: Vec<(String, String)> = repository_files(&article_folder().join("repository"), "")
-            .into_iter()
-            .map(|path| {
-                let text = local(&article(&format!("repository/{path}")));
-                (path, text)
-            })
-            .collect();
-        let repository =
-            Repository::create(plane, &name, files.iter().map(|(path, text)| (path.as_str(), text.as_bytes())));
-        Self { plane, push_branch, repository, folder }
+        let files: Vec<(String, String)> =
+            repository_files(&article_folder().join("repository"), "")
+                .into_iter()
+                .map(|path| {
+                    let text = local(&article(&format!("repository/{path}")));
+                    (path, text)
+                })
+                .collect();
+        let repository = Repository::create(
+            plane,
+            &name,
+            files
+                .iter()
+                .map(|(path, text)| (path.as_str(), text.as_bytes())),
+        );
+        Self {
+            plane,
+            push_branch,
+            repository,
+            folder,
+        }
     }
 
     fn push_recorded_tags(&self, recording: &str) {
         let text = fs::read_to_string(self.folder.path().join(recording)).expect("it was written");
-        let images: BTreeMap<String, Vec<String>> = serde_json::from_str(&text).expect("it is JSON");
+        let images: BTreeMap<String, Vec<String>> =
+            serde_json::from_str(&text).expect("it is JSON");
         for (image, tags) in images {
             let (_, repository) = image.split_once('/').expect("the image has a host");
             push_tags(self.plane, repository, tags.iter().map(String::as_str));
@@ -108,13 +137,18 @@ impl<'a> Case<'a> {
 
     /// Applies the objects of a file; the automation suspended, so that it acts on all policies at once.
     fn apply(&self, name: &str) {
-        let text = fs::read_to_string(self.folder.path().join("objects").join(name)).expect("it was written");
+        let text = fs::read_to_string(self.folder.path().join("objects").join(name))
+            .expect("it was written");
         for document in text.split("---\n") {
-            let mut object: Value = serde_saphyr::from_str(document).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let mut object: Value =
+                serde_saphyr::from_str(document).unwrap_or_else(|error| panic!("{name}: {error}"));
             if object["kind"] == "ImageUpdateAutomation" {
                 object["spec"]["suspend"] = json!(true);
             }
-            self.plane.api.apply(&object).unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
+            self.plane
+                .api
+                .apply(&object)
+                .unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
         }
     }
 
@@ -126,9 +160,17 @@ impl<'a> Case<'a> {
     }
 
     fn request_scans(&self) {
-        for repository in self.plane.api.list(&image_collection(NAMESPACE, "imagerepositories")) {
-            let request = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "again"}}});
-            self.plane.api.merge(&path(&repository), &request).unwrap_or_else(|refusal| panic!("{refusal:?}"));
+        for repository in self
+            .plane
+            .api
+            .list(&image_collection(NAMESPACE, "imagerepositories"))
+        {
+            let request =
+                json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "again"}}});
+            self.plane
+                .api
+                .merge(&path(&repository), &request)
+                .unwrap_or_else(|refusal| panic!("{refusal:?}"));
         }
     }
 
@@ -136,33 +178,56 @@ impl<'a> Case<'a> {
     fn compare(&self, recording: &str, expected: &[(&str, &str)]) {
         let latest = wait_for("the policies to be Ready", Duration::from_secs(120), || {
             let latest = self.latest_images();
-            expected.iter().all(|(name, tag)| latest.get(*name).is_some_and(|latest| latest[1] == *tag)).then_some(latest)
+            expected
+                .iter()
+                .all(|(name, tag)| latest.get(*name).is_some_and(|latest| latest[1] == *tag))
+                .then_some(latest)
         });
         let before = self.repository.heads();
-        let parent = before.get(self.push_branch).or_else(|| before.get("main")).expect("main exists").clone();
+        let parent = before
+            .get(self.push_branch)
+            .or_else(|| before.get("main"))
+            .expect("main exists")
+            .clone();
         let prediction = self.predict(recording);
         assert_eq!(prediction.policies, latest);
 
         self.suspend(false);
         let pushed = wait_for("the automation to push", Duration::from_secs(120), || {
-            let automation = self.plane.api.get(&automation_path()).unwrap_or_else(|refusal| panic!("{refusal:?}"));
+            let automation = self
+                .plane
+                .api
+                .get(&automation_path())
+                .unwrap_or_else(|refusal| panic!("{refusal:?}"));
             let verdict = verdict(&automation)?;
             assert!(verdict.ready, "{verdict:?}");
-            Some(automation["status"]["lastPushCommit"].as_str()?.to_owned()).filter(|commit| *commit != parent)
+            Some(automation["status"]["lastPushCommit"].as_str()?.to_owned())
+                .filter(|commit| *commit != parent)
         });
         let after = self.repository.heads();
         assert_eq!(after.get(&prediction.push_branch), Some(&pushed));
         assert_eq!(self.push_branch, prediction.push_branch);
-        for (branch, head) in before.iter().filter(|(branch, _)| *branch != self.push_branch) {
+        for (branch, head) in before
+            .iter()
+            .filter(|(branch, _)| *branch != self.push_branch)
+        {
             assert_eq!(after.get(branch), Some(head), "{branch} stays");
         }
         let commit = self.repository.commit(&pushed);
         assert_eq!(commit.parents, [parent]);
         assert_eq!(commit.message, prediction.message);
-        assert_eq!(commit.tree, prediction.tree, "{:?}", self.repository.files(&pushed));
+        assert_eq!(
+            commit.tree,
+            prediction.tree,
+            "{:?}",
+            self.repository.files(&pushed)
+        );
         assert_eq!(commit.author, "fluxcdbot <fluxcdbot@example.com>");
         assert_eq!(commit.committer, commit.author);
-        tell(&format!("article, {} to {}: as predicted", recording, self.push_branch));
+        tell(&format!(
+            "article, {} to {}: as predicted",
+            recording, self.push_branch
+        ));
     }
 
     fn latest_images(&self) -> BTreeMap<String, [String; 3]> {
@@ -171,15 +236,31 @@ impl<'a> Case<'a> {
             .list(&image_collection(NAMESPACE, "imagepolicies"))
             .iter()
             .filter(|policy| verdict(policy).is_some_and(|verdict| verdict.ready))
-            .map(|policy| (text(&policy["metadata"]["name"]), image(&policy["status"]["latestRef"], "name")))
+            .map(|policy| {
+                (
+                    text(&policy["metadata"]["name"]),
+                    image(&policy["status"]["latestRef"], "name"),
+                )
+            })
             .collect()
     }
 
     /// Asks the program, offline, in a clone at the head that the automation will start from.
     fn predict(&self, recording: &str) -> Prediction {
-        let clone = tempfile::tempdir_in(self.folder.path()).expect("a temporary folder can be made");
-        let start = if self.repository.head(self.push_branch).is_some() { self.push_branch } else { "main" };
-        output(git().args(["clone", "--quiet", "--branch", start]).arg(self.repository.folder()).arg(clone.path()), b"");
+        let clone =
+            tempfile::tempdir_in(self.folder.path()).expect("a temporary folder can be made");
+        let start = if self.repository.head(self.push_branch).is_some() {
+            self.push_branch
+        } else {
+            "main"
+        };
+        output(
+            git()
+                .args(["clone", "--quiet", "--branch", start])
+                .arg(self.repository.folder())
+                .arg(clone.path()),
+            b"",
+        );
         let run = Command::new(env!("CARGO_BIN_EXE_kubectl-imageauto"))
             .args(["diff", "-o", "json", "-f"])
             .arg(self.folder.path().join("objects"))
@@ -189,12 +270,23 @@ impl<'a> Case<'a> {
             .arg(clone.path())
             .output()
             .expect("the program can be run");
-        assert_eq!(run.status.code(), Some(1), "{}", String::from_utf8_lossy(&run.stderr));
+        assert_eq!(
+            run.status.code(),
+            Some(1),
+            "{}",
+            String::from_utf8_lossy(&run.stderr)
+        );
         let report: Value = serde_json::from_slice(&run.stdout).expect("diff -o json gives JSON");
         let automation = &report["automations"][0];
         assert!(automation["error"].is_null(), "{}", automation["error"]);
-        let patches: String = list(&automation["files"]).iter().map(|file| text(&file["patch"])).collect();
-        output(git().current_dir(&clone).args(["apply", "--index", "-"]), patches.as_bytes());
+        let patches: String = list(&automation["files"])
+            .iter()
+            .map(|file| text(&file["patch"]))
+            .collect();
+        output(
+            git().current_dir(&clone).args(["apply", "--index", "-"]),
+            patches.as_bytes(),
+        );
         let tree = output(git().current_dir(&clone).arg("write-tree"), b"");
         Prediction {
             policies: list(&automation["policies"])
@@ -209,7 +301,11 @@ impl<'a> Case<'a> {
 
     /// Makes room for the next shape of the case.
     fn delete(&self) {
-        for plural in ["imageupdateautomations", "imagepolicies", "imagerepositories"] {
+        for plural in [
+            "imageupdateautomations",
+            "imagepolicies",
+            "imagerepositories",
+        ] {
             let collection = image_collection(NAMESPACE, plural);
             self.plane.api.delete_all(&collection);
             wait_for(&format!("{plural} to go"), Duration::from_secs(60), || {
@@ -220,7 +316,10 @@ impl<'a> Case<'a> {
 }
 
 fn automation_path() -> String {
-    format!("{}/flux-image-updates", image_collection(NAMESPACE, "imageupdateautomations"))
+    format!(
+        "{}/flux-image-updates",
+        image_collection(NAMESPACE, "imageupdateautomations")
+    )
 }
 
 fn article_folder() -> PathBuf {
@@ -228,14 +327,18 @@ fn article_folder() -> PathBuf {
 }
 
 fn article(path: &str) -> String {
-    fs::read_to_string(article_folder().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    fs::read_to_string(article_folder().join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 fn repository_files(folder: &Path, prefix: &str) -> Vec<String> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("the folder can be read") {
         let path = entry.expect("the folder can be read").path();
-        let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
+        let name = format!(
+            "{prefix}{}",
+            path.file_name().unwrap_or_default().to_string_lossy()
+        );
         if path.is_dir() {
             files.extend(repository_files(&path, &format!("{name}/")));
         } else {
@@ -246,7 +349,11 @@ fn repository_files(folder: &Path, prefix: &str) -> Vec<String> {
 }
 
 fn image(reference: &Value, name: &str) -> [String; 3] {
-    [text(&reference[name]), text(&reference["tag"]), text(&reference["digest"])]
+    [
+        text(&reference[name]),
+        text(&reference["tag"]),
+        text(&reference["digest"]),
+    ]
 }
 
 fn list(value: &Value) -> &[Value] {

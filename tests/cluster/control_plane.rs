@@ -65,7 +65,11 @@ pub enum Controller {
 }
 
 /// Flags for many objects at a time.
-const BULK_FLAGS: [&str; 3] = ["--concurrent=8", "--kube-api-qps=2000", "--kube-api-burst=4000"];
+const BULK_FLAGS: [&str; 3] = [
+    "--concurrent=8",
+    "--kube-api-qps=2000",
+    "--kube-api-burst=4000",
+];
 
 /// The control plane of this test binary, started at the first call; `None` where Go isn't installed.
 pub fn control_plane() -> Option<&'static ControlPlane> {
@@ -74,9 +78,25 @@ pub fn control_plane() -> Option<&'static ControlPlane> {
 }
 
 fn start() -> Option<ControlPlane> {
-    let programs = go_programs(&["controlplane", "etcd", "registry", "irc", "iac", "apiserver"])?;
+    let programs = go_programs(&[
+        "controlplane",
+        "etcd",
+        "registry",
+        "irc",
+        "iac",
+        "apiserver",
+    ])?;
     let mut command = Command::new(&programs[0]);
-    for (flag, program) in ["-etcd", "-registry", "-reflector", "-automation", "-apiserver"].iter().zip(&programs[1..]) {
+    for (flag, program) in [
+        "-etcd",
+        "-registry",
+        "-reflector",
+        "-automation",
+        "-apiserver",
+    ]
+    .iter()
+    .zip(&programs[1..])
+    {
         command.arg(flag).arg(program);
     }
     let mut supervisor = command
@@ -88,14 +108,22 @@ fn start() -> Option<ControlPlane> {
     BufReader::new(supervisor.stdout.take().expect("its output is a pipe"))
         .read_line(&mut line)
         .expect("its output can be read");
-    let addresses: Addresses = serde_json::from_str(&line).expect("the control plane starts; its errors are above");
-    let plane =
-        ControlPlane { api: Api::new(&addresses.api), addresses, agent: api::agent(), _supervisor: supervisor };
+    let addresses: Addresses =
+        serde_json::from_str(&line).expect("the control plane starts; its errors are above");
+    let plane = ControlPlane {
+        api: Api::new(&addresses.api),
+        addresses,
+        agent: api::agent(),
+        _supervisor: supervisor,
+    };
     plane.install_definitions();
     plane.create_namespace("flux-system");
     plane.restart(Controller::Reflector, &[]);
     plane.restart(Controller::Automation, &[]);
-    tell(&format!("the control plane is up, logs in {}", plane.addresses.logs.display()));
+    tell(&format!(
+        "the control plane is up, logs in {}",
+        plane.addresses.logs.display()
+    ));
     Some(plane)
 }
 
@@ -108,10 +136,25 @@ impl ControlPlane {
             all.push("--requeue-dependency=2s");
         }
         all.extend(flags);
-        let url = format!("http://{}/{}/start", self.addresses.control, controller.name());
-        let mut answer = self.agent.post(&url).send_json(json!({"flags": all})).expect("the supervisor answers");
-        let text = answer.body_mut().read_to_string().expect("the supervisor answers in text");
-        assert!(answer.status().is_success(), "{}: {text}", controller.name());
+        let url = format!(
+            "http://{}/{}/start",
+            self.addresses.control,
+            controller.name()
+        );
+        let mut answer = self
+            .agent
+            .post(&url)
+            .send_json(json!({"flags": all}))
+            .expect("the supervisor answers");
+        let text = answer
+            .body_mut()
+            .read_to_string()
+            .expect("the supervisor answers in text");
+        assert!(
+            answer.status().is_success(),
+            "{}: {text}",
+            controller.name()
+        );
     }
 
     /// Adds to the table of made-up tag lists: repository to tags, in the order in which they are listed.
@@ -126,14 +169,17 @@ impl ControlPlane {
 
     /// Creates a namespace with the Secret `git` for the git server; one that exists is no error.
     pub fn create_namespace(&self, name: &str) {
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         let login = &self.addresses.git;
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": name, "name": "git"},
             "stringData": {"username": login.user, "password": login.password},
         });
         for object in [namespace, secret] {
-            self.api.apply(&object).unwrap_or_else(|refusal| panic!("{refusal:?}"));
+            self.api
+                .apply(&object)
+                .unwrap_or_else(|refusal| panic!("{refusal:?}"));
         }
     }
 
@@ -150,7 +196,11 @@ impl ControlPlane {
         let wanted = [
             (&reflector, "image.toolkit.fluxcd.io", "imagerepositories"),
             (&reflector, "image.toolkit.fluxcd.io", "imagepolicies"),
-            (&automation, "image.toolkit.fluxcd.io", "imageupdateautomations"),
+            (
+                &automation,
+                "image.toolkit.fluxcd.io",
+                "imageupdateautomations",
+            ),
             (&source, "source.toolkit.fluxcd.io", "gitrepositories"),
         ];
         for (folder, group, plural) in wanted {
@@ -159,13 +209,21 @@ impl ControlPlane {
     }
 
     fn install_definition(&self, module: &Path, group: &str, plural: &str) {
-        let file = module.join("config/crd/bases").join(format!("{group}_{plural}.yaml"));
-        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.{group}");
-        self.api.apply_text(&path, &text).unwrap_or_else(|refusal| panic!("{plural}: {refusal:?}"));
-        wait_for(&format!("{plural} to be served"), Duration::from_secs(60), || {
-            self.api.get(&format!("/apis/{group}/v1/{plural}")).ok()
-        });
+        let file = module
+            .join("config/crd/bases")
+            .join(format!("{group}_{plural}.yaml"));
+        let text =
+            fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let path =
+            format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.{group}");
+        self.api
+            .apply_text(&path, &text)
+            .unwrap_or_else(|refusal| panic!("{plural}: {refusal:?}"));
+        wait_for(
+            &format!("{plural} to be served"),
+            Duration::from_secs(60),
+            || self.api.get(&format!("/apis/{group}/v1/{plural}")).ok(),
+        );
     }
 }
 

@@ -17,7 +17,13 @@ pub fn git_repository(namespace: &str, name: &str, url: &str) -> Value {
 }
 
 /// An automation of `main` that runs once and then a day later.
-pub fn automation(namespace: &str, name: &str, source: &str, commit: &Value, push_branch: &str) -> Value {
+pub fn automation(
+    namespace: &str,
+    name: &str,
+    source: &str,
+    commit: &Value,
+    push_branch: &str,
+) -> Value {
     let mut commit = commit.clone();
     commit["author"] = json!({"name": "fluxcdbot", "email": "fluxcdbot@example.com"});
     json!({
@@ -63,9 +69,14 @@ pub struct Condition {
 pub fn verdict(object: &Value) -> Option<Condition> {
     let generation = &object["metadata"]["generation"];
     let condition = |kind: &str, status: &str| {
-        object["status"]["conditions"].as_array()?.iter().find(|condition| {
-            condition["type"] == kind && condition["status"] == status && &condition["observedGeneration"] == generation
-        })
+        object["status"]["conditions"]
+            .as_array()?
+            .iter()
+            .find(|condition| {
+                condition["type"] == kind
+                    && condition["status"] == status
+                    && &condition["observedGeneration"] == generation
+            })
     };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let read = |condition: &Value, ready, stalled| Condition {

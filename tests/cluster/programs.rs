@@ -20,7 +20,12 @@ struct Recipe {
 }
 
 const RECIPES: [Recipe; 5] = [
-    Recipe { name: "etcd", package: "go.etcd.io/etcd/server/v3", link_flags: "", minutes: 1 },
+    Recipe {
+        name: "etcd",
+        package: "go.etcd.io/etcd/server/v3",
+        link_flags: "",
+        minutes: 1,
+    },
     Recipe {
         name: "apiserver",
         package: "k8s.io/kubernetes/cmd/kube-apiserver",
@@ -28,8 +33,18 @@ const RECIPES: [Recipe; 5] = [
         link_flags: "-X k8s.io/component-base/version.gitVersion=v1.36.3",
         minutes: 6,
     },
-    Recipe { name: "irc", package: "github.com/fluxcd/image-reflector-controller", link_flags: "", minutes: 3 },
-    Recipe { name: "iac", package: "github.com/fluxcd/image-automation-controller", link_flags: "", minutes: 3 },
+    Recipe {
+        name: "irc",
+        package: "github.com/fluxcd/image-reflector-controller",
+        link_flags: "",
+        minutes: 3,
+    },
+    Recipe {
+        name: "iac",
+        package: "github.com/fluxcd/image-automation-controller",
+        link_flags: "",
+        minutes: 3,
+    },
     Recipe {
         name: "registry",
         package: "github.com/distribution/distribution/v3/cmd/registry",
@@ -80,9 +95,15 @@ pub fn go_programs(names: &[&str]) -> Option<Vec<PathBuf>> {
         .enumerate()
         .map(|(index, name)| {
             let folder = program_folder(name);
-            let built = cache.join(format!("{name}-{:016x}", fingerprint(&folder, name, version)));
+            let built = cache.join(format!(
+                "{name}-{:016x}",
+                fingerprint(&folder, name, version)
+            ));
             if !built.exists() {
-                let minutes = RECIPES.iter().find(|recipe| recipe.name == *name).map_or(1, |recipe| recipe.minutes);
+                let minutes = RECIPES
+                    .iter()
+                    .find(|recipe| recipe.name == *name)
+                    .map_or(1, |recipe| recipe.minutes);
                 let unit = if minutes == 1 { "minute" } else { "minutes" };
                 tell(&format!(
                     "building {name} ({} of {}), about {minutes} {unit} the first time",
@@ -116,10 +137,21 @@ pub fn ask(program: &Path, questions: &[String]) -> Vec<String> {
                 }
             }
         });
-        child.wait_with_output().expect("the program can be waited for")
+        child
+            .wait_with_output()
+            .expect("the program can be waited for")
     });
-    let answers: Vec<String> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
-    assert_eq!(answers.len(), questions.len(), "{} left questions open ({})", program.display(), output.status);
+    let answers: Vec<String> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(
+        answers.len(),
+        questions.len(),
+        "{} left questions open ({})",
+        program.display(),
+        output.status
+    );
     answers
 }
 
@@ -127,22 +159,31 @@ pub fn ask(program: &Path, questions: &[String]) -> Vec<String> {
 ///
 /// `module` is a path that the `go.mod` in `tests/cluster/programs/<program>` pins.
 pub fn module_folder(program: &str, module: &str) -> PathBuf {
-    downloaded(Command::new("go").current_dir(program_folder(program)).args(["mod", "download", "-json", module])).0
+    downloaded(
+        Command::new("go")
+            .current_dir(program_folder(program))
+            .args(["mod", "download", "-json", module]),
+    )
+    .0
 }
 
 /// As [`module_folder`], for a module at a version that no `go.mod` here names; `sum` is its pinned checksum.
 pub fn module_folder_at(module: &str, version: &str, sum: &str) -> PathBuf {
     let outside = tempfile::tempdir().expect("a temporary folder can be made");
     let wanted = format!("{module}@{version}");
-    let (folder, found) =
-        downloaded(Command::new("go").current_dir(&outside).args(["mod", "download", "-json", &wanted]));
+    let (folder, found) = downloaded(
+        Command::new("go")
+            .current_dir(&outside)
+            .args(["mod", "download", "-json", &wanted]),
+    );
     assert_eq!(found, sum, "the checksum of {wanted}");
     folder
 }
 
 /// The version of a module that a program's `go.mod` pins, for the headers of recordings.
 pub fn module_version(program: &str, module: &str) -> String {
-    let text = fs::read_to_string(program_folder(program).join("go.mod")).expect("the program has a go.mod");
+    let text = fs::read_to_string(program_folder(program).join("go.mod"))
+        .expect("the program has a go.mod");
     text.lines()
         .map(|line| line.trim().trim_start_matches("require "))
         .find_map(|line| line.strip_prefix(module)?.strip_prefix(' '))
@@ -153,8 +194,13 @@ pub fn module_version(program: &str, module: &str) -> String {
 
 fn downloaded(command: &mut Command) -> (PathBuf, String) {
     let output = command.output().expect("go can be run");
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stdout));
-    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).expect("go answers in JSON");
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    let answer: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("go answers in JSON");
     let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
     (PathBuf::from(text("Dir")), text("Sum"))
 }
@@ -164,7 +210,13 @@ fn build(name: &str, folder: &Path, built: &Path) {
     let unfinished = built.with_extension(format!("building-{}", std::process::id()));
     let output = Command::new("go")
         .current_dir(folder)
-        .args(["build", "-buildvcs=false", "-ldflags", recipe.map_or("", |recipe| recipe.link_flags), "-o"])
+        .args([
+            "build",
+            "-buildvcs=false",
+            "-ldflags",
+            recipe.map_or("", |recipe| recipe.link_flags),
+            "-o",
+        ])
         .arg(&unfinished)
         .arg(recipe.map_or(".", |recipe| recipe.package))
         .output()
@@ -205,9 +257,17 @@ fn fingerprint(folder: &Path, name: &str, version: &str) -> u64 {
         .collect();
     paths.sort();
     let recipe = RECIPES.iter().find(|recipe| recipe.name == name);
-    let mut parts: Vec<Vec<u8>> = vec![version.into(), recipe.map_or("", |recipe| recipe.link_flags).into()];
+    let mut parts: Vec<Vec<u8>> = vec![
+        version.into(),
+        recipe.map_or("", |recipe| recipe.link_flags).into(),
+    ];
     for path in paths {
-        parts.push(path.file_name().unwrap_or_default().as_encoded_bytes().to_vec());
+        parts.push(
+            path.file_name()
+                .unwrap_or_default()
+                .as_encoded_bytes()
+                .to_vec(),
+        );
         parts.push(fs::read(&path).expect("the program's files can be read"));
     }
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;

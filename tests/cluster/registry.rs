@@ -11,25 +11,52 @@ use super::api::agent;
 const CONFIG: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 
 /// Pushes an image without layers under these tags of `repository`, each with a digest of its own.
-pub fn push_tags<'a>(plane: &ControlPlane, repository: &str, tags: impl IntoIterator<Item = &'a str>) {
-    let base = format!("http://{}/v2/{repository}", plane.addresses.registry.address);
+pub fn push_tags<'a>(
+    plane: &ControlPlane,
+    repository: &str,
+    tags: impl IntoIterator<Item = &'a str>,
+) {
+    let base = format!(
+        "http://{}/v2/{repository}",
+        plane.addresses.registry.address
+    );
     let agent = agent();
-    let send = |method: &str, url: &str, content_type: &str, body: String| -> Response<ureq::Body> {
-        let request = Request::builder()
-            .method(method)
-            .uri(url)
-            .header("Authorization", format!("Basic {}", login(plane)))
-            .header("Content-Type", content_type)
-            .body(body)
-            .expect("the request is well formed");
-        let answer = agent.run(request).unwrap_or_else(|error| panic!("{method} {url}: {error}"));
-        assert!(answer.status().is_success(), "{method} {url}: {}", answer.status());
-        answer
-    };
-    let upload = send("POST", &format!("{base}/blobs/uploads/"), "application/octet-stream", String::new());
-    let location = upload.headers()["Location"].to_str().expect("the upload's place is text").to_owned();
+    let send =
+        |method: &str, url: &str, content_type: &str, body: String| -> Response<ureq::Body> {
+            let request = Request::builder()
+                .method(method)
+                .uri(url)
+                .header("Authorization", format!("Basic {}", login(plane)))
+                .header("Content-Type", content_type)
+                .body(body)
+                .expect("the request is well formed");
+            let answer = agent
+                .run(request)
+                .unwrap_or_else(|error| panic!("{method} {url}: {error}"));
+            assert!(
+                answer.status().is_success(),
+                "{method} {url}: {}",
+                answer.status()
+            );
+            answer
+        };
+    let upload = send(
+        "POST",
+        &format!("{base}/blobs/uploads/"),
+        "application/octet-stream",
+        String::new(),
+    );
+    let location = upload.headers()["Location"]
+        .to_str()
+        .expect("the upload's place is text")
+        .to_owned();
     let separator = if location.contains('?') { '&' } else { '?' };
-    send("PUT", &format!("{location}{separator}digest={CONFIG}"), "application/octet-stream", "{}".to_owned());
+    send(
+        "PUT",
+        &format!("{location}{separator}digest={CONFIG}"),
+        "application/octet-stream",
+        "{}".to_owned(),
+    );
     for tag in tags {
         let kind = "application/vnd.oci.image.manifest.v1+json";
         let manifest = json!({
@@ -39,7 +66,12 @@ pub fn push_tags<'a>(plane: &ControlPlane, repository: &str, tags: impl IntoIter
             "layers": [],
             "annotations": {"tag": tag},
         });
-        send("PUT", &format!("{base}/manifests/{tag}"), kind, manifest.to_string());
+        send(
+            "PUT",
+            &format!("{base}/manifests/{tag}"),
+            kind,
+            manifest.to_string(),
+        );
     }
 }
 
@@ -54,9 +86,15 @@ fn base64(bytes: &[u8]) -> String {
     bytes
         .chunks(3)
         .flat_map(|chunk| {
-            let bits = (0..3).fold(0_usize, |bits, index| bits << 8 | usize::from(*chunk.get(index).unwrap_or(&0)));
+            let bits = (0..3).fold(0_usize, |bits, index| {
+                bits << 8 | usize::from(*chunk.get(index).unwrap_or(&0))
+            });
             (0..4).map(move |index| {
-                if index > chunk.len() { '=' } else { char::from(ALPHABET[bits >> (18 - 6 * index) & 63]) }
+                if index > chunk.len() {
+                    '='
+                } else {
+                    char::from(ALPHABET[bits >> (18 - 6 * index) & 63])
+                }
             })
         })
         .collect()

@@ -40,9 +40,19 @@ impl Repository {
             folder: plane.addresses.git_folder.join(format!("{name}.git")),
             url: format!("http://{}/{name}.git", plane.addresses.git.address),
         };
-        let folder = repository.folder.to_str().expect("the folder's path is text");
-        output(git().args(["init", "--quiet", "--bare", "--initial-branch=main", folder]), b"");
-        for setting in ["http.receivepack", "receive.advertisePushOptions", "uploadpack.allowAnySHA1InWant"] {
+        let folder = repository
+            .folder
+            .to_str()
+            .expect("the folder's path is text");
+        output(
+            git().args(["init", "--quiet", "--bare", "--initial-branch=main", folder]),
+            b"",
+        );
+        for setting in [
+            "http.receivepack",
+            "receive.advertisePushOptions",
+            "uploadpack.allowAnySHA1InWant",
+        ] {
             repository.run(&["config", setting, "true"], b"");
         }
         repository.commit_files("main", "Start", files);
@@ -82,7 +92,14 @@ impl Repository {
 
     /// The commits that all branches stand at.
     pub fn heads(&self) -> BTreeMap<String, String> {
-        let refs = self.run(&["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads"], b"");
+        let refs = self.run(
+            &[
+                "for-each-ref",
+                "--format=%(objectname) %(refname)",
+                "refs/heads",
+            ],
+            b"",
+        );
         String::from_utf8_lossy(&refs)
             .lines()
             .filter_map(|line| line.split_once(" refs/heads/"))
@@ -97,7 +114,10 @@ impl Repository {
         let (header, message) = text.split_once("\n\n").expect("a commit has a header");
         let values = |key: &str| -> Vec<String> {
             let lines = header.lines().filter_map(|line| line.split_once(' '));
-            lines.filter(|(found, _)| *found == key).map(|(_, value)| value.to_owned()).collect()
+            lines
+                .filter(|(found, _)| *found == key)
+                .map(|(_, value)| value.to_owned())
+                .collect()
         };
         let person = |key: &str| {
             let value = values(key).remove(0);
@@ -123,16 +143,27 @@ impl Repository {
                 let (facts, path) = text.split_once('\t').expect("a tree entry has a path");
                 let mut facts = facts.split(' ');
                 let mode = facts.next().unwrap_or_default().to_owned();
-                (path.to_owned(), mode, facts.nth(1).unwrap_or_default().to_owned())
+                (
+                    path.to_owned(),
+                    mode,
+                    facts.nth(1).unwrap_or_default().to_owned(),
+                )
             })
             .collect();
         let ids: String = entries.iter().map(|(_, _, id)| format!("{id}\n")).collect();
         let mut rest: &[u8] = &self.run(&["cat-file", "--batch"], ids.as_bytes());
         let mut files = BTreeMap::new();
         for (path, mode, _) in entries {
-            let end = rest.iter().position(|byte| *byte == b'\n').expect("each answer has a header line");
+            let end = rest
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .expect("each answer has a header line");
             let header = String::from_utf8_lossy(&rest[..end]);
-            let size: usize = header.rsplit(' ').next().and_then(|size| size.parse().ok()).expect("it ends in a size");
+            let size: usize = header
+                .rsplit(' ')
+                .next()
+                .and_then(|size| size.parse().ok())
+                .expect("it ends in a size");
             files.insert(path, (mode, rest[end + 1..end + 1 + size].to_vec()));
             rest = &rest[end + 1 + size + 1..];
         }
@@ -140,14 +171,20 @@ impl Repository {
     }
 
     fn run(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
-        output(git().arg("--git-dir").arg(&self.folder).args(arguments), input)
+        output(
+            git().arg("--git-dir").arg(&self.folder).args(arguments),
+            input,
+        )
     }
 }
 
 /// git without the user's or the machine's own settings.
 pub fn git() -> Command {
     let mut command = Command::new("git");
-    command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_TERMINAL_PROMPT", "0");
+    command
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_TERMINAL_PROMPT", "0");
     command
 }
 
@@ -165,6 +202,10 @@ pub fn output(command: &mut Command, input: &[u8]) -> Vec<u8> {
         scope.spawn(move || pipe.write_all(input));
         child.wait_with_output().expect("it can be waited for")
     });
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output.stdout
 }

@@ -3,4 +3,5 @@
 pub mod generator;
 pub mod messages_in_bulk;
 pub mod policies_in_bulk;
+pub mod recording;
 pub mod rewrites_in_bulk;

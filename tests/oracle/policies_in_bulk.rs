@@ -3,42 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::recording::{PolicyAnswer, PolicyQuestion};
 use crate::cluster::api::wait_for;
 use crate::cluster::objects::{image_collection, verdict};
 use crate::cluster::{ControlPlane, in_parallel};
 
-/// An ImagePolicy over a list of tags.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PolicyQuestion {
-    /// The tags, as the registry lists them.
-    pub tags: Vec<String>,
-    /// `spec.exclusionList` of the ImageRepository; empty: not set.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub exclusion_list: Vec<String>,
-    /// `spec` of the ImagePolicy without `imageRepositoryRef`: `policy`, and where wanted `filterTags`.
-    pub spec: Value,
-}
-
-/// What became of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PolicyAnswer {
-    /// `status.latestRef.tag`; one of several possible ones where the choice isn't deterministic.
-    pub tag: Option<String>,
-    /// Reason and message of the failure, `None` when Ready.
-    pub failure: Option<(String, String)>,
-    /// The API server's message where its validation doesn't let the object in; the rest is then empty.
-    pub refused: Option<String>,
-}
-
 /// Has the reflector scan a made-up repository for each question and decide its policy.
 ///
 /// `namespace` is used by no other question.
-pub fn policies_in_bulk(plane: &ControlPlane, namespace: &str, questions: &[PolicyQuestion]) -> Vec<PolicyAnswer> {
+pub fn policies_in_bulk(
+    plane: &ControlPlane,
+    namespace: &str,
+    questions: &[PolicyQuestion],
+) -> Vec<PolicyAnswer> {
     plane.create_namespace(namespace);
     let lists: Map<String, Value> = questions
         .iter()
@@ -56,7 +35,10 @@ pub fn policies_in_bulk(plane: &ControlPlane, namespace: &str, questions: &[Poli
         if !question.exclusion_list.is_empty() {
             object["spec"]["exclusionList"] = json!(question.exclusion_list);
         }
-        plane.api.create(&object).unwrap_or_else(|refusal| panic!("repository c{number}: {refusal:?}"));
+        plane
+            .api
+            .create(&object)
+            .unwrap_or_else(|refusal| panic!("repository c{number}: {refusal:?}"));
     });
     let everything: Vec<usize> = (0..questions.len()).collect();
     wait_for_verdicts(plane, namespace, "imagerepositories", &everything);
@@ -68,9 +50,16 @@ pub fn policies_in_bulk(plane: &ControlPlane, namespace: &str, questions: &[Poli
             "apiVersion": "image.toolkit.fluxcd.io/v1", "kind": "ImagePolicy",
             "metadata": {"namespace": namespace, "name": format!("c{number}")}, "spec": spec,
         });
-        plane.api.create(&object).err().map(|refusal| refusal.message)
+        plane
+            .api
+            .create(&object)
+            .err()
+            .map(|refusal| refusal.message)
     });
-    let admitted: Vec<usize> = everything.into_iter().filter(|number| refusals[*number].is_none()).collect();
+    let admitted: Vec<usize> = everything
+        .into_iter()
+        .filter(|number| refusals[*number].is_none())
+        .collect();
     let mut answers = wait_for_verdicts(plane, namespace, "imagepolicies", &admitted);
     for plural in ["imagepolicies", "imagerepositories"] {
         plane.api.delete_all(&image_collection(namespace, plural));
@@ -79,8 +68,10 @@ pub fn policies_in_bulk(plane: &ControlPlane, namespace: &str, questions: &[Poli
         .into_iter()
         .enumerate()
         .map(|(number, refused)| match refused {
-            Some(message) => PolicyAnswer { tag: None, failure: None, refused: Some(message) },
-            None => answers.remove(&number).expect("every admitted policy has a verdict"),
+            Some(message) => PolicyAnswer::Refused(message),
+            None => answers
+                .remove(&number)
+                .expect("every admitted policy has a verdict"),
         })
         .collect()
 }
@@ -93,25 +84,42 @@ fn wait_for_verdicts(
     numbers: &[usize],
 ) -> BTreeMap<usize, PolicyAnswer> {
     let collection = image_collection(namespace, plural);
-    wait_for(&format!("{} {plural} in {namespace}", numbers.len()), Duration::from_secs(300), || {
-        let objects = plane.api.list(&collection);
-        let answers: BTreeMap<usize, PolicyAnswer> = objects
-            .iter()
-            .filter_map(|object| {
-                let number = object["metadata"]["name"].as_str()?.strip_prefix('c')?.parse().ok()?;
-                let verdict = verdict(object)?;
-                let tag = object["status"]["latestRef"]["tag"].as_str().map(str::to_owned);
-                let failure = (!verdict.ready).then_some((verdict.reason, verdict.message));
-                Some((number, PolicyAnswer { tag, failure, refused: None }))
-            })
-            .collect();
-        (answers.len() == numbers.len()).then_some(answers)
-    })
+    wait_for(
+        &format!("{} {plural} in {namespace}", numbers.len()),
+        Duration::from_secs(300),
+        || {
+            let objects = plane.api.list(&collection);
+            let answers: BTreeMap<usize, PolicyAnswer> = objects
+                .iter()
+                .filter_map(|object| {
+                    let number = object["metadata"]["name"]
+                        .as_str()?
+                        .strip_prefix('c')?
+                        .parse()
+                        .ok()?;
+                    let verdict = verdict(object)?;
+                    let tag = object["status"]["latestRef"]["tag"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .to_owned();
+                    let answer = if verdict.ready {
+                        PolicyAnswer::Tag(tag)
+                    } else {
+                        PolicyAnswer::Failure(verdict.reason, verdict.message)
+                    };
+                    Some((number, answer))
+                })
+                .collect();
+            (answers.len() == numbers.len()).then_some(answers)
+        },
+    )
 }
 
 #[test]
 fn policies_are_chosen_failed_and_refused() {
-    let Some(plane) = crate::cluster::control_plane() else { return };
+    let Some(plane) = crate::cluster::control_plane() else {
+        return;
+    };
     let question = |tags: &[&str], spec: Value| PolicyQuestion {
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         exclusion_list: Vec::new(),
@@ -122,18 +130,42 @@ fn policies_are_chosen_failed_and_refused() {
         plane,
         "policies-smoke",
         &[
-            question(&["1.0.0", "1.4.0", "2.0.0", "1.9.9-rc.1", "1.8.0.sig"], semver(">=1.0.0 <2.0.0")),
+            question(
+                &["1.0.0", "1.4.0", "2.0.0", "1.9.9-rc.1", "1.8.0.sig"],
+                semver(">=1.0.0 <2.0.0"),
+            ),
             question(&["latest"], semver("*")),
             question(&["1.0.0"], semver("==1")),
             question(&[], semver("*")),
-            question(&["1.0.0"], json!({"policy": {"alphabetical": {"order": "sideways"}}})),
+            question(
+                &["1.0.0"],
+                json!({"policy": {"alphabetical": {"order": "sideways"}}}),
+            ),
         ],
     );
-    assert_eq!(answers[0], PolicyAnswer { tag: Some("1.4.0".into()), failure: None, refused: None });
-    let failure = |number: usize| answers[number].failure.as_ref().map(|(reason, message)| (&**reason, &**message));
-    assert_eq!(failure(1), Some(("Failure", "unable to determine latest version from provided list")));
-    assert_eq!(failure(2), Some(("InvalidPolicy", "invalid policy: improper constraint: \"==1\"")));
-    let (reason, message) = failure(3).expect("a policy without tags fails");
+    let failure =
+        |reason: &str, message: &str| PolicyAnswer::Failure(reason.to_owned(), message.to_owned());
+    assert_eq!(answers[0], PolicyAnswer::Tag("1.4.0".to_owned()));
+    assert_eq!(
+        answers[1],
+        failure(
+            "Failure",
+            "unable to determine latest version from provided list"
+        )
+    );
+    assert_eq!(
+        answers[2],
+        failure(
+            "InvalidPolicy",
+            "invalid policy: improper constraint: \"==1\""
+        )
+    );
+    let PolicyAnswer::Failure(reason, message) = &answers[3] else {
+        panic!("{:?}", answers[3])
+    };
     assert_eq!(reason, "DependencyNotReady", "{message}");
-    assert!(answers[4].refused.as_ref().is_some_and(|message| message.contains("sideways")), "{:?}", answers[4]);
+    let PolicyAnswer::Refused(message) = &answers[4] else {
+        panic!("{:?}", answers[4])
+    };
+    assert!(message.contains("sideways"), "{message}");
 }

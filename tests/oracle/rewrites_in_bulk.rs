@@ -3,112 +3,97 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::recording::{ReportedChange, Rewritten, Scope, Text};
 use crate::cluster::api::wait_for;
-use crate::cluster::objects::{Condition, automation, git_repository, image_collection, settled_policy, verdict};
+use crate::cluster::objects::{
+    Condition, automation, git_repository, image_collection, settled_policy, verdict,
+};
 use crate::cluster::repository::Repository;
 use crate::cluster::{ControlPlane, in_parallel};
-
-/// A policy's latest image, in force for all files of one question.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Latest {
-    /// The policy's name.
-    pub policy: String,
-    /// `status.latestRef.name`.
-    pub image: String,
-    /// `status.latestRef.tag`.
-    pub tag: String,
-    /// `status.latestRef.digest`, which may be empty.
-    pub digest: String,
-}
-
-/// What the controller made of one file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rewritten {
-    /// The file as it stands in the commit (as it was, where nothing changed), and the changes in the order in which a
-    /// template sees them.
-    File { bytes: Vec<u8>, changes: Vec<ReportedChange> },
-    /// The file makes the whole run fail.
-    Failed { reason: String, message: String },
-}
-
-/// A change, as the commit message template of the question reports it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ReportedChange {
-    #[serde(rename = "f")]
-    file: String,
-    /// `apiVersion`, kind, name and namespace of the object.
-    #[serde(rename = "i")]
-    pub object: [String; 4],
-    /// The setter, `ns:name` and so on.
-    #[serde(rename = "s")]
-    pub setter: String,
-    /// The value before.
-    #[serde(rename = "o")]
-    pub old: String,
-    /// The value after.
-    #[serde(rename = "n")]
-    pub new: String,
-}
 
 /// Files of one repository; several of these are under way at a time.
 const BATCH: usize = 200;
 
 /// One line of JSON for each change.
 const TEMPLATE: &str = "{{range $f, $o := .Changed.FileChanges}}{{range $id, $cs := $o}}{{range $cs}}\
-    {{dict \"f\" $f \"i\" (list $id.APIVersion $id.Kind $id.Name $id.Namespace) \"s\" .Setter \"o\" .OldValue \"n\" .NewValue | toJson}}\
-    {{\"\\n\"}}{{end}}{{end}}{{end}}";
+    {{dict \"file\" $f \"object\" (list $id.APIVersion $id.Kind $id.Name $id.Namespace) \
+    \"setter\" .Setter \"old\" .OldValue \"new\" .NewValue | toJson}}{{\"\\n\"}}{{end}}{{end}}{{end}}";
 
-/// Has the controller rewrite `files`, each on its own, with the policies of `namespace` at these images.
+#[derive(Deserialize)]
+struct ReportedLine {
+    file: String,
+    #[serde(flatten)]
+    change: ReportedChange,
+}
+
+/// What one run over a batch gave.
+enum BatchResult {
+    Rewritten(Vec<Rewritten>),
+    /// The files can't be told apart: the run failed, or made files that could be anyone's.
+    Mixed(Rewritten),
+}
+
+/// Has the controller rewrite `files`, each on its own, with the policies of `scope`.
 ///
-/// `namespace` is used by no other question. A file that makes a run fail is found by halving its batch.
-pub fn rewrites_in_bulk(
-    plane: &ControlPlane,
-    namespace: &str,
-    latest: &[Latest],
-    files: &[Vec<u8>],
-) -> Vec<Rewritten> {
-    settle_policies(plane, namespace, latest);
+/// The namespace is used by no other question. A file that makes a run fail is found by halving its batch.
+pub fn rewrites_in_bulk(plane: &ControlPlane, scope: &Scope, files: &[Vec<u8>]) -> Vec<Rewritten> {
+    settle_policies(plane, scope);
     let numbers: Vec<usize> = (0..files.len()).collect();
     let mut open: Vec<Vec<usize>> = numbers.chunks(BATCH).map(<[usize]>::to_vec).collect();
     let mut answers: Vec<Option<Rewritten>> = vec![None; files.len()];
-    for round in 0.. {
-        if open.is_empty() {
-            break;
-        }
-        let results = run_batches(plane, namespace, round, &open, files);
+    let mut round = 0;
+    while !open.is_empty() {
+        let results = run_batches(plane, &scope.namespace, round, &open, files);
         let mut halves = Vec::new();
         for (batch, result) in open.into_iter().zip(results) {
             match result {
-                Ok(rewritten) => {
+                BatchResult::Rewritten(rewritten) => {
                     for (number, answer) in batch.into_iter().zip(rewritten) {
                         answers[number] = Some(answer);
                     }
                 }
-                Err(failure) if batch.len() == 1 => {
-                    answers[batch[0]] = Some(Rewritten::Failed { reason: failure.reason, message: failure.message });
-                }
-                Err(_) => {
+                BatchResult::Mixed(answer) if batch.len() == 1 => answers[batch[0]] = Some(answer),
+                BatchResult::Mixed(_) => {
                     let (first, second) = batch.split_at(batch.len() / 2);
                     halves.extend([first.to_vec(), second.to_vec()]);
                 }
             }
         }
         open = halves;
+        round += 1;
     }
-    plane.api.delete_all(&image_collection(namespace, "imageupdateautomations"));
-    answers.into_iter().map(|answer| answer.expect("every file is in a batch")).collect()
+    plane.api.delete_all(&image_collection(
+        &scope.namespace,
+        "imageupdateautomations",
+    ));
+    answers
+        .into_iter()
+        .map(|answer| answer.expect("every file is in a batch"))
+        .collect()
 }
 
 /// Makes a namespace with policies that the reflector leaves alone, at these images.
-pub fn settle_policies(plane: &ControlPlane, namespace: &str, latest: &[Latest]) {
-    plane.create_namespace(namespace);
-    in_parallel(latest, |latest| {
-        let policy = settled_policy(namespace, &latest.policy, &latest.image, &latest.tag, &latest.digest);
-        plane.api.create(&policy).unwrap_or_else(|refusal| panic!("{}: {refusal:?}", latest.policy));
-        plane.api.write_status(&policy).unwrap_or_else(|refusal| panic!("{}: {refusal:?}", latest.policy));
+pub fn settle_policies(plane: &ControlPlane, scope: &Scope) {
+    plane.create_namespace(&scope.namespace);
+    in_parallel(&scope.latest, |latest| {
+        let policy = settled_policy(
+            &scope.namespace,
+            &latest.policy,
+            &latest.image,
+            &latest.tag,
+            &latest.digest,
+        );
+        plane
+            .api
+            .create(&policy)
+            .unwrap_or_else(|refusal| panic!("{}: {refusal:?}", latest.policy));
+        plane
+            .api
+            .write_status(&policy)
+            .unwrap_or_else(|refusal| panic!("{}: {refusal:?}", latest.policy));
     });
 }
 
@@ -119,29 +104,48 @@ fn run_batches(
     round: usize,
     batches: &[Vec<usize>],
     files: &[Vec<u8>],
-) -> Vec<Result<Vec<Rewritten>, Condition>> {
-    let names: Vec<(String, &Vec<usize>)> =
-        batches.iter().enumerate().map(|(index, batch)| (format!("{namespace}-{round}-{index}"), batch)).collect();
+) -> Vec<BatchResult> {
+    let names: Vec<(String, &Vec<usize>)> = batches
+        .iter()
+        .enumerate()
+        .map(|(index, batch)| (format!("{namespace}-{round}-{index}"), batch))
+        .collect();
     let repositories = in_parallel(&names, |(name, batch)| {
-        let paths: Vec<(String, &[u8])> =
-            batch.iter().map(|number| (file_name(*number), files[*number].as_slice())).collect();
-        let repository = Repository::create(plane, name, paths.iter().map(|(path, bytes)| (path.as_str(), *bytes)));
+        let paths: Vec<(String, &[u8])> = batch
+            .iter()
+            .map(|number| (file_name(*number), files[*number].as_slice()))
+            .collect();
+        let repository = Repository::create(
+            plane,
+            name,
+            paths.iter().map(|(path, bytes)| (path.as_str(), *bytes)),
+        );
         let commit = json!({"messageTemplate": TEMPLATE});
         for object in [
             git_repository(namespace, name, &repository.url),
             automation(namespace, name, name, &commit, "main"),
         ] {
-            plane.api.create(&object).unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
+            plane
+                .api
+                .create(&object)
+                .unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
         }
         repository
     });
-    let verdicts = wait_for_automations(plane, namespace, &names.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
+    let all: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
+    let verdicts = wait_for_automations(plane, namespace, &all);
     repositories
         .iter()
         .zip(&names)
         .map(|(repository, (name, batch))| {
             let verdict = &verdicts[name.as_str()];
-            if verdict.ready { Ok(read_batch(repository, batch)) } else { Err(verdict.clone()) }
+            if verdict.ready {
+                return read_batch(repository, batch);
+            }
+            BatchResult::Mixed(Rewritten::Failed {
+                reason: verdict.reason.clone(),
+                message: verdict.message.clone(),
+            })
         })
         .collect()
 }
@@ -153,33 +157,75 @@ pub fn wait_for_automations<'a>(
     names: &[&'a str],
 ) -> BTreeMap<&'a str, Condition> {
     let collection = image_collection(namespace, "imageupdateautomations");
-    wait_for(&format!("{} automations in {namespace}", names.len()), Duration::from_secs(300), || {
-        let objects = plane.api.list(&collection);
-        let by_name: BTreeMap<&str, &Value> =
-            objects.iter().filter_map(|object| Some((object["metadata"]["name"].as_str()?, object))).collect();
-        names.iter().map(|name| Some((*name, verdict(by_name.get(name)?)?))).collect()
-    })
+    wait_for(
+        &format!("{} automations in {namespace}", names.len()),
+        Duration::from_secs(300),
+        || {
+            let objects = plane.api.list(&collection);
+            let by_name: BTreeMap<&str, &Value> = objects
+                .iter()
+                .filter_map(|object| Some((object["metadata"]["name"].as_str()?, object)))
+                .collect();
+            names
+                .iter()
+                .map(|name| Some((*name, verdict(by_name.get(name)?)?)))
+                .collect()
+        },
+    )
 }
 
-fn read_batch(repository: &Repository, batch: &[usize]) -> Vec<Rewritten> {
+fn read_batch(repository: &Repository, batch: &[usize]) -> BatchResult {
     let head = repository.head("main").expect("main exists");
     let commit = repository.commit(&head);
     let mut changes: BTreeMap<String, Vec<ReportedChange>> = BTreeMap::new();
     if !commit.parents.is_empty() {
         for line in commit.message.lines().filter(|line| !line.is_empty()) {
-            let change: ReportedChange = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
-            changes.entry(change.file.clone()).or_default().push(change);
+            let reported: ReportedLine =
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            changes
+                .entry(reported.file)
+                .or_default()
+                .push(reported.change);
         }
     }
-    let mut files = repository.files(&head);
-    batch
+    let mut files: BTreeMap<String, Text> = repository
+        .files(&head)
+        .into_iter()
+        .map(|(path, (_, bytes))| (path, Text::from(bytes)))
+        .collect();
+    let mut answers: Vec<Rewritten> = batch
         .iter()
         .map(|number| {
             let name = file_name(*number);
-            let (_, bytes) = files.remove(&name).unwrap_or_else(|| panic!("{name} is gone"));
-            Rewritten::File { bytes, changes: changes.remove(&name).unwrap_or_default() }
+            let text = files
+                .remove(&name)
+                .unwrap_or_else(|| panic!("{name} is gone"));
+            Rewritten::File {
+                text,
+                changes: changes.remove(&name).unwrap_or_default(),
+                created: Vec::new(),
+            }
         })
-        .collect()
+        .collect();
+    if files.is_empty() && changes.is_empty() {
+        return BatchResult::Rewritten(answers);
+    }
+    // A List was taken apart: its items are files of their own, and their changes name no file.
+    let Rewritten::File {
+        text, changes: own, ..
+    } = answers.swap_remove(0)
+    else {
+        return BatchResult::Rewritten(answers);
+    };
+    let all = own
+        .into_iter()
+        .chain(changes.into_values().flatten())
+        .collect();
+    BatchResult::Mixed(Rewritten::File {
+        text,
+        changes: all,
+        created: files.into_iter().collect(),
+    })
 }
 
 fn file_name(number: usize) -> String {
@@ -188,32 +234,56 @@ fn file_name(number: usize) -> String {
 
 #[test]
 fn a_file_that_fails_is_found_among_those_that_do_not() {
-    let Some(plane) = crate::cluster::control_plane() else { return };
-    let latest = [Latest {
-        policy: "app".into(),
-        image: "registry.example.com/app".into(),
-        tag: "2.0.0".into(),
-        digest: String::new(),
-    }];
-    let marked = |old: &str| {
-        format!("kind: Pod\nmetadata:\n  name: x\nspec:\n  image: {old} # {{\"$imagepolicy\": \"halving:app\"}}\n")
+    let Some(plane) = crate::cluster::control_plane() else {
+        return;
     };
-    let mut files: Vec<Vec<u8>> = (0..250).map(|number| marked(&format!("app:{number}")).into_bytes()).collect();
+    let scope = Scope {
+        namespace: "halving".into(),
+        latest: vec![super::recording::Latest {
+            policy: "app".into(),
+            image: "registry.example.com/app".into(),
+            tag: "2.0.0".into(),
+            digest: String::new(),
+        }],
+    };
+    let marked = |old: &str| {
+        format!(
+            "kind: Pod\nmetadata:\n  name: x\nspec:\n  image: {old} # {{\"$imagepolicy\": \"halving:app\"}}\n"
+        )
+    };
+    let mut files: Vec<Vec<u8>> = (0..250)
+        .map(|number| marked(&format!("app:{number}")).into_bytes())
+        .collect();
     let foreign_path = "  annotations:\n    config.kubernetes.io/path: elsewhere.yaml\nspec:";
-    files[201] = marked("app:201").replace("spec:", foreign_path).into_bytes();
-    let answers = rewrites_in_bulk(plane, "halving", &latest, &files);
+    files[201] = marked("app:201")
+        .replace("spec:", foreign_path)
+        .into_bytes();
+    let answers = rewrites_in_bulk(plane, &scope, &files);
     for (number, answer) in answers.iter().enumerate() {
         match answer {
             Rewritten::Failed { reason, message } => {
-                assert_eq!((number, reason.as_str()), (201, "UpdateFailed"), "{message}");
+                assert_eq!(
+                    (number, reason.as_str()),
+                    (201, "UpdateFailed"),
+                    "{message}"
+                );
                 assert!(message.contains("mismatched"), "{message}");
             }
-            Rewritten::File { bytes, changes } => {
+            Rewritten::File {
+                text,
+                changes,
+                created,
+            } => {
                 assert_ne!(number, 201);
-                assert_eq!(String::from_utf8_lossy(bytes), marked("registry.example.com/app:2.0.0"));
-                assert_eq!(changes[0].old, format!("app:{number}"));
-                assert_eq!(changes[0].setter, "halving:app");
-                assert_eq!(changes[0].object, ["", "Pod", "x", ""]);
+                assert_eq!(*text, Text::Utf8(marked("registry.example.com/app:2.0.0")));
+                let change = ReportedChange {
+                    object: ["", "Pod", "x", ""].map(str::to_owned),
+                    setter: "halving:app".to_owned(),
+                    old: format!("app:{number}"),
+                    new: "registry.example.com/app:2.0.0".to_owned(),
+                };
+                assert_eq!(*changes, [change]);
+                assert_eq!(*created, []);
             }
         }
     }
