@@ -1,0 +1,186 @@
+//! One document as a tree of nodes with comments.
+
+use std::borrow::Cow;
+
+use super::comments::Comment;
+use super::cursor::Mark;
+use super::token::ScalarStyle;
+
+/// The place of a node in its document's list of nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub(super) usize);
+
+/// What a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeKind<'t> {
+    /// A text.
+    Scalar {
+        /// The text without quotes, escapes and indentation.
+        value: Cow<'t, str>,
+        /// How it is written.
+        style: ScalarStyle,
+    },
+    /// A list.
+    Sequence {
+        /// The items, in order.
+        items: Vec<NodeId>,
+        /// Whether it is written in brackets.
+        flow: bool,
+    },
+    /// Keys and values.
+    Mapping {
+        /// The fields, in order; keys may repeat.
+        fields: Vec<(NodeId, NodeId)>,
+        /// Whether it is written in braces.
+        flow: bool,
+    },
+    /// A reference to an anchor, by name.
+    Alias(&'t str),
+}
+
+/// A node with its properties and comments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node<'t> {
+    /// What it is.
+    pub kind: NodeKind<'t>,
+    /// The type, in its short form (`!!str`, `!local`); worked out from the text when it isn't written.
+    pub tag: Cow<'static, [u8]>,
+    /// Whether the tag is written in the source.
+    pub explicit_tag: bool,
+    /// The name that aliases refer to.
+    pub anchor: Option<&'t str>,
+    /// Where the node, or its first property, starts.
+    pub start: Mark,
+    /// The comment above.
+    pub head: Comment,
+    /// The comment behind.
+    pub line: Comment,
+    /// The comment below.
+    pub foot: Comment,
+}
+
+impl Node<'_> {
+    /// The text of a scalar.
+    pub fn scalar(&self) -> Option<&str> {
+        match &self.kind {
+            NodeKind::Scalar { value, .. } => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The text that a key is looked up by: of a scalar, or the name of an alias; empty for collections.
+    pub fn key_text(&self) -> &str {
+        match &self.kind {
+            NodeKind::Scalar { value, .. } => value,
+            NodeKind::Alias(name) => name,
+            _ => "",
+        }
+    }
+
+    /// Whether the node is null.
+    pub fn is_null(&self) -> bool {
+        self.tag == b"!!null".as_slice()
+    }
+}
+
+/// The first document of a text.
+#[derive(Clone, Debug)]
+pub struct Document<'t> {
+    pub(super) nodes: Vec<Node<'t>>,
+    /// The node that holds all others.
+    pub root: NodeId,
+    /// The comment above the document, set apart by an empty line.
+    pub head: Comment,
+    /// The comment below everything.
+    pub foot: Comment,
+    /// Where text starts that isn't part of the document, in bytes; the end of the text if there is none.
+    pub rest: usize,
+    /// How many nodes come from the source.
+    pub(super) source_nodes: usize,
+    /// Keys of the source that were removed because they had no content.
+    pub(super) removed: Vec<NodeId>,
+}
+
+impl<'t> Document<'t> {
+    /// The node with this id.
+    pub fn node(&self, id: NodeId) -> &Node<'t> {
+        &self.nodes[id.0]
+    }
+
+    /// The node with this id, to be changed.
+    pub fn node_mut(&mut self, id: NodeId) -> &mut Node<'t> {
+        &mut self.nodes[id.0]
+    }
+
+    /// All nodes, each before its children.
+    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node<'t>)> {
+        self.nodes
+            .iter()
+            .enumerate()
+            .map(|(index, node)| (NodeId(index), node))
+    }
+
+    /// The fields of a mapping; none for other nodes.
+    pub fn fields(&self, id: NodeId) -> &[(NodeId, NodeId)] {
+        match &self.node(id).kind {
+            NodeKind::Mapping { fields, .. } => fields,
+            _ => &[],
+        }
+    }
+
+    /// The value of the first field with this key.
+    pub fn field(&self, id: NodeId, key: &str) -> Option<NodeId> {
+        self.fields(id)
+            .iter()
+            .find(|(of, _)| self.node(*of).key_text() == key)
+            .map(|(_, value)| *value)
+    }
+
+    /// Whether the node was read, not added.
+    pub fn is_in_source(&self, id: NodeId) -> bool {
+        id.0 < self.source_nodes
+    }
+
+    /// The keys `metadata` and `annotations` that were removed because they had no content.
+    pub fn removed_keys(&self) -> &[NodeId] {
+        &self.removed
+    }
+
+    /// Adds a string.
+    pub(super) fn add_scalar(&mut self, value: String, style: ScalarStyle) -> NodeId {
+        let value = Cow::Owned(value);
+        self.add(NodeKind::Scalar { value, style }, b"!!str")
+    }
+
+    /// Adds an empty mapping.
+    pub(super) fn add_mapping(&mut self) -> NodeId {
+        let fields = Vec::new();
+        let flow = false;
+        self.add(NodeKind::Mapping { fields, flow }, b"!!map")
+    }
+
+    fn add(&mut self, kind: NodeKind<'t>, tag: &'static [u8]) -> NodeId {
+        self.nodes.push(Node {
+            kind,
+            tag: Cow::Borrowed(tag),
+            explicit_tag: false,
+            anchor: None,
+            start: Mark::default(),
+            head: Comment::default(),
+            line: Comment::default(),
+            foot: Comment::default(),
+        });
+        NodeId(self.nodes.len() - 1)
+    }
+
+    /// The same nodes with another root: one that is not a document of its own.
+    pub fn part(&self, root: NodeId) -> Self {
+        Self {
+            root,
+            head: Comment::default(),
+            foot: Comment::default(),
+            removed: Vec::new(),
+            ..self.clone()
+        }
+    }
+}

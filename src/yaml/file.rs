@@ -1,0 +1,254 @@
+//! A file as a row of documents: taking it apart and putting it together.
+
+use std::borrow::Cow;
+
+use super::ReadError;
+use super::composer::compose;
+use super::document::{Document, NodeId, NodeKind};
+use super::emitter::Emitter;
+use super::resource::{INDEX, LEGACY_INDEX, LEGACY_PATH, PATH, SEQUENCE_INDENT, WrongKind};
+use super::sequence_indent::SequenceIndent;
+use super::text::{CheckedText, check};
+
+/// The text of a file with LF line ends.
+pub fn normalize(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memmem::find(bytes, b"\r\n").is_none() {
+        return Cow::Borrowed(bytes);
+    }
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut copied = 0;
+    for at in memchr::memmem::find_iter(bytes, b"\r\n") {
+        text.extend_from_slice(&bytes[copied..at]);
+        copied = at + 1;
+    }
+    text.extend_from_slice(&bytes[copied..]);
+    Cow::Owned(text)
+}
+
+/// A piece of a file between separators. At most its first document is read.
+#[derive(Debug)]
+pub struct Chunk<'b> {
+    /// Where the piece starts in the normalized text.
+    pub start: usize,
+    /// The piece.
+    pub bytes: &'b [u8],
+    checked: Result<CheckedText<'b>, ReadError>,
+}
+
+/// A normalized text, cut at its separators.
+#[derive(Debug)]
+pub struct SplitText<'b> {
+    /// The pieces, in order; none for an empty file.
+    pub chunks: Vec<Chunk<'b>>,
+    line_ends: Vec<usize>,
+}
+
+impl<'b> SplitText<'b> {
+    /// Cuts a normalized text at the lines that start with `---`, whatever they are inside of.
+    ///
+    /// # Errors
+    ///
+    /// A separator line may hold nothing else but a comment.
+    pub fn new(text: &'b [u8]) -> Result<Self, ReadError> {
+        let line_ends: Vec<usize> = memchr::memchr_iter(b'\n', text).collect();
+        let mut split = Self {
+            chunks: Vec::new(),
+            line_ends,
+        };
+        let mut start = 0;
+        while let Some(found) = memchr::memmem::find(&text[start..], b"\n---") {
+            let separator = start + found;
+            let Some(length) = memchr::memchr(b'\n', &text[separator + 1..]) else {
+                break;
+            };
+            let end = separator + 1 + length;
+            let rest = String::from_utf8_lossy(&text[separator + 4..end]);
+            let rest = rest.trim();
+            if !rest.is_empty() && !rest.starts_with('#') {
+                let line = split.position(separator + 1).0;
+                return Err(ReadError::malformed("invalid document separator", line));
+            }
+            split.push(&text[start..=separator], start);
+            start = end + 1;
+        }
+        if !text.is_empty() {
+            split.push(&text[start..], start);
+        }
+        Ok(split)
+    }
+
+    fn push(&mut self, bytes: &'b [u8], start: usize) {
+        let checked = check(bytes);
+        self.chunks.push(Chunk {
+            start,
+            bytes,
+            checked,
+        });
+    }
+
+    /// Line and offset in the line, the line from 1 and the offset in bytes from 0, of an offset in the text.
+    pub fn position(&self, offset: usize) -> (usize, usize) {
+        let before = self.line_ends.partition_point(|end| *end < offset);
+        let start = before.checked_sub(1).map_or(0, |at| self.line_ends[at] + 1);
+        (before + 1, offset.saturating_sub(start))
+    }
+
+    /// Reads all documents as configuration objects. `path` is noted in each.
+    ///
+    /// # Errors
+    ///
+    /// One document that can't be read condemns the file.
+    pub fn read<'t>(&'t self, path: Option<&str>) -> Result<Vec<Read<'t>>, ReadError> {
+        let mut all = Vec::new();
+        for (number, chunk) in self.chunks.iter().enumerate() {
+            let first_line = self.position(chunk.start).0;
+            let at_line = |mut error: ReadError| {
+                error.line += first_line - 1;
+                error
+            };
+            let wrong_kind = |error: WrongKind| ReadError::malformed(&error.message, error.line);
+            let checked = chunk
+                .checked
+                .as_ref()
+                .map_err(|error| at_line(error.clone()))?;
+            let Some(mut document) = compose(checked).map_err(at_line)? else {
+                continue;
+            };
+            if document.node(document.root).is_null() {
+                continue;
+            }
+            annotate(&mut document, chunk.bytes, all.len(), path)
+                .map_err(wrong_kind)
+                .map_err(at_line)?;
+            if self.chunks.len() == 1
+                && let Some(items) = list_items(&document)
+            {
+                for item in items {
+                    let part = document.part(item);
+                    all.push(Read {
+                        chunk: number,
+                        document: part,
+                        is_list_item: true,
+                    });
+                }
+                continue;
+            }
+            all.push(Read {
+                chunk: number,
+                document,
+                is_list_item: false,
+            });
+        }
+        Ok(all)
+    }
+}
+
+/// A document that was read.
+#[derive(Clone, Debug)]
+pub struct Read<'t> {
+    /// The number of its piece.
+    pub chunk: usize,
+    /// The document, with the notes of the library in its annotations.
+    pub document: Document<'t>,
+    /// It is an item of a `List`, which was taken apart; no path is noted in it.
+    pub is_list_item: bool,
+}
+
+fn annotate(
+    document: &mut Document<'_>,
+    text: &[u8],
+    index: usize,
+    path: Option<&str>,
+) -> Result<(), WrongKind> {
+    document.copy_legacy_annotations()?;
+    let index = index.to_string();
+    document.set_annotation(LEGACY_INDEX, &index)?;
+    document.set_annotation(INDEX, &index)?;
+    if let Some(path) = path {
+        document.set_annotation(PATH, path)?;
+    }
+    let text = String::from_utf8_lossy(text);
+    let indent = match SequenceIndent::of(&text) {
+        SequenceIndent::Compact => "compact",
+        SequenceIndent::Wide => "wide",
+    };
+    document.set_annotation(SEQUENCE_INDENT, indent)
+}
+
+/// The items of a `List` or `ResourceList`, which become objects of their own; `None` for everything else.
+fn list_items(document: &Document<'_>) -> Option<Vec<NodeId>> {
+    let identity = document.identity()?;
+    if identity.kind != "List" && identity.kind != "ResourceList" {
+        return None;
+    }
+    let Some(items) = document.field(document.root, "items") else {
+        document.field(document.root, "functionConfig")?;
+        return Some(Vec::new());
+    };
+    Some(match &document.node(items).kind {
+        NodeKind::Sequence { items, .. } => items.clone(),
+        NodeKind::Mapping { fields, .. } => fields
+            .iter()
+            .flat_map(|(key, value)| [*key, *value])
+            .collect(),
+        _ => Vec::new(),
+    })
+}
+
+/// The text of these documents as one file, without the notes of the library.
+///
+/// # Errors
+///
+/// When the `metadata` of one is no mapping; such a document can't come from [`SplitText::read`].
+pub fn write_documents(mut documents: Vec<Document<'_>>) -> Result<Vec<u8>, WrongKind> {
+    let mut indents = Vec::with_capacity(documents.len());
+    for document in &mut documents {
+        indents.push(if document.annotation_or_empty(SEQUENCE_INDENT) == "wide" {
+            SequenceIndent::Wide
+        } else {
+            SequenceIndent::Compact
+        });
+        for key in [INDEX, LEGACY_INDEX, SEQUENCE_INDENT, PATH, LEGACY_PATH] {
+            document.clear_annotation(key)?;
+        }
+        document.clear_empty_annotations()?;
+        unwrap_bare_sequence(document);
+    }
+    let mut emitter = Emitter::new();
+    for (document, indent) in documents.iter().zip(indents) {
+        emitter.document(document, indent);
+    }
+    Ok(emitter.finish().into_bytes())
+}
+
+/// A document that is nothing but a wrapped value is written as this value.
+fn unwrap_bare_sequence(document: &mut Document<'_>) {
+    let wrapped = document
+        .fields(document.root)
+        .iter()
+        .find(|(key, _)| document.node(*key).key_text() == "bareSeqNodeWrappingKey");
+    if let Some((_, value)) = wrapped {
+        let value = *value;
+        if !document.is_empty(value) {
+            document.root = value;
+            document.head = super::Comment::default();
+            document.foot = super::Comment::default();
+        }
+    }
+}
+
+/// The file with all its documents read and written again. A file without any document is left as it is.
+///
+/// # Errors
+///
+/// When the file can't be read.
+pub fn round_trip(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
+    let text = normalize(bytes);
+    let split = SplitText::new(&text)?;
+    let documents = split.read(None)?;
+    if documents.is_empty() {
+        return Ok(bytes.to_vec());
+    }
+    let documents = documents.into_iter().map(|read| read.document).collect();
+    write_documents(documents).map_err(|error| ReadError::malformed(&error.message, error.line))
+}
