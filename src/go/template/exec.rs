@@ -89,7 +89,6 @@ impl<'t> State<'t, '_> {
         match fault {
             Fault::Error(message) => self.error(format!("error calling {name}: {message}")),
             Fault::Bound(bound) => Err(Error::TooLarge(bound)),
-            Fault::Unsupported(function) => Err(Error::Unsupported(function)),
         }
     }
 

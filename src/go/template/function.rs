@@ -10,8 +10,6 @@ pub(super) enum Fault {
     Error(String),
     /// The call takes more than a template may.
     Bound(Bound),
-    /// A function that is known by name only.
-    Unsupported(&'static str),
 }
 
 impl From<Bound> for Fault {

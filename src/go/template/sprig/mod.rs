@@ -1,6 +1,21 @@
 //! Sprig's hermetic functions, version 3.3.0, by theme.
 
+mod arguments;
+mod decimal;
+mod defaults;
+mod dicts;
+mod encoding;
+mod equality;
+mod hashes;
+mod json;
+mod json_reader;
+mod letters;
+mod lists;
+mod numbers;
+mod paths;
 mod strings;
+mod unsupported;
+mod wrapping;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -10,12 +25,22 @@ use super::function::Function;
 /// The function called `name`.
 pub(super) fn find(name: &str) -> Option<&'static Function> {
     static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
-        let themes: [&'static [Function]; 1] = [strings::FUNCTIONS];
-        themes
-            .into_iter()
-            .flatten()
-            .map(|function| (function.name, function))
-            .collect()
+        [
+            defaults::FUNCTIONS,
+            dicts::FUNCTIONS,
+            encoding::FUNCTIONS,
+            equality::FUNCTIONS,
+            json::FUNCTIONS,
+            lists::FUNCTIONS,
+            numbers::FUNCTIONS,
+            paths::FUNCTIONS,
+            strings::FUNCTIONS,
+            unsupported::FUNCTIONS,
+        ]
+        .into_iter()
+        .flatten()
+        .map(|function| (function.name, function))
+        .collect()
     });
     FUNCTIONS.get(name).copied()
 }
