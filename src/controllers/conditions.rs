@@ -1,1 +1,59 @@
-//! (being written)
+//! Mirrors `api/v1/condition_types.go` and `internal/controller/*.go` of image-reflector-controller 1.2: reasons and texts.
+
+/// The repository's `spec.image` is no bare image name; Stalled.
+pub const IMAGE_URL_INVALID: &str = "ImageURLInvalid";
+/// A scan failed.
+pub const READ_OPERATION_FAILED: &str = "ReadOperationFailed";
+/// Digests are to be reflected always, at no interval; Stalled.
+pub const INTERVAL_NOT_CONFIGURED: &str = "IntervalNotConfigured";
+/// The text that goes with [`INTERVAL_NOT_CONFIGURED`].
+pub const INTERVAL_NOT_CONFIGURED_MESSAGE: &str =
+    "spec.interval must be set when spec.digestReflectionPolicy is set to 'Always'";
+/// The ImageRepository is missing or has no tags yet.
+pub const DEPENDENCY_NOT_READY: &str = "DependencyNotReady";
+/// The ImageRepository's owner grants no access.
+pub const ACCESS_DENIED: &str = "AccessDenied";
+/// What the controller says, after `retrying in <duration> error: `, when no tags are stored.
+pub const NO_TAGS_IN_DATABASE: &str = "no tags in database";
+/// The policy or its filter can't be read; Stalled.
+pub const INVALID_POLICY: &str = "InvalidPolicy";
+/// Every other failure.
+pub const FAILURE: &str = "Failure";
+
+const NO_REPOSITORY: &str = "failed to get the referred ImageRepository: ";
+
+/// The text for a policy whose ImageRepository, called `name`, doesn't exist.
+pub fn repository_not_found(name: &str) -> String {
+    format!(
+        "{NO_REPOSITORY}referenced ImageRepository does not exist: ImageRepository.image.toolkit.fluxcd.io \"{name}\" not found"
+    )
+}
+
+/// The text for a policy that may not use its ImageRepository, `why` being the authorization's own words.
+pub fn repository_access_denied(why: &str) -> String {
+    format!("{NO_REPOSITORY}access denied: {why}")
+}
+
+/// The text for a policy in another namespace than its ImageRepository `namespace/name`, where the controller allows none.
+pub fn cross_namespace_reference_blocked(namespace: &str, name: &str) -> String {
+    format!(
+        "{NO_REPOSITORY}cannot access 'ImageRepository/{namespace}/{name}', cross-namespace references have been blocked"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_the_controllers() {
+        assert_eq!(
+            repository_not_found("app"),
+            "failed to get the referred ImageRepository: referenced ImageRepository does not exist: ImageRepository.image.toolkit.fluxcd.io \"app\" not found"
+        );
+        assert_eq!(
+            cross_namespace_reference_blocked("shared", "app"),
+            "failed to get the referred ImageRepository: cannot access 'ImageRepository/shared/app', cross-namespace references have been blocked"
+        );
+    }
+}
