@@ -5,3 +5,4 @@ pub mod messages_in_bulk;
 pub mod policies_in_bulk;
 pub mod recording;
 pub mod rewrites_in_bulk;
+pub mod vectors;
