@@ -250,11 +250,7 @@ fn program_folder(name: &str) -> PathBuf {
 
 /// Everything that decides a program's bytes, as an FNV-1a hash: a name in a cache, not a proof.
 fn fingerprint(folder: &Path, name: &str, version: &str) -> u64 {
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
-        .expect("the program's folder can be read")
-        .map(|entry| entry.expect("the program's folder can be read").path())
-        .filter(|path| path.is_file())
-        .collect();
+    let mut paths = files_below(folder);
     paths.sort();
     let recipe = RECIPES.iter().find(|recipe| recipe.name == name);
     let mut parts: Vec<Vec<u8>> = vec![
@@ -262,12 +258,8 @@ fn fingerprint(folder: &Path, name: &str, version: &str) -> u64 {
         recipe.map_or("", |recipe| recipe.link_flags).into(),
     ];
     for path in paths {
-        parts.push(
-            path.file_name()
-                .unwrap_or_default()
-                .as_encoded_bytes()
-                .to_vec(),
-        );
+        let relative = path.strip_prefix(folder).unwrap_or(&path);
+        parts.push(relative.as_os_str().as_encoded_bytes().to_vec());
         parts.push(fs::read(&path).expect("the program's files can be read"));
     }
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -277,4 +269,18 @@ fn fingerprint(folder: &Path, name: &str, version: &str) -> u64 {
         }
     }
     hash
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder)
+        .expect("the program's folder can be read")
+        .map(|entry| entry.expect("the program's folder can be read").path())
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_below(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }

@@ -1,48 +1,63 @@
 //! Asks the running image-automation-controller what many commit message templates make of one update.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
-use super::recording::{MessageAnswer, MessageQuestion, MessageScope};
-use super::rewrites_in_bulk::{settle_policies, wait_for_automations};
+use super::judgement::{Tally, judge_message};
+use super::recording::{MessageAnswer, MessageQuestion, MessageRecord, MessageScope, Scope};
+use super::rewrites_in_bulk::{
+    CHANGES_TEMPLATE, reported_changes, settle_policies, wait_for_automations,
+};
 use crate::cluster::objects::{automation, git_repository, image_collection};
 use crate::cluster::repository::Repository;
 use crate::cluster::{ControlPlane, in_parallel};
 
-/// Has the controller commit one update with each template: `spec.update.path` is the repository's top, and each
-/// automation pushes to a branch of its own name. The namespace is used by no other question.
+/// Templates for each repository: every run fetches the branches of all the others.
+const TEMPLATES_OF_ONE_REPOSITORY: usize = 20;
+
+/// Has the controller commit one update of `files` with each template: `spec.update.path` is the repository's top, and
+/// each automation pushes to a branch of its own name. The namespace is used by no other question.
 pub fn messages_in_bulk(
     plane: &ControlPlane,
-    update: &MessageScope,
+    scope: Scope,
+    files: Vec<(String, String)>,
     questions: &[MessageQuestion],
-) -> Vec<MessageAnswer> {
-    let namespace = update.scope.namespace.as_str();
-    settle_policies(plane, &update.scope);
-    let files = update
-        .files
-        .iter()
-        .map(|(path, text)| (path.as_str(), text.as_bytes()));
-    let repository = Repository::create(plane, namespace, files);
-    let source = git_repository(namespace, "source", &repository.url);
-    plane
-        .api
-        .create(&source)
-        .unwrap_or_else(|refusal| panic!("{refusal:?}"));
-    let refusals = in_parallel(questions, |question| {
-        let name = question.automation.as_str();
-        let values: Map<String, Value> = question
-            .values
+) -> (MessageScope, Vec<MessageRecord>) {
+    let namespace = scope.namespace.as_str();
+    settle_policies(plane, &scope);
+    // One question more: what there is to tell.
+    let mut asked = questions.to_vec();
+    asked.push(MessageQuestion {
+        automation: "changes".to_owned(),
+        template: CHANGES_TEMPLATE.to_owned(),
+        values: Vec::new(),
+    });
+    let parts: Vec<_> = asked
+        .chunks(TEMPLATES_OF_ONE_REPOSITORY)
+        .enumerate()
+        .collect();
+    let begun = in_parallel(&parts, |(number, part)| {
+        let source = format!("{namespace}-{number}");
+        let start = files
             .iter()
-            .map(|(key, value)| (key.clone(), json!(value)))
-            .collect();
-        let commit = json!({"messageTemplate": question.template, "messageTemplateValues": values});
-        let object = automation(namespace, name, "source", &commit, name);
+            .map(|(path, text)| (path.as_str(), text.as_bytes()));
+        let repository = Repository::create(plane, &source, start);
         plane
             .api
-            .create(&object)
-            .err()
-            .map(|refusal| refusal.message)
+            .create(&git_repository(namespace, &source, &repository.url))
+            .unwrap_or_else(|refusal| panic!("{refusal:?}"));
+        let refusals: Vec<Option<String>> = part
+            .iter()
+            .map(|question| begin(plane, namespace, &source, question))
+            .collect();
+        (repository, refusals)
     });
-    let admitted: Vec<&str> = questions
+    let refusals: Vec<Option<String>> = begun
+        .iter()
+        .flat_map(|(_, refusals)| refusals.clone())
+        .collect();
+    let admitted: Vec<&str> = asked
         .iter()
         .zip(&refusals)
         .filter(|(_, refused)| refused.is_none())
@@ -52,57 +67,95 @@ pub fn messages_in_bulk(
     plane
         .api
         .delete_all(&image_collection(namespace, "imageupdateautomations"));
-    let heads = repository.heads();
-    questions
+    let messages = in_parallel(&begun, |(repository, _)| {
+        let pushed = repository
+            .heads()
+            .into_iter()
+            .filter(|(branch, _)| branch != "main");
+        pushed
+            .map(|(branch, head)| (branch, repository.commit(&head).message))
+            .collect::<Vec<_>>()
+    });
+    let messages: BTreeMap<String, String> = messages.into_iter().flatten().collect();
+    let message = |name: &str| {
+        let message = messages.get(name);
+        message
+            .unwrap_or_else(|| panic!("{name} pushed nothing"))
+            .clone()
+    };
+    let changed = reported_changes(&message("changes"));
+    let records = questions
         .iter()
         .zip(refusals)
         .map(|(question, refused)| {
-            let name = question.automation.as_str();
-            if let Some(message) = refused {
-                return MessageAnswer::Refused(message);
+            let answer = match (refused, verdicts.get(question.automation.as_str())) {
+                (Some(refusal), _) => MessageAnswer::Refused(refusal),
+                (None, Some(verdict)) if !verdict.ready => {
+                    MessageAnswer::Failure(verdict.reason.clone(), verdict.message.clone())
+                }
+                _ => MessageAnswer::Message(message(&question.automation)),
+            };
+            MessageRecord {
+                question: question.clone(),
+                answer,
             }
-            let verdict = &verdicts[name];
-            if !verdict.ready {
-                return MessageAnswer::Failure(verdict.reason.clone(), verdict.message.clone());
-            }
-            let head = heads
-                .get(name)
-                .unwrap_or_else(|| panic!("{name} pushed nothing: {verdict:?}"));
-            MessageAnswer::Message(repository.commit(head).message)
         })
-        .collect()
+        .collect();
+    let update = MessageScope {
+        scope,
+        files,
+        changed,
+    };
+    (update, records)
+}
+
+/// Creates the automation of a question; gives the API server's refusal, if it is one.
+fn begin(
+    plane: &ControlPlane,
+    namespace: &str,
+    source: &str,
+    question: &MessageQuestion,
+) -> Option<String> {
+    let name = question.automation.as_str();
+    let values: Map<String, Value> = question
+        .values
+        .iter()
+        .map(|(key, value)| (key.clone(), json!(value)))
+        .collect();
+    let commit = json!({"messageTemplate": question.template, "messageTemplateValues": values});
+    let object = automation(namespace, name, source, &commit, name);
+    plane
+        .api
+        .create(&object)
+        .err()
+        .map(|refusal| refusal.message)
 }
 
 #[test]
 fn messages_are_rendered_or_fail() {
-    use super::recording::{Latest, Scope};
+    use super::recording::Latest;
     let Some(plane) = crate::cluster::control_plane() else {
         return;
     };
-    let update = MessageScope {
-        scope: Scope {
-            namespace: "messages-smoke".into(),
-            latest: vec![Latest {
-                policy: "app".into(),
-                image: "registry.example.com/app".into(),
-                tag: "2.0.0".into(),
-                digest: String::new(),
-            }],
-        },
-        files: vec![(
-            "pod.yaml".into(),
-            "kind: Pod\nspec:\n  image: app:1 # {\"$imagepolicy\": \"messages-smoke:app\"}\n"
-                .into(),
-        )],
+    let scope = Scope {
+        namespace: "messages-smoke".into(),
+        latest: vec![Latest {
+            policy: "app".into(),
+            image: "registry.example.com/app".into(),
+            tag: "2.0.0".into(),
+            digest: String::new(),
+        }],
     };
+    let pod = "kind: Pod\nspec:\n  image: app:1 # {\"$imagepolicy\": \"messages-smoke:app\"}\n";
     let question = |number: usize, template: &str| MessageQuestion {
         automation: format!("m{number}"),
         template: template.to_owned(),
         values: vec![("team".to_owned(), "shop".to_owned())],
     };
-    let answers = messages_in_bulk(
+    let (update, records) = messages_in_bulk(
         plane,
-        &update,
+        scope,
+        vec![("pod.yaml".into(), pod.into())],
         &[
             question(0, ""),
             question(
@@ -113,24 +166,20 @@ fn messages_are_rendered_or_fail() {
             question(3, "{{.Updated.Images}}"),
         ],
     );
-    assert_eq!(
-        answers[0],
-        MessageAnswer::Message("Update from image update automation".to_owned())
-    );
-    assert_eq!(
-        answers[1],
-        MessageAnswer::Message("messages-smoke/m1 for shop\napp:1\n\n".to_owned())
-    );
-    let MessageAnswer::Failure(reason, message) = &answers[2] else {
-        panic!("{:?}", answers[2])
+    assert_eq!(update.changed.len(), 1);
+    let answer = |number: usize| &records[number].answer;
+    let message = |text: &str| MessageAnswer::Message(text.to_owned());
+    assert_eq!(*answer(0), message("Update from image update automation"));
+    assert_eq!(*answer(1), message("messages-smoke/m1 for shop\napp:1\n\n"));
+    let MessageAnswer::Failure(reason, text) = answer(2) else {
+        panic!("{:?}", answer(2))
     };
     assert_eq!(reason, "GitOperationFailed");
-    assert!(
-        message.ends_with("function \"now\" not defined"),
-        "{message}"
-    );
-    let MessageAnswer::Failure(reason, _) = &answers[3] else {
-        panic!("{:?}", answers[3])
+    assert!(text.ends_with("function \"now\" not defined"), "{text}");
+    let MessageAnswer::Failure(reason, _) = answer(3) else {
+        panic!("{:?}", answer(3))
     };
     assert_eq!(reason, "RemovedTemplateField");
+    Tally::of(records.iter().map(|record| judge_message(&update, record)))
+        .assert_all_agree("four messages");
 }

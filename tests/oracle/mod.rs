@@ -1,8 +1,10 @@
 //! What is asked: generated cases, the bulk questions to the running controllers, and the comparison with the library.
 
 pub mod generator;
+pub mod judgement;
 pub mod messages_in_bulk;
 pub mod policies_in_bulk;
+pub mod recorder;
 pub mod recording;
 pub mod rewrites_in_bulk;
 pub mod vectors;

@@ -127,6 +127,8 @@ pub struct MessageScope {
     pub scope: Scope,
     /// The files of the repository, path to text.
     pub files: Vec<(String, String)>,
+    /// What the controller changes in them: path and change, in the order in which a template sees them.
+    pub changed: Vec<(String, ReportedChange)>,
 }
 
 /// A commit message template with its values.

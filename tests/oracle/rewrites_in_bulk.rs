@@ -18,7 +18,7 @@ use crate::cluster::{ControlPlane, in_parallel};
 const BATCH: usize = 200;
 
 /// One line of JSON for each change.
-const TEMPLATE: &str = "{{range $f, $o := .Changed.FileChanges}}{{range $id, $cs := $o}}{{range $cs}}\
+pub const CHANGES_TEMPLATE: &str = "{{range $f, $o := .Changed.FileChanges}}{{range $id, $cs := $o}}{{range $cs}}\
     {{dict \"file\" $f \"object\" (list $id.APIVersion $id.Kind $id.Name $id.Namespace) \
     \"setter\" .Setter \"old\" .OldValue \"new\" .NewValue | toJson}}{{\"\\n\"}}{{end}}{{end}}{{end}}";
 
@@ -120,7 +120,7 @@ fn run_batches(
             name,
             paths.iter().map(|(path, bytes)| (path.as_str(), *bytes)),
         );
-        let commit = json!({"messageTemplate": TEMPLATE});
+        let commit = json!({"messageTemplate": CHANGES_TEMPLATE});
         for object in [
             git_repository(namespace, name, &repository.url),
             automation(namespace, name, name, &commit, "main"),
@@ -174,18 +174,26 @@ pub fn wait_for_automations<'a>(
     )
 }
 
+/// The changes that a message of [`CHANGES_TEMPLATE`] tells: the file's path and the change.
+pub fn reported_changes(message: &str) -> Vec<(String, ReportedChange)> {
+    message
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            let reported: ReportedLine =
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            (reported.file, reported.change)
+        })
+        .collect()
+}
+
 fn read_batch(repository: &Repository, batch: &[usize]) -> BatchResult {
     let head = repository.head("main").expect("main exists");
     let commit = repository.commit(&head);
     let mut changes: BTreeMap<String, Vec<ReportedChange>> = BTreeMap::new();
     if !commit.parents.is_empty() {
-        for line in commit.message.lines().filter(|line| !line.is_empty()) {
-            let reported: ReportedLine =
-                serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
-            changes
-                .entry(reported.file)
-                .or_default()
-                .push(reported.change);
+        for (file, change) in reported_changes(&commit.message) {
+            changes.entry(file).or_default().push(change);
         }
     }
     let mut files: BTreeMap<String, Text> = repository
