@@ -167,9 +167,12 @@ pub fn collection(object: &Value) -> String {
 }
 
 /// Asks until there is an answer; panics with `what` after `limit`.
+///
+/// It asks less often the longer a question takes, so that long lists leave time to those who change them.
 pub fn wait_for<T>(what: &str, limit: Duration, mut question: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
+        let asked = Instant::now();
         if let Some(answer) = question() {
             return answer;
         }
@@ -177,6 +180,6 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut question: impl FnMut() -> Op
             started.elapsed() < limit,
             "waited {limit:?} in vain for {what}"
         );
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(100) + 4 * asked.elapsed());
     }
 }

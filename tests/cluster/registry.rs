@@ -1,7 +1,6 @@
 //! Images for the OCI registry: as little as a tag needs.
 
 use serde_json::json;
-use ureq::Agent;
 use ureq::http::{Request, Response};
 
 use super::ControlPlane;

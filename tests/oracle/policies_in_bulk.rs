@@ -61,9 +61,10 @@ pub fn policies_in_bulk(
         .filter(|number| refusals[*number].is_none())
         .collect();
     let mut answers = wait_for_verdicts(plane, namespace, "imagepolicies", &admitted);
-    for plural in ["imagepolicies", "imagerepositories"] {
-        plane.api.delete_all(&image_collection(namespace, plural));
-    }
+    // Those that fail would be tried again and again; the repositories rest for a day.
+    plane
+        .api
+        .delete_all(&image_collection(namespace, "imagepolicies"));
     refusals
         .into_iter()
         .enumerate()
