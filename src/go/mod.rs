@@ -2,6 +2,7 @@
 
 pub mod json;
 pub mod number;
+mod quoted;
 pub mod reference;
 pub mod regexp;
 pub mod semver;

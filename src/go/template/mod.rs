@@ -12,7 +12,7 @@ mod limits;
 mod node;
 mod number;
 mod parser;
-mod quote;
+pub(super) mod quote;
 mod sprig;
 mod value;
 

@@ -3,7 +3,7 @@
 use super::characters::{self, is_print};
 
 /// The text in double quotes; with `ascii` everything beyond ASCII is escaped.
-pub(super) fn quote(text: &[u8], ascii: bool) -> Vec<u8> {
+pub(in crate::go) fn quote(text: &[u8], ascii: bool) -> Vec<u8> {
     let mut out = vec![b'"'];
     let mut rest = text;
     while let Some((character, width)) = characters::decode(rest) {
