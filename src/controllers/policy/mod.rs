@@ -1,1 +1,193 @@
-//! ImagePolicy: which tag is latest.
+//! Mirrors `applyPolicy` of `internal/controller/imagepolicy_controller.go` and `internal/policy` of
+//! image-reflector-controller 1.2: which tag is latest.
+
+mod alphabetical;
+mod choice;
+mod filter;
+mod numerical;
+mod semver;
+mod trace;
+
+use std::collections::BTreeSet;
+
+use super::conditions;
+use super::flux::{ImagePolicyChoice, ImagePolicySpec, TagFilter};
+use choice::Choice;
+use filter::Filtered;
+
+pub use trace::{TagTrace, Verdict, trace};
+
+/// The parts of an ImagePolicy's spec that choose a tag.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicySpec {
+    /// How to choose.
+    pub choice: ImagePolicyChoice,
+    /// Which tags count, and the part of them that is compared.
+    pub filter: Option<TagFilter>,
+}
+
+impl From<&ImagePolicySpec> for PolicySpec {
+    fn from(spec: &ImagePolicySpec) -> Self {
+        Self {
+            choice: spec.policy.clone(),
+            filter: spec.filter_tags.clone(),
+        }
+    }
+}
+
+/// What the controller decides, and from how many tags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The tag, or why there is none.
+    pub outcome: Outcome,
+    /// How many tags are left after each step; zero where the step isn't reached.
+    pub counts: Counts,
+    /// Keys that more than one tag has, in the order of the keys.
+    pub collisions: Vec<Collision>,
+    /// Every text that the failure can have, sorted: several where the controller names whichever bad key it sees
+    /// first. Empty unless the outcome is a failure.
+    pub messages: Vec<String>,
+}
+
+/// The result of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// One tag, at every run.
+    Latest {
+        /// The tag.
+        tag: String,
+    },
+    /// Some tag that may be another at the next run.
+    NotDeterministic {
+        /// Every tag that it can be, sorted.
+        candidates: Vec<String>,
+    },
+    /// No tag.
+    Failed(PolicyFailure),
+}
+
+/// Why the controller chooses no tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFailure {
+    /// It doesn't try again before the spec changes.
+    pub stalled: bool,
+    /// The reason of the condition.
+    pub reason: &'static str,
+    /// The text of the condition, without `retrying in ...`.
+    pub message: String,
+}
+
+/// How many tags are left after each step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Tags that match the filter; all where there is none.
+    pub matched: usize,
+    /// Keys that may be chosen: versions in the range, numbers, or simply keys.
+    pub eligible: usize,
+}
+
+/// Several tags with one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collision {
+    /// The key.
+    pub key: String,
+    /// The tag that stands for it.
+    pub kept: String,
+    /// The tags that are never looked at, in the order in which they are stored.
+    pub lost: Vec<String>,
+}
+
+/// Decides a policy over the tags of its repository, in the order in which they are stored (descending).
+pub fn decide(spec: &PolicySpec, stored: &[String]) -> Decision {
+    let (choice, filtered) = match prepare(spec, stored) {
+        Ok(prepared) => prepared,
+        Err(failure) => return Decision::failed(failure),
+    };
+    let keys: Vec<&str> = filtered.keys().collect();
+    // Only a filter puts the keys in random order.
+    let chosen = choice.choose(&keys, spec.filter.is_some());
+    let mut decision = Decision {
+        outcome: Outcome::NotDeterministic {
+            candidates: Vec::new(),
+        },
+        counts: Counts {
+            matched: filtered.matched(),
+            eligible: chosen.eligible,
+        },
+        collisions: filtered.collisions(),
+        messages: Vec::new(),
+    };
+    match chosen.latest {
+        Ok(places) => {
+            let tags: BTreeSet<&str> = places.iter().map(|place| filtered.tag(*place)).collect();
+            decision.outcome = Outcome::of(tags);
+        }
+        Err(messages) => decision.fail(messages),
+    }
+    decision
+}
+
+/// The choice and the keys that it is made from, in the order in which the controller checks its inputs.
+fn prepare<'a>(
+    spec: &PolicySpec,
+    stored: &'a [String],
+) -> Result<(Choice, Filtered<'a>), PolicyFailure> {
+    let invalid = |message: String| PolicyFailure {
+        stalled: true,
+        reason: conditions::INVALID_POLICY,
+        message,
+    };
+    let choice =
+        Choice::of(&spec.choice).map_err(|why| invalid(format!("invalid policy: {why}")))?;
+    if stored.is_empty() {
+        return Err(PolicyFailure {
+            stalled: false,
+            reason: conditions::DEPENDENCY_NOT_READY,
+            message: conditions::NO_TAGS_IN_DATABASE.into(),
+        });
+    }
+    let filtered = match &spec.filter {
+        Some(filter) => Filtered::by(filter, stored)
+            .map_err(|why| invalid(format!("failed to filter tags: {why}")))?,
+        None => Filtered::all(stored),
+    };
+    Ok((choice, filtered))
+}
+
+impl Decision {
+    fn failed(failure: PolicyFailure) -> Self {
+        Self {
+            messages: vec![failure.message.clone()],
+            outcome: Outcome::Failed(failure),
+            counts: Counts::default(),
+            collisions: Vec::new(),
+        }
+    }
+
+    fn fail(&mut self, mut messages: Vec<String>) {
+        messages.sort_unstable();
+        messages.dedup();
+        self.outcome = Outcome::Failed(PolicyFailure {
+            stalled: false,
+            reason: conditions::FAILURE,
+            message: messages.first().cloned().unwrap_or_default(),
+        });
+        self.messages = messages;
+    }
+}
+
+impl Outcome {
+    fn of(tags: BTreeSet<&str>) -> Self {
+        let mut candidates: Vec<String> = tags.into_iter().map(str::to_owned).collect();
+        match (candidates.len(), candidates.pop()) {
+            (1, Some(tag)) => Self::Latest { tag },
+            (_, last) => {
+                candidates.extend(last);
+                Self::NotDeterministic { candidates }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

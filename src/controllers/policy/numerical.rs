@@ -1,0 +1,74 @@
+//! Mirrors `internal/policy/numerical.go` of image-reflector-controller 1.2.
+
+use super::choice::{Chosen, KeyVerdict, Order};
+use crate::go::number::parse_float;
+
+/// The greatest number, or the smallest.
+pub(super) struct Numerical {
+    pub order: Order,
+}
+
+impl Numerical {
+    pub(super) fn choose(&self, keys: &[&str], any_order: bool) -> Chosen {
+        let parsed: Vec<Option<f64>> = keys.iter().map(|key| parse_float(key).ok()).collect();
+        let numbers: Vec<f64> = parsed.iter().copied().flatten().collect();
+        let latest = if numbers.len() < keys.len() {
+            // The first bad key that the controller sees ends the run.
+            let bad = keys
+                .iter()
+                .zip(&parsed)
+                .filter(|(_, number)| number.is_none())
+                .map(|(key, _)| format!("failed to parse invalid numeric value '{key}'"));
+            Err(if any_order {
+                bad.collect()
+            } else {
+                bad.take(1).collect()
+            })
+        } else if any_order {
+            Ok(self.any_of(&numbers))
+        } else {
+            Ok(vec![self.last_of(&numbers)])
+        };
+        Chosen {
+            eligible: numbers.len(),
+            latest,
+        }
+    }
+
+    pub(super) fn judge(key: &str) -> KeyVerdict {
+        match parse_float(key) {
+            Ok(_) => KeyVerdict::Eligible,
+            Err(error) => KeyVerdict::NotANumber(error.kind.to_string()),
+        }
+    }
+
+    /// Whether the controller keeps `latest` when it comes to `next`; never where one of them is no number (NaN).
+    fn keeps(&self, latest: f64, next: f64) -> bool {
+        match self.order {
+            Order::Ascending => next < latest,
+            Order::Descending => next > latest,
+        }
+    }
+
+    /// The place where a run over the numbers in this order ends.
+    fn last_of(&self, numbers: &[f64]) -> usize {
+        let mut latest = 0;
+        for place in 1..numbers.len() {
+            if !self.keeps(numbers[latest], numbers[place]) {
+                latest = place;
+            }
+        }
+        latest
+    }
+
+    /// The places where runs over the numbers, in all possible orders, end.
+    fn any_of(&self, numbers: &[f64]) -> Vec<usize> {
+        let places = 0..numbers.len();
+        if numbers.iter().any(|number| number.is_nan()) {
+            // A NaN replaces everything and is replaced by whatever follows it, which may be any one number.
+            return places.collect();
+        }
+        let best = numbers[self.last_of(numbers)];
+        places.filter(|place| numbers[*place] == best).collect()
+    }
+}
