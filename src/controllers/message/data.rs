@@ -6,11 +6,12 @@ use std::rc::Rc;
 use super::{MessageInput, Rules, legacy};
 use crate::controllers::setters::changes::{Change, ObjectIdentifier};
 use crate::go::template::{
-    Field, ListType, MapType, Method, STRING_MAP, Struct, StructType, Type, Value, arrange,
+    Chance, Field, ListType, MapType, Method, STRING_MAP, Struct, StructType, Type, Value,
 };
 
 /// The data of a template; `order` is which of Go's possible map orders to play.
 pub(super) fn template_data(input: &MessageInput<'_>, order: u64) -> Value {
+    let chance = &mut Chance::new(order);
     let automation = namespaced_name(input.namespace, input.name);
     let values = if input.values.is_empty() {
         Type::Map(&STRING_MAP).zero()
@@ -23,12 +24,12 @@ pub(super) fn template_data(input: &MessageInput<'_>, order: u64) -> Value {
     };
     match input.rules {
         Rules::Current => {
-            let changed = result(&RESULT, Vec::new(), input, order);
+            let changed = result(&RESULT, Vec::new(), input, chance);
             Value::structure(&TEMPLATE_DATA, vec![automation, changed, values])
         }
         Rules::Flux2_6 => {
-            let updated = legacy::result(input.updated_images, order);
-            let changed = result(&legacy::RESULT_V2, vec![updated.clone()], input, order);
+            let updated = legacy::result(input.updated_images, chance);
+            let changed = result(&legacy::RESULT_V2, vec![updated.clone()], input, chance);
             let fields = vec![automation, updated, changed, values];
             Value::structure(&legacy::TEMPLATE_DATA, fields)
         }
@@ -68,6 +69,7 @@ const fn embedded(name: &'static str, kind: Type) -> Field {
 
 static TEMPLATE_DATA: StructType = StructType {
     name: "source.TemplateData",
+    interface: None,
     fields: &[
         field("AutomationObject", Type::Struct(&NAMESPACED_NAME)),
         field("Changed", Type::Struct(&RESULT)),
@@ -80,6 +82,7 @@ static TEMPLATE_DATA: StructType = StructType {
 
 pub(super) static NAMESPACED_NAME: StructType = StructType {
     name: "types.NamespacedName",
+    interface: None,
     fields: &[
         field("Namespace", Type::String),
         field("Name", Type::String),
@@ -97,6 +100,7 @@ pub(super) static NAMESPACED_NAME: StructType = StructType {
 
 static LOGGED_NAME: StructType = StructType {
     name: "struct { Name string \"json:\\\"name\\\"\"; Namespace string \"json:\\\"namespace,omitempty\\\"\" }",
+    interface: None,
     fields: &[
         Field {
             name: "Name",
@@ -125,6 +129,7 @@ fn marshal_log(name: &Rc<Struct>, _: &[Value]) -> Result<Value, String> {
 
 static RESULT: StructType = StructType {
     name: "update.Result",
+    interface: None,
     fields: &[field("FileChanges", Type::Map(&FILE_CHANGES))],
     methods: &RESULT_METHODS,
     text: None,
@@ -179,6 +184,7 @@ static CHANGES: ListType = ListType {
 
 static CHANGE: StructType = StructType {
     name: "update.Change",
+    interface: None,
     fields: &[
         field("OldValue", Type::String),
         field("NewValue", Type::String),
@@ -191,6 +197,7 @@ static CHANGE: StructType = StructType {
 
 pub(super) static OBJECT_IDENTIFIER: StructType = StructType {
     name: "update.ObjectIdentifier",
+    interface: None,
     fields: &[embedded(
         "ResourceIdentifier",
         Type::Struct(&RESOURCE_IDENTIFIER),
@@ -202,6 +209,7 @@ pub(super) static OBJECT_IDENTIFIER: StructType = StructType {
 
 static RESOURCE_IDENTIFIER: StructType = StructType {
     name: "yaml.ResourceIdentifier",
+    interface: None,
     fields: &[
         embedded("TypeMeta", Type::Struct(&TYPE_META)),
         embedded("NameMeta", Type::Struct(&NAME_META)),
@@ -213,6 +221,7 @@ static RESOURCE_IDENTIFIER: StructType = StructType {
 
 static TYPE_META: StructType = StructType {
     name: "yaml.TypeMeta",
+    interface: None,
     fields: &[tagged("APIVersion", "apiVersion"), tagged("Kind", "kind")],
     methods: &[],
     text: None,
@@ -221,6 +230,7 @@ static TYPE_META: StructType = StructType {
 
 static NAME_META: StructType = StructType {
     name: "yaml.NameMeta",
+    interface: None,
     fields: &[tagged("Name", "name"), tagged("Namespace", "namespace")],
     methods: &[],
     text: None,
@@ -297,7 +307,7 @@ fn result(
     kind: &'static StructType,
     first_fields: Vec<Value>,
     input: &MessageInput<'_>,
-    order: u64,
+    chance: &mut Chance,
 ) -> Value {
     let mut files = grouped(input);
     let by_file = files.iter().map(|(path, objects)| {
@@ -314,20 +324,20 @@ fn result(
         true => Type::Map(&FILE_CHANGES).zero(),
         false => Value::map(&FILE_CHANGES, by_file),
     };
-    arrange(order, &mut files);
-    let all = all_changes(&files, order);
+    chance.arrange(&mut files);
+    let all = all_changes(&files, chance);
     let by_object = changes_by_object(&files);
     let mut fields = first_fields;
     fields.extend([by_file, all, by_object]);
     Value::structure(kind, fields)
 }
 
-fn all_changes(files: &Grouped<'_>, order: u64) -> Value {
+fn all_changes(files: &Grouped<'_>, chance: &mut Chance) -> Value {
     let mut seen = BTreeSet::new();
     let mut all = Vec::new();
     for (_, objects) in files {
         let mut objects: Vec<_> = objects.iter().collect();
-        arrange(order, &mut objects);
+        chance.arrange(&mut objects);
         let changes = objects.into_iter().flat_map(|(_, changes)| changes);
         all.extend(changes.copied().filter(|change| seen.insert(*change)));
     }

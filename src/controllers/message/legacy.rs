@@ -10,11 +10,12 @@ use super::data::{
 };
 use crate::controllers::setters::changes::ObjectIdentifier;
 use crate::go::template::{
-    ListType, MapType, Method, STRING_MAP, Struct, StructType, Type, Value, arrange,
+    Chance, ListType, MapType, Method, STRING_MAP, Struct, StructType, Type, Value,
 };
 
 pub(super) static TEMPLATE_DATA: StructType = StructType {
     name: "source.TemplateData",
+    interface: None,
     fields: &[
         field("AutomationObject", Type::Struct(&NAMESPACED_NAME)),
         field("Updated", Type::Struct(&RESULT)),
@@ -28,6 +29,7 @@ pub(super) static TEMPLATE_DATA: StructType = StructType {
 
 pub(super) static RESULT_V2: StructType = StructType {
     name: "update.ResultV2",
+    interface: None,
     fields: &[
         field("ImageResult", Type::Struct(&RESULT)),
         field("FileChanges", Type::Map(&FILE_CHANGES)),
@@ -39,6 +41,7 @@ pub(super) static RESULT_V2: StructType = StructType {
 
 static RESULT: StructType = StructType {
     name: "update.Result",
+    interface: None,
     fields: &[field("Files", Type::Map(&FILES))],
     methods: &[
         Method {
@@ -70,6 +73,7 @@ static FILES: MapType = MapType {
 
 static FILE_RESULT: StructType = StructType {
     name: "update.FileResult",
+    interface: None,
     fields: &[field("Objects", Type::Map(&OBJECTS))],
     methods: &[],
     text: None,
@@ -89,7 +93,8 @@ static IMAGES: ListType = ListType {
 
 /// An image reference; its fields aren't seen by templates, its methods read what is behind them.
 static IMAGE_REF: StructType = StructType {
-    name: "update.ImageRef",
+    name: "update.imageRef",
+    interface: Some("update.ImageRef"),
     fields: &[],
     methods: &[
         part("Identifier", |image, _| hidden(image, 1)),
@@ -192,7 +197,7 @@ fn objects_map(objects: &ByObject<'_>) -> Value {
 }
 
 /// `update.Result` of old.
-pub(super) fn result(images: &[UpdatedImage], order: u64) -> Value {
+pub(super) fn result(images: &[UpdatedImage], chance: &mut Chance) -> Value {
     let mut files: BTreeMap<&str, ByObject<'_>> = BTreeMap::new();
     for image in images {
         let objects = files.entry(&image.file).or_default();
@@ -207,13 +212,13 @@ pub(super) fn result(images: &[UpdatedImage], order: u64) -> Value {
         false => Value::map(&FILES, by_file),
     };
     let mut in_order: Vec<&ByObject<'_>> = files.values().collect();
-    arrange(order, &mut in_order);
+    chance.arrange(&mut in_order);
     let mut seen = BTreeSet::new();
     let mut all = Vec::new();
     let mut by_object = ByObject::new();
     for file in in_order {
         let mut objects: Vec<_> = file.iter().collect();
-        arrange(order, &mut objects);
+        chance.arrange(&mut objects);
         for (object, images) in objects {
             by_object.entry(*object).or_default().extend(images);
             all.extend(images.iter().copied().filter(|image| {

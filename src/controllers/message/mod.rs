@@ -15,7 +15,7 @@ pub const DEFAULT_MESSAGE: &str = "Update from image update automation";
 const TEMPLATE_NAME: &str = "commit message";
 
 /// How many of the orders that Go leaves to chance are played before a text counts as certain.
-const ORDERS: u64 = 5;
+const ORDERS: u64 = 24;
 
 /// Which controller's data a template sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -101,8 +101,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
 
 fn length(value: &Value) -> Outcome {
     let (value, is_nil) = value.clone().indirect();
-    if is_nil || matches!(value, Value::Invalid) {
+    if is_nil {
         return Err("len of nil pointer".into());
+    }
+    if matches!(value, Value::Invalid) {
+        return Err("reflect: call of reflect.Value.Type on zero Value".into());
     }
     let length = match &value {
         Value::String(text) => text.len(),

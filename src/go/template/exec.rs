@@ -492,10 +492,11 @@ impl<'t> State<'t, '_> {
             }
             _ => {}
         }
-        self.error(format!(
-            "can't evaluate field {name} in type {}",
-            kind.name()
-        ))
+        let kind_name = match kind {
+            Type::Struct(kind) => kind.interface.unwrap_or(kind.name).to_string(),
+            kind => kind.name(),
+        };
+        self.error(format!("can't evaluate field {name} in type {kind_name}"))
     }
 
     fn method(

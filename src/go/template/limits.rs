@@ -32,8 +32,8 @@ pub struct Limits {
     pub depth: usize,
     /// The steps left; building a text costs a step for every byte.
     pub steps: usize,
-    /// Which of Go's possible orders to play: 0 is the sorted one.
-    pub order: u64,
+    /// What is played for what Go leaves to chance.
+    chance: Chance,
     /// What was met on the way that hangs on chance.
     pub unordered: BTreeSet<&'static str>,
 }
@@ -45,7 +45,7 @@ impl Limits {
             output: 1 << 20,
             depth: 200,
             steps: 32 << 20,
-            order,
+            chance: Chance::new(order),
             unordered: BTreeSet::new(),
         }
     }
@@ -73,32 +73,71 @@ impl Limits {
     pub(super) fn address(&mut self) -> u64 {
         self.unordered
             .insert("the address of a list, map or pointer");
-        0xc000_0120_0000 + self.order * 0x40
+        0xc000_0000_0000 + self.chance.below(1 << 20) * 0x40
     }
 
     /// Puts items whose order Go leaves to chance into this run's order.
-    pub fn arrange<T>(&mut self, what: &'static str, items: &mut [T]) {
+    pub(super) fn arrange<T>(&mut self, what: &'static str, items: &mut [T]) {
         if items.len() < 2 {
             return;
         }
         self.unordered.insert(what);
-        arrange(self.order, items);
+        self.chance.arrange(items);
+    }
+
+    /// A number below `bound`, which isn't 0, by chance.
+    pub(super) fn below(&mut self, what: &'static str, bound: u64) -> u64 {
+        self.unordered.insert(what);
+        self.chance.below(bound)
     }
 }
 
-/// Order 0 leaves the items as they are, 1 reverses them, each other one shuffles them its way.
-pub fn arrange<T>(order: u64, items: &mut [T]) {
-    match order {
-        0 => {}
-        1 => items.reverse(),
-        seed => {
-            let mut state = seed;
-            for last in (1..items.len()).rev() {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                items.swap(last, (state >> 33) as usize % (last + 1));
+/// One of the orders in which Go may visit what has none: 0 leaves everything as it is, 1 reverses it, each other one
+/// shuffles it in its own way.
+#[derive(Clone, Debug)]
+pub struct Chance {
+    order: u64,
+    state: u64,
+}
+
+impl Chance {
+    /// The chance of the given order.
+    pub fn new(order: u64) -> Chance {
+        Chance {
+            order,
+            state: order,
+        }
+    }
+
+    /// The next number, a splitmix64 step.
+    fn next(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.state;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+
+    /// Puts the items into this order.
+    pub fn arrange<T>(&mut self, items: &mut [T]) {
+        match self.order {
+            0 => {}
+            1 => items.reverse(),
+            _ => {
+                for last in (1..items.len()).rev() {
+                    let place = self.next() % (last as u64 + 1);
+                    items.swap(last, place as usize);
+                }
             }
+        }
+    }
+
+    /// A number below `bound`, which isn't 0.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        match self.order {
+            0 => 0,
+            1 => bound - 1,
+            _ => self.next() % bound,
         }
     }
 }

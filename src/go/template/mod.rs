@@ -18,7 +18,7 @@ mod value;
 
 use std::collections::BTreeMap;
 
-pub use limits::{Bound, Limits, arrange};
+pub use limits::{Bound, Chance, Limits};
 pub use value::{
     ANY_LIST, ANY_LISTS, DICT, Field, INT_LIST, Key, Kind, List, ListType, Map, MapType, Method,
     NamedMethod, NamedType, STRING_LIST, STRING_MAP, Struct, StructType, Text, Type, Value,

@@ -93,6 +93,8 @@ pub struct MapType {
 pub struct StructType {
     /// The type's name with its package.
     pub name: &'static str,
+    /// The interface type with methods that its values are met through, when there is one.
+    pub interface: Option<&'static str>,
     /// Its fields in order.
     pub fields: &'static [Field],
     /// Its exported methods, without `String`.

@@ -91,7 +91,7 @@ impl Decimal {
         }
         quotient.negative = self.whole.negative != other.whole.negative;
         Ok(Decimal {
-            whole: quotient,
+            whole: quotient.trimmed(),
             exponent: -DIVISION_PLACES,
         })
     }

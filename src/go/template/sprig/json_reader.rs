@@ -45,7 +45,15 @@ impl Reader<'_> {
     }
 
     fn unexpected<T>(&self, context: &str) -> Result<T, Stop> {
-        Err(Stop::Syntax(match self.peek() {
+        // Go tries a space at the end: where one can't stand it is the space that is wrong.
+        let byte = self.peek().or_else(|| {
+            let takes_space = context.contains("beginning")
+                || context.starts_with("after object")
+                || context.starts_with("after array")
+                || context == "in string literal";
+            (!takes_space).then_some(b' ')
+        });
+        Err(Stop::Syntax(match byte {
             None => "unexpected end of JSON input".to_string(),
             Some(byte) => format!("invalid character {} {context}", quoted_byte(byte)),
         }))

@@ -110,6 +110,8 @@ pub(super) fn pascal_case(text: &[u8]) -> String {
         .count();
     let mut out: String = text[..leading].iter().collect();
     let Some(&first) = text.get(leading) else {
+        // The last connector comes twice where nothing else is there.
+        out.extend(text.last());
         return out;
     };
     let mut lowers = is_upper(first);

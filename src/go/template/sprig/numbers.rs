@@ -140,9 +140,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
             ..=0 => Err("invalid argument to Intn".into()),
             1 => Ok(Value::Int(least)),
             span => {
-                limits.unordered.insert("randInt");
-                let chosen = (limits.order as i64).wrapping_mul(7) % span;
-                Ok(Value::Int(least.wrapping_add(chosen)))
+                let chosen = limits.below("randInt", span as u64);
+                Ok(Value::Int(least.wrapping_add(chosen as i64)))
             }
         }
     }),

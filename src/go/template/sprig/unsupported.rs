@@ -10,6 +10,7 @@ const CERTIFICATE: Type = Type::Struct(&CERTIFICATE_TYPE);
 
 static CERTIFICATE_TYPE: StructType = StructType {
     name: "sprig.certificate",
+    interface: None,
     fields: &[certificate_field("Cert"), certificate_field("Key")],
     methods: &[],
     text: None,

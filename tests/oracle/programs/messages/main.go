@@ -5,10 +5,12 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"os"
 	"sort"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/Masterminds/sprig/v3"
 
@@ -115,12 +117,69 @@ func (q question) images() map[string]oldupdate.FileResult {
 	return files
 }
 
+// tooLarge ends the runs that would take all memory or time.
+var tooLarge = errors.New("too large to compare")
+
+const limit = 1 << 20
+
+// functions are Sprig's, with a bound on those that make much out of little.
+func functions() template.FuncMap {
+	all := sprig.HermeticTxtFuncMap()
+	untilStep := all["untilStep"].(func(int, int, int) []int)
+	bounded := func(start, stop, step int) []int {
+		if step != 0 && (stop-start)/step > limit {
+			panic(tooLarge)
+		}
+		return untilStep(start, stop, step)
+	}
+	all["untilStep"] = bounded
+	until := all["until"].(func(int) []int)
+	all["until"] = func(count int) []int {
+		if count > limit || count < -limit {
+			panic(tooLarge)
+		}
+		return until(count)
+	}
+	seq := all["seq"].(func(...int) string)
+	all["seq"] = func(bounds ...int) string {
+		for _, bound := range bounds {
+			if bound > limit/4 || bound < -limit/4 {
+				panic(tooLarge)
+			}
+		}
+		return seq(bounds...)
+	}
+	for _, name := range []string{"repeat", "indent", "nindent"} {
+		function := all[name].(func(int, string) string)
+		all[name] = func(count int, text string) string {
+			if count > limit || len(text) > 0 && count > limit/len(text) {
+				panic(tooLarge)
+			}
+			return function(count, text)
+		}
+	}
+	return all
+}
+
+// output ends a run that writes too much or takes too long.
+type output struct {
+	strings.Builder
+	deadline time.Time
+}
+
+func (o *output) Write(text []byte) (int, error) {
+	if o.Len()+len(text) > limit || time.Now().After(o.deadline) {
+		return 0, tooLarge
+	}
+	return o.Builder.Write(text)
+}
+
 func (q question) run() (string, string) {
-	t, err := template.New("commit message").Funcs(sprig.HermeticTxtFuncMap()).Parse(q.Template)
+	t, err := template.New("commit message").Funcs(functions()).Parse(q.Template)
 	if err != nil {
 		return "", "unable to create commit message template from spec: " + err.Error()
 	}
-	var out strings.Builder
+	out := output{deadline: time.Now().Add(5 * time.Second)}
 	if err := t.Execute(&out, q.data()); err != nil {
 		return "", "failed to run template from spec: " + err.Error()
 	}
