@@ -1,5 +1,11 @@
 //! Replays the recorded rewrites of `testdata/vectors/`: the bytes and the changes must be those of the controller.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "the tally is for the reader of the test's output"
+)]
+
+use imageauto::controllers::setters::{SetterPolicy, Setters, SourceFile, update};
 use imageauto::yaml;
 use serde::Deserialize;
 
@@ -10,6 +16,10 @@ struct Record {
     input: String,
     output: Option<String>,
     error: Option<serde_json::Value>,
+    #[serde(default)]
+    policies: Vec<String>,
+    #[serde(default)]
+    changes: Vec<(String, String, String)>,
 }
 
 #[derive(Default)]
@@ -29,8 +39,10 @@ fn every_recorded_rewrite_is_repeated() {
     let mut tally = Tally::default();
     for line in recorded.lines() {
         let record: Record = serde_json::from_str(line).unwrap();
-        if record.op == "rt" {
-            check_round_trip(&record, &mut tally);
+        match record.op.as_str() {
+            "rt" => check_round_trip(&record, &mut tally),
+            "set" => check_update(&record, &mut tally),
+            other => panic!("unknown operation {other}"),
         }
     }
     for failure in tally.failures.iter().take(15) {
@@ -69,4 +81,82 @@ fn check_round_trip(record: &Record, tally: &mut Tally) {
             ));
         }
     }
+}
+
+/// `NAMESPACE/NAME=IMAGE:TAG[@DIGEST]`; the last `:` before the digest is the tag's.
+fn policy(text: &str) -> SetterPolicy {
+    let (object, reference) = text.split_once('=').expect("a policy");
+    let (namespace, name) = object.split_once('/').expect("a namespace");
+    let (tagged, digest) = reference.split_once('@').unwrap_or((reference, ""));
+    let (image, tag) = tagged.rsplit_once(':').expect("a tag");
+    SetterPolicy {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        image: image.to_owned(),
+        tag: tag.to_owned(),
+        digest: digest.to_owned(),
+    }
+}
+
+fn check_update(record: &Record, tally: &mut Tally) {
+    let policies: Vec<SetterPolicy> = record.policies.iter().map(|text| policy(text)).collect();
+    let files = [SourceFile {
+        path: "f.yaml",
+        bytes: record.input.as_bytes(),
+    }];
+    let updated = Setters::new(&policies).and_then(|setters| update(&files, &setters));
+    let updated = match (&record.error, updated) {
+        (None, Ok(updated)) => updated,
+        (Some(expected), Err(failure)) => {
+            let expected = expected["message"].as_str().expect("a message");
+            if expected == failure.message {
+                tally.agree += 1;
+                tally.refused += 1;
+            } else {
+                let name = &record.name;
+                tally
+                    .failures
+                    .push(format!("--- {name}: {expected}\n--- ours: {failure}"));
+            }
+            return;
+        }
+        (expected, updated) => {
+            let name = &record.name;
+            tally
+                .failures
+                .push(format!("--- {name}: {expected:?}\n--- ours: {updated:?}"));
+            return;
+        }
+    };
+    let written = updated.written.iter().find(|file| file.path == "f.yaml");
+    let bytes = written.map_or(record.input.as_bytes(), |file| &file.bytes);
+    let mut seen = std::collections::HashSet::new();
+    let changes: Vec<(String, String, String)> = updated
+        .changed
+        .iter()
+        .flat_map(|file| &file.objects)
+        .flat_map(|object| &object.changes)
+        .map(|change| {
+            (
+                change.setter.clone(),
+                change.old.clone(),
+                change.new.clone(),
+            )
+        })
+        // The recorder asked for the changes without repetitions.
+        .filter(|change| seen.insert(change.clone()))
+        .collect();
+    let expected = record.output.as_deref().unwrap_or_default();
+    if bytes == expected.as_bytes() && changes == record.changes {
+        tally.agree += 1;
+        return;
+    }
+    tally.failures.push(format!(
+        "--- {}\n{}\n--- expected {:?}\n{expected}\n--- ours {changes:?}\n{}\n{:?}",
+        record.name,
+        record.input,
+        record.changes,
+        String::from_utf8_lossy(bytes),
+        updated.markers,
+    ));
 }

@@ -56,6 +56,8 @@ pub(super) enum CommentKind {
 pub(super) struct FoundComment {
     pub(super) kind: CommentKind,
     pub(super) comment: Comment,
+    /// Start and end, which stay when the comment is taken.
+    pub(super) span: (usize, usize),
     /// The token at or after this offset takes the comment.
     pub(super) belongs_to: usize,
     /// Where the blanks before the comment start; `None` for comments behind something.
@@ -91,6 +93,7 @@ impl Scanner<'_> {
                 start: start.offset,
                 end: self.cursor.mark.offset,
             },
+            span: (start.offset, self.cursor.mark.offset),
             belongs_to,
             scanned_from: None,
             scanned_to: None,
@@ -161,6 +164,7 @@ impl Scanner<'_> {
             let start = block.start;
             self.comments.push(FoundComment {
                 kind: CommentKind::Head,
+                span: (block.comment.start, block.comment.end),
                 comment: block.comment,
                 belongs_to: start.offset,
                 scanned_from: Some(block.scan_start),
@@ -195,6 +199,7 @@ impl Scanner<'_> {
         let here = self.cursor.mark.offset + ahead;
         self.comments.push(FoundComment {
             kind: CommentKind::Foot,
+            span: (block.comment.start, block.comment.end),
             comment: block.comment.take(),
             belongs_to: block.belongs_to,
             scanned_from: Some(block.scan_start),

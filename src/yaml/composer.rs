@@ -43,6 +43,7 @@ pub(super) fn compose<'t>(source: &'t CheckedText<'_>) -> Result<Option<Document
             return Ok(Some(Document {
                 source_nodes: composer.nodes.len(),
                 removed: Vec::new(),
+                comments: parser.comments_met(),
                 nodes: composer.nodes,
                 root: NodeId(0),
                 head: start.comments.head,
@@ -123,6 +124,7 @@ impl<'t> Composer<'t> {
             explicit_tag,
             anchor: properties.anchor,
             start: event.start,
+            content_start: event.content_start,
             head: event.comments.head,
             line: event.comments.line,
             foot: event.comments.foot,

@@ -1,9 +1,11 @@
 //! One document as a tree of nodes with comments.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::comments::Comment;
 use super::cursor::Mark;
+use super::emitter::written_tag;
 use super::token::ScalarStyle;
 
 /// The place of a node in its document's list of nodes.
@@ -51,6 +53,8 @@ pub struct Node<'t> {
     pub anchor: Option<&'t str>,
     /// Where the node, or its first property, starts.
     pub start: Mark,
+    /// Where the node starts behind its properties.
+    pub content_start: Mark,
     /// The comment above.
     pub head: Comment,
     /// The comment behind.
@@ -77,10 +81,40 @@ impl Node<'_> {
         }
     }
 
+    /// The comment behind, or else the one above.
+    pub fn comment_for_readers(&self) -> &Comment {
+        if self.line.is_empty() {
+            &self.head
+        } else {
+            &self.line
+        }
+    }
+
+    /// The tag that is written in front of the text though the source has none.
+    pub fn added_tag(&self) -> Option<String> {
+        if self.explicit_tag {
+            return None;
+        }
+        written_tag(self)
+            .0
+            .map(|tag| format!("{}{}", tag.handle, String::from_utf8_lossy(&tag.suffix)))
+    }
+
     /// Whether the node is null.
     pub fn is_null(&self) -> bool {
         self.tag == b"!!null".as_slice()
     }
+}
+
+/// Which of a node's comments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommentSlot {
+    /// Above.
+    Head,
+    /// Behind.
+    Line,
+    /// Below.
+    Foot,
 }
 
 /// The first document of a text.
@@ -93,6 +127,8 @@ pub struct Document<'t> {
     pub head: Comment,
     /// The comment below everything.
     pub foot: Comment,
+    /// Start and end of all comments that were met, in order.
+    pub(super) comments: Vec<(usize, usize)>,
     /// Where text starts that isn't part of the document, in bytes; the end of the text if there is none.
     pub rest: usize,
     /// How many nodes come from the source.
@@ -166,6 +202,7 @@ impl<'t> Document<'t> {
             explicit_tag: false,
             anchor: None,
             start: Mark::default(),
+            content_start: Mark::default(),
             head: Comment::default(),
             line: Comment::default(),
             foot: Comment::default(),
@@ -173,14 +210,114 @@ impl<'t> Document<'t> {
         NodeId(self.nodes.len() - 1)
     }
 
-    /// The same nodes with another root: one that is not a document of its own.
+    /// All comments that nodes have.
+    pub fn comments(&self) -> impl Iterator<Item = (NodeId, CommentSlot, &Comment)> {
+        let all = self.nodes.iter().enumerate().flat_map(|(index, node)| {
+            [
+                (NodeId(index), CommentSlot::Head, &node.head),
+                (NodeId(index), CommentSlot::Line, &node.line),
+                (NodeId(index), CommentSlot::Foot, &node.foot),
+            ]
+        });
+        all.filter(|(_, _, comment)| !comment.is_empty())
+    }
+
+    /// Whether an offset is in a comment above or below the whole document.
+    pub fn is_in_outer_comment(&self, offset: usize) -> bool {
+        [&self.head, &self.foot]
+            .iter()
+            .any(|comment| !comment.is_empty() && (comment.start..comment.end).contains(&offset))
+    }
+
+    /// Whether an offset is in any comment that was met.
+    pub fn is_in_comment(&self, offset: usize) -> bool {
+        let before = self.comments.partition_point(|(start, _)| *start <= offset);
+        self.comments[..before]
+            .last()
+            .is_some_and(|(_, end)| offset < *end)
+    }
+
+    /// Start and end of the comments that no node has.
+    pub fn lost_comments(&self) -> impl Iterator<Item = (usize, usize)> {
+        let mut covered: Vec<(usize, usize)> = self
+            .nodes
+            .iter()
+            .flat_map(|node| [&node.head, &node.line, &node.foot])
+            .chain([&self.head, &self.foot])
+            .filter(|comment| !comment.is_empty())
+            .map(|comment| (comment.start, comment.end))
+            .collect();
+        covered.sort_unstable();
+        let rest = self.rest;
+        self.comments.iter().copied().filter(move |(start, end)| {
+            let before = covered.partition_point(|(from, _)| from <= start);
+            let is_covered = covered[..before]
+                .iter()
+                .rev()
+                .take(8)
+                .any(|(_, to)| to >= end);
+            *start < rest && !is_covered
+        })
+    }
+
+    /// The root and all below it, each before its children.
+    pub fn reachable(&self) -> Vec<NodeId> {
+        self.below(self.root)
+    }
+
+    fn below(&self, root: NodeId) -> Vec<NodeId> {
+        let mut ids = Vec::new();
+        let mut stack = vec![root];
+        while let Some(id) = stack.pop() {
+            ids.push(id);
+            self.push_children(id, &mut stack);
+        }
+        ids
+    }
+
+    fn push_children(&self, id: NodeId, stack: &mut Vec<NodeId>) {
+        match &self.node(id).kind {
+            NodeKind::Sequence { items, .. } => stack.extend(items.iter().rev()),
+            NodeKind::Mapping { fields, .. } => {
+                stack.extend(fields.iter().rev().flat_map(|(key, value)| [*value, *key]));
+            }
+            _ => {}
+        }
+    }
+
+    /// A node with all that is below it, as a document of its own.
     pub fn part(&self, root: NodeId) -> Self {
+        let ids = self.below(root);
+        let numbers: HashMap<NodeId, NodeId> = ids
+            .iter()
+            .enumerate()
+            .map(|(number, id)| (*id, NodeId(number)))
+            .collect();
+        let mut nodes: Vec<Node<'t>> = ids.iter().map(|id| self.node(*id).clone()).collect();
+        for node in &mut nodes {
+            match &mut node.kind {
+                NodeKind::Sequence { items, .. } => {
+                    for item in items {
+                        *item = numbers[item];
+                    }
+                }
+                NodeKind::Mapping { fields, .. } => {
+                    for (key, value) in fields {
+                        (*key, *value) = (numbers[key], numbers[value]);
+                    }
+                }
+                _ => {}
+            }
+        }
         Self {
-            root,
+            source_nodes: nodes.len(),
+            nodes,
+            root: NodeId(0),
             head: Comment::default(),
             foot: Comment::default(),
+            comments: Vec::new(),
+            rest: usize::MAX,
             removed: Vec::new(),
-            ..self.clone()
         }
     }
 }

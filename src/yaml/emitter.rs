@@ -57,9 +57,9 @@ enum Children<'d> {
 }
 
 /// How a tag is written: a short form, or the whole between `!<` and `>`.
-struct WrittenTag {
-    handle: &'static str,
-    suffix: Vec<u8>,
+pub(super) struct WrittenTag {
+    pub(super) handle: &'static str,
+    pub(super) suffix: Vec<u8>,
 }
 
 /// Writes documents, one after the other.
@@ -394,10 +394,8 @@ impl<'d> Emitter<'d> {
         }
         if !self.waiting.key_line.is_empty() {
             match node.kind {
-                NodeKind::Scalar { .. } => {
-                    if self.waiting.line.is_empty() {
-                        self.waiting.line = std::mem::take(&mut self.waiting.key_line);
-                    }
+                NodeKind::Scalar { .. } if self.waiting.line.is_empty() => {
+                    self.waiting.line = std::mem::take(&mut self.waiting.key_line);
                 }
                 NodeKind::Sequence { flow: false, .. } | NodeKind::Mapping { flow: false, .. } => {
                     let waiting = &mut self.waiting;
@@ -646,7 +644,7 @@ fn is_simple_key(document: &Document<'_>, key: NodeId) -> bool {
 }
 
 /// The tag to be written, if any, and the style if it isn't the node's own.
-fn written_tag(node: &Node<'_>) -> (Option<WrittenTag>, Option<ScalarStyle>) {
+pub(super) fn written_tag(node: &Node<'_>) -> (Option<WrittenTag>, Option<ScalarStyle>) {
     let mut style = None;
     let mut is_written = !node.tag.is_empty();
     match &node.kind {
@@ -654,14 +652,10 @@ fn written_tag(node: &Node<'_>) -> (Option<WrittenTag>, Option<ScalarStyle>) {
             let is_string = node.tag == b"!!str".as_slice();
             let mut is_forced = false;
             if is_written && !node.explicit_tag {
-                if is_string && *own != ScalarStyle::Plain {
-                    is_written = false;
-                } else if super::resolve::resolve(value).tag().as_bytes() == &*node.tag {
-                    is_written = false;
-                } else if is_string {
-                    is_written = false;
-                    is_forced = true;
-                }
+                let is_quoted = is_string && *own != ScalarStyle::Plain;
+                let is_implied = super::resolve::resolve(value).tag().as_bytes() == &*node.tag;
+                is_forced = is_string && !is_quoted && !is_implied;
+                is_written = !is_string && !is_implied;
             }
             style = write_style(*own, value, is_forced);
         }

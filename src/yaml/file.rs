@@ -40,6 +40,7 @@ pub struct Chunk<'b> {
 pub struct SplitText<'b> {
     /// The pieces, in order; none for an empty file.
     pub chunks: Vec<Chunk<'b>>,
+    text: &'b [u8],
     line_ends: Vec<usize>,
 }
 
@@ -50,11 +51,7 @@ impl<'b> SplitText<'b> {
     ///
     /// A separator line may hold nothing else but a comment.
     pub fn new(text: &'b [u8]) -> Result<Self, ReadError> {
-        let line_ends: Vec<usize> = memchr::memchr_iter(b'\n', text).collect();
-        let mut split = Self {
-            chunks: Vec::new(),
-            line_ends,
-        };
+        let mut split = Self::uncut(text);
         let mut start = 0;
         while let Some(found) = memchr::memmem::find(&text[start..], b"\n---") {
             let separator = start + found;
@@ -65,7 +62,7 @@ impl<'b> SplitText<'b> {
             let rest = String::from_utf8_lossy(&text[separator + 4..end]);
             let rest = rest.trim();
             if !rest.is_empty() && !rest.starts_with('#') {
-                let line = split.position(separator + 1).0;
+                let line = split.place(separator + 1).0;
                 return Err(ReadError::malformed("invalid document separator", line));
             }
             split.push(&text[start..=separator], start);
@@ -77,6 +74,15 @@ impl<'b> SplitText<'b> {
         Ok(split)
     }
 
+    /// A text whose places are of interest but not its documents.
+    pub fn uncut(text: &'b [u8]) -> Self {
+        Self {
+            chunks: Vec::new(),
+            text,
+            line_ends: memchr::memchr_iter(b'\n', text).collect(),
+        }
+    }
+
     fn push(&mut self, bytes: &'b [u8], start: usize) {
         let checked = check(bytes);
         self.chunks.push(Chunk {
@@ -86,11 +92,22 @@ impl<'b> SplitText<'b> {
         });
     }
 
-    /// Line and offset in the line, the line from 1 and the offset in bytes from 0, of an offset in the text.
-    pub fn position(&self, offset: usize) -> (usize, usize) {
+    /// Line and column of an offset in the text, both from 1, the column in characters.
+    pub fn place(&self, offset: usize) -> (usize, usize) {
         let before = self.line_ends.partition_point(|end| *end < offset);
         let start = before.checked_sub(1).map_or(0, |at| self.line_ends[at] + 1);
-        (before + 1, offset.saturating_sub(start))
+        (before + 1, 1 + count_characters(&self.text[start..offset]))
+    }
+
+    /// Whether one of the documents is a list.
+    pub fn has_list_at_root(&self) -> bool {
+        let checked = self
+            .chunks
+            .iter()
+            .filter_map(|chunk| chunk.checked.as_ref().ok());
+        checked
+            .filter_map(|checked| compose(checked).ok().flatten())
+            .any(|document| matches!(document.node(document.root).kind, NodeKind::Sequence { .. }))
     }
 
     /// Reads all documents as configuration objects. `path` is noted in each.
@@ -101,7 +118,7 @@ impl<'b> SplitText<'b> {
     pub fn read<'t>(&'t self, path: Option<&str>) -> Result<Vec<Read<'t>>, ReadError> {
         let mut all = Vec::new();
         for (number, chunk) in self.chunks.iter().enumerate() {
-            let first_line = self.position(chunk.start).0;
+            let first_line = self.place(chunk.start).0;
             let at_line = |mut error: ReadError| {
                 error.line += first_line - 1;
                 error
@@ -141,6 +158,10 @@ impl<'b> SplitText<'b> {
         }
         Ok(all)
     }
+}
+
+fn count_characters(text: &[u8]) -> usize {
+    text.iter().filter(|byte| *byte & 0xC0 != 0x80).count()
 }
 
 /// A document that was read.

@@ -54,6 +54,8 @@ pub(super) enum EventKind<'t> {
 pub(super) struct Event<'t> {
     pub(super) kind: EventKind<'t>,
     pub(super) start: Mark,
+    /// Where the node starts behind anchor and tag.
+    pub(super) content_start: Mark,
     pub(super) comments: EventComments,
 }
 
@@ -63,6 +65,7 @@ impl<'t> Event<'t> {
         Self {
             kind,
             start,
+            content_start: start,
             comments,
         }
     }
@@ -189,6 +192,15 @@ impl<'t> Parser<'t> {
                 CommentKind::Foot => self.pending.foot.append(comment),
             }
         }
+    }
+
+    /// Start and end of all comments met so far.
+    pub(super) fn comments_met(&self) -> Vec<(usize, usize)> {
+        self.scanner
+            .comments
+            .iter()
+            .map(|found| found.span)
+            .collect()
     }
 
     fn take_comments(&mut self) -> EventComments {
@@ -356,7 +368,11 @@ impl<'t> Parser<'t> {
             TokenKind::BlockEntry if allowed == Allowed::BlockOrIndentlessSequence => {
                 (State::IndentlessSequenceEntry, false)
             }
-            TokenKind::Scalar { .. } => return Ok(self.scalar(properties, start)),
+            TokenKind::Scalar { .. } => {
+                let mut event = self.scalar(properties, start);
+                event.content_start = mark;
+                return Ok(event);
+            }
             TokenKind::FlowSequenceStart => (State::FlowSequenceEntry { first: true }, true),
             TokenKind::FlowMappingStart => (State::FlowMappingKey { first: true }, true),
             TokenKind::BlockSequenceStart if block => {

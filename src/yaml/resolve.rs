@@ -64,14 +64,22 @@ fn resolve_number(text: &str) -> Resolved {
 }
 
 /// Whether a YAML 1.1 reader would take a single word for something else than a string.
-/// `None` when the text holds more than a word of letters, digits and `_./:@+-`.
+/// `None` when the text holds anything but letters, digits and `_./:@+-~[]`.
 pub fn is_non_string_in_yaml_1_1(text: &str) -> Option<bool> {
     if text.is_empty() || text.contains('\n') {
         return Some(false);
     }
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_./:@+-~".contains(&byte);
-    if !text.bytes().all(is_word) || text.starts_with('@') || text.len() > MAX_WORD {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_./:@+-~[]".contains(&byte);
+    if !text.bytes().all(is_word) || text.len() > MAX_WORD {
         return None;
+    }
+    if text.starts_with(['@', ']']) {
+        // Not a document at all.
+        return Some(false);
+    }
+    if text.starts_with('[') {
+        // A list, if it ends.
+        return Some(text.contains(']'));
     }
     if text == "-" || text == "---" || text.ends_with(':') {
         // A list, an empty document, a mapping.
