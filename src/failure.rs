@@ -1,1 +1,81 @@
-//! One place where errors get kind, hint and exit code.
+//! One place where errors get their kind and with it their exit code.
+
+use std::fmt;
+
+use crate::exit_code;
+
+/// What kind of thing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailureKind {
+    /// A flag or an argument.
+    Usage,
+    /// Git or a work tree.
+    Git,
+    /// Manifests, recordings, or objects named that are not in them.
+    InvalidInput,
+}
+
+impl FailureKind {
+    /// The process's exit code for it.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Usage => exit_code::USAGE,
+            Self::Git => exit_code::GIT,
+            Self::InvalidInput => exit_code::INVALID_INPUT,
+        }
+    }
+}
+
+/// A failure of ours to find out or to do something: what it concerns, what was wrong and what to do, in one paragraph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Its kind.
+    pub kind: FailureKind,
+    /// The paragraph.
+    pub message: String,
+}
+
+impl Failure {
+    /// A flag or argument that makes no sense.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self {
+            kind: FailureKind::Usage,
+            message: message.into(),
+        }
+    }
+
+    /// Git or a work tree refuses.
+    pub fn git(message: impl Into<String>) -> Self {
+        Self {
+            kind: FailureKind::Git,
+            message: message.into(),
+        }
+    }
+
+    /// The input can't be used.
+    pub fn invalid_input(message: impl Into<String>) -> Self {
+        Self {
+            kind: FailureKind::InvalidInput,
+            message: message.into(),
+        }
+    }
+
+    /// The process's exit code for it.
+    pub fn exit_code(&self) -> u8 {
+        self.kind.exit_code()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<crate::io::git::GitError> for Failure {
+    fn from(error: crate::io::git::GitError) -> Self {
+        Self::git(error.to_string())
+    }
+}

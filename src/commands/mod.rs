@@ -1,10 +1,100 @@
-//! Flags to typed settings to pipeline to render.
+//! Flags to typed settings to pipeline to render: one file per command, dispatch of one line per arm.
+
+mod completion;
+mod diff;
+mod input;
+mod invocation;
+mod terminal;
+mod version;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::exit_code;
+use crate::failure::Failure;
+
+use input::GlobalArgs;
+use invocation::Invocation;
+use terminal::Terminal;
+
+/// Preview and explain what Flux image automation does
+///
+/// Reads ImageRepository, ImagePolicy and ImageUpdateAutomation objects, repeats what the image controllers decide, and shows the
+/// change that they would push.
+#[derive(Debug, Parser)]
+#[command(disable_version_flag = true, max_term_width = 120)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Diff(diff::DiffArgs),
+    Completion(completion::CompletionArgs),
+    Version(version::VersionArgs),
+}
+
 /// Runs the command line `args` (argv, program name first) and gives the process's exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let _ = args.into_iter().count();
-    ExitCode::SUCCESS
+    let args: Vec<OsString> = args.into_iter().collect();
+    let invocation = Invocation::from_program(args.first());
+    ExitCode::from(dispatch(&invocation, args))
+}
+
+fn command(invocation: &Invocation) -> clap::Command {
+    Cli::command()
+        .name(invocation.program_name())
+        .bin_name(invocation.caller())
+        .mut_subcommand("diff", |diff| diff.after_help(diff::examples(*invocation)))
+}
+
+fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
+    let parsed = command(invocation)
+        .try_get_matches_from(args)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return print_usage(&error),
+    };
+    let mut terminal = Terminal::new(&cli.global);
+    let result = match cli.command {
+        Some(Command::Diff(args)) => diff::run(invocation, &cli.global, args, &mut terminal),
+        Some(Command::Completion(args)) => completion::run(invocation, args, &mut terminal),
+        Some(Command::Version(args)) => version::run(&cli.global, args, &mut terminal),
+        None => overview(invocation, &mut terminal),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => report(&failure, invocation, &mut terminal),
+    }
+}
+
+fn overview(invocation: &Invocation, terminal: &mut Terminal) -> Result<u8, Failure> {
+    terminal.result(command(invocation).render_help().to_string().as_bytes());
+    Ok(exit_code::FINE)
+}
+
+fn report(failure: &Failure, invocation: &Invocation, terminal: &mut Terminal) -> u8 {
+    terminal.failure(&failure.message);
+    if failure.exit_code() == exit_code::USAGE {
+        terminal.hint(&format!("{} diff --help", invocation.caller()));
+    }
+    failure.exit_code()
+}
+
+/// Clap's own text: help on stdout, a usage error on stderr.
+fn print_usage(error: &clap::Error) -> u8 {
+    // A closed pipe is not an error.
+    drop(error.print());
+    if error.use_stderr() {
+        exit_code::USAGE
+    } else {
+        exit_code::FINE
+    }
 }

@@ -186,13 +186,13 @@ impl<'a> Reading<'a> {
     fn value(&mut self, file: &str, line: usize, value: Value) {
         let api_version = text_at(&value, "apiVersion");
         let kind = text_at(&value, "kind");
-        if kind.ends_with("List") {
-            if let Some(Value::Array(items)) = value.get("items") {
-                for item in items {
-                    self.value(file, line, item.clone());
-                }
-                return;
+        if kind.ends_with("List")
+            && let Some(Value::Array(items)) = value.get("items")
+        {
+            for item in items {
+                self.value(file, line, item.clone());
             }
+            return;
         }
         let Some(kind) = Kind::of(api_version, kind) else {
             return;
@@ -511,10 +511,10 @@ fn documents(text: &str) -> Vec<Document<'_>> {
 
 /// The document as JSON; the error has its line in the document, from 1, where it is known.
 fn parse(text: &str) -> Result<Value, (Option<usize>, String)> {
-    if text.trim_start().starts_with('{') {
-        if let Ok(value) = serde_json::from_str(text) {
-            return Ok(value);
-        }
+    if text.trim_start().starts_with('{')
+        && let Ok(value) = serde_json::from_str(text)
+    {
+        return Ok(value);
     }
     if text
         .lines()
@@ -533,4 +533,51 @@ fn parse(text: &str) -> Result<Value, (Option<usize>, String)> {
 
 fn first_sentence(message: &str) -> String {
     message.lines().next().unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_know_their_first_line() {
+        let text = "a: 1\n---\nb: 2\n--- # c\nc: |\n  ---\n----\n";
+        let lines: Vec<usize> = documents(text)
+            .iter()
+            .map(|document| document.line)
+            .collect();
+        assert_eq!(lines, [1, 2, 4]);
+        assert_eq!(documents("").len(), 1);
+    }
+
+    #[test]
+    fn json_and_empty_documents_are_read() {
+        assert_eq!(parse("{\"a\": \"\\/\"}"), Ok(serde_json::json!({"a": "/"})));
+        assert_eq!(parse("---\n# nothing\n"), Ok(Value::Null));
+    }
+
+    #[test]
+    fn names_are_those_of_kubernetes() {
+        for name in ["a", "a-b.c", "1"] {
+            assert_eq!(check_name(name, "metadata.name"), Ok(()), "{name}");
+        }
+        for name in ["", "A", "a/b", "..", "-a", "a-", "a\n", &"a".repeat(254)] {
+            assert!(check_name(name, "metadata.name").is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_encrypted_secret_is_unreadable_and_others_are_decoded() {
+        let encrypted =
+            serde_json::json!({"sops": {}, "data": {"password": "ENC[AES256_GCM,data:x]"}});
+        assert_eq!(secret(&encrypted), Ok(Secret::Encrypted));
+        let readable = serde_json::json!({"data": {"a": "eA=="}, "stringData": {"b": "y"}});
+        let Ok(Secret::Readable { kind, data }) = secret(&readable) else {
+            panic!("not readable")
+        };
+        assert_eq!(
+            (kind.as_str(), data["a"].as_slice(), data["b"].as_slice()),
+            ("Opaque", &b"x"[..], &b"y"[..])
+        );
+    }
 }

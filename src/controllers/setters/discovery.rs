@@ -107,6 +107,11 @@ fn walk_order(left: &str, right: &str) -> Ordering {
     left.split('/').cmp(right.split('/'))
 }
 
+/// Whether a file may hold a marker in any spelling; the controller's own screen asks for the double quotes as well.
+pub fn may_hold_marker(bytes: &[u8]) -> bool {
+    memchr::memmem::find(bytes, b"$imagepolicy").is_some()
+}
+
 /// `.yaml` or `.yml` after the last dot of the name, or exactly `Kustomization`; case counts.
 pub fn has_fitting_name(path: &str) -> bool {
     let name = base_name(path);

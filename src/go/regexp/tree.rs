@@ -77,9 +77,7 @@ impl Tree {
             if copies > limit {
                 return false;
             }
-            if copies > 0 {
-                limit /= copies;
-            }
+            limit = limit.checked_div(copies).unwrap_or(limit);
         }
         self.children()
             .iter()

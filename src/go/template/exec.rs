@@ -485,10 +485,10 @@ impl<'t> State<'t, '_> {
                     return Ok(result);
                 }
             }
-            Value::Pointer(pointed, None) => {
-                if pointed.fields.iter().any(|field| field.name == name) {
-                    return self.error(format!("nil pointer evaluating {}.{name}", kind.name()));
-                }
+            Value::Pointer(pointed, None)
+                if pointed.fields.iter().any(|field| field.name == name) =>
+            {
+                return self.error(format!("nil pointer evaluating {}.{name}", kind.name()));
             }
             _ => {}
         }

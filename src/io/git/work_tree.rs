@@ -1,6 +1,6 @@
 //! A local checkout as a clone of it would look: tracked files as they stand on disk, and untracked ones that git doesn't ignore.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
@@ -54,6 +54,7 @@ fn tracked_tree(top: &Path) -> Result<WorkTree, GitError> {
         branch: branch?,
         ..WorkTree::default()
     };
+    let mut folders = RealFolders::new(top);
     for record in tracked?
         .split(|byte| *byte == 0)
         .filter(|record| !record.is_empty())
@@ -66,7 +67,7 @@ fn tracked_tree(top: &Path) -> Result<WorkTree, GitError> {
         if mode.starts_with(b"160000") {
             insert(&mut tree, path, |_| Some(TreeEntry::Submodule));
         } else {
-            insert(&mut tree, path, |path| entry_on_disk(&top.join(path)));
+            insert(&mut tree, path, |path| folders.entry(path));
         }
     }
     // A nested repository is listed as a folder; a clone of the outer one doesn't have it.
@@ -74,7 +75,7 @@ fn tracked_tree(top: &Path) -> Result<WorkTree, GitError> {
         .split(|byte| *byte == 0)
         .filter(|path| !path.is_empty() && !path.ends_with(b"/"))
     {
-        insert(&mut tree, path, |path| entry_on_disk(&top.join(path)));
+        insert(&mut tree, path, |path| folders.entry(path));
     }
     Ok(tree)
 }
@@ -85,7 +86,7 @@ fn join<T>(handle: std::thread::ScopedJoinHandle<'_, Result<T, GitError>>) -> Re
         .unwrap_or_else(|_| Err(GitError("reading git's list of files failed".into())))
 }
 
-fn insert(tree: &mut WorkTree, path: &[u8], entry: impl Fn(&str) -> Option<TreeEntry>) {
+fn insert(tree: &mut WorkTree, path: &[u8], entry: impl FnOnce(&str) -> Option<TreeEntry>) {
     match std::str::from_utf8(path) {
         Ok(path) => {
             if let Some(entry) = entry(path) {
@@ -95,6 +96,41 @@ fn insert(tree: &mut WorkTree, path: &[u8], entry: impl Fn(&str) -> Option<TreeE
         Err(_) => tree
             .unreadable_paths
             .push(String::from_utf8_lossy(path).into_owned()),
+    }
+}
+
+/// Looks entries up without following a link: a tracked file below a folder that has become a link is gone, as it is for git.
+struct RealFolders<'a> {
+    top: &'a Path,
+    known: HashMap<String, bool>,
+}
+
+impl<'a> RealFolders<'a> {
+    fn new(top: &'a Path) -> Self {
+        Self {
+            top,
+            known: HashMap::from([(String::new(), true)]),
+        }
+    }
+
+    fn entry(&mut self, path: &str) -> Option<TreeEntry> {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if self.is_real(folder) {
+            entry_on_disk(&self.top.join(path))
+        } else {
+            None
+        }
+    }
+
+    fn is_real(&mut self, folder: &str) -> bool {
+        if let Some(known) = self.known.get(folder) {
+            return *known;
+        }
+        let parent = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let real = self.is_real(parent)
+            && fs::symlink_metadata(self.top.join(folder)).is_ok_and(|metadata| metadata.is_dir());
+        self.known.insert(folder.to_owned(), real);
+        real
     }
 }
 

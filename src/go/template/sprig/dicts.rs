@@ -116,10 +116,11 @@ fn merged(limits: &mut Limits, values: Vec<Value>, overwrite: bool) -> Outcome {
     let mut target = map(&values, 0)?;
     for index in 1..values.len() {
         let source = map(&values, index)?;
-        if target.entries.is_none() && source.entries.is_some() {
-            if let Value::Map(fresh) = Value::map(&value::DICT, []) {
-                target = fresh;
-            }
+        if target.entries.is_none()
+            && source.entries.is_some()
+            && let Value::Map(fresh) = Value::map(&value::DICT, [])
+        {
+            target = fresh;
         }
         merge(limits, &target, &source, overwrite, 0)?;
     }

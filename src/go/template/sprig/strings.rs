@@ -259,8 +259,7 @@ fn sorted(value: Value) -> Value {
         ..
     }) = &value
     {
-        items.borrow_mut()[*start..start + length]
-            .sort_by(|one, two| value::Key(one.clone()).cmp(&value::Key(two.clone())));
+        items.borrow_mut()[*start..start + length].sort_by_key(|one| value::Key(one.clone()));
     }
     value
 }

@@ -1,0 +1,293 @@
+//! `diff`: the exact change that each automation would push.
+
+use clap::{Args, ValueEnum};
+
+use crate::exit_code;
+use crate::failure::{Failure, FailureKind};
+use crate::pipeline::request::Request;
+use crate::pipeline::stages::{Inputs, Preview};
+use crate::pipeline::{decide, load, preview, scan};
+use crate::render::console::{Talk, Tone};
+use crate::render::{diff_report, json_v1};
+
+use super::input::{GlobalArgs, OutputFormat};
+use super::invocation::Invocation;
+use super::terminal::Terminal;
+
+/// Show the exact change that the automation would push: a unified diff, the branch and the commit message
+///
+/// Without UPDATE every ImageUpdateAutomation counts. The diff goes to stdout and can be piped into `git apply`; what else there is
+/// to say goes to stderr.
+///
+/// Exit status: 0 no change, 1 changes or a predicted failure of the controller, above that an error (2 usage, 5 git, 6 invalid input).
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// Automations by name, as NAME or TYPE/NAME
+    #[arg(value_name = "UPDATE")]
+    updates: Vec<String>,
+
+    /// Lines of context around each change
+    #[arg(
+        short = 'U',
+        long = "unified",
+        value_name = "LINES",
+        default_value_t = 3,
+        help_heading = "Output"
+    )]
+    unified: usize,
+
+    /// Print one line for each file with the count of its changed lines, instead of the diff
+    #[arg(long, conflicts_with = "output", help_heading = "Output")]
+    stat: bool,
+
+    /// With `never`, exit with 0 where changes or a predicted failure would give 1
+    #[arg(long, value_enum, value_name = "WHEN", help_heading = "Output")]
+    fail_on: Option<FailOn>,
+}
+
+/// `--fail-on`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// Changes are no failure.
+    Never,
+}
+
+/// Examples for the help, in the caller's dialect.
+pub fn examples(invocation: Invocation) -> String {
+    let caller = invocation.caller();
+    format!(
+        "Examples:
+  # what a pull request changes, with recorded tags and no network
+  {caller} diff -f clusters/ -R --tags-from tags.json --worktree .
+
+  # what the automation would do this second, by the policies' status
+  {caller} diff -f objects.yaml --tags-from status --worktree .
+
+  # as if the policy had chosen another tag
+  {caller} diff -f clusters/ -R --tags-from status --assume flux-system/checkout=1.9.0"
+    )
+}
+
+/// Previews the automations and prints them.
+pub fn run(
+    invocation: &Invocation,
+    global: &GlobalArgs,
+    args: DiffArgs,
+    terminal: &mut Terminal,
+) -> Result<u8, Failure> {
+    let request = request(invocation, global, &args)?;
+    let inputs = load(&request)?;
+    talk_about_inputs(&inputs, terminal);
+    if inputs.automations.is_empty() {
+        say_nothing_matches(&request, &inputs, terminal);
+    }
+    let scans = scan(&request, &inputs)?;
+    let decisions = decide(&request, &inputs, &scans);
+    let previews = preview(&request, &inputs, &decisions)?;
+    print(global, &args, &previews, terminal);
+    let code = exit_code_of(&inputs, &previews);
+    let changes_are_fine = args.fail_on == Some(FailOn::Never) && code == exit_code::DIFFERENCES;
+    Ok(if changes_are_fine {
+        exit_code::FINE
+    } else {
+        code
+    })
+}
+
+fn request(
+    invocation: &Invocation,
+    global: &GlobalArgs,
+    args: &DiffArgs,
+) -> Result<Request, Failure> {
+    Ok(Request {
+        manifests: global.manifests()?,
+        recursive: global.recursive,
+        scope: global.scope()?,
+        default_namespace: global.default_namespace(invocation),
+        tags: global.tags()?,
+        worktrees: global.worktrees()?,
+        assumptions: global.assumptions()?,
+        flux_version: global.flux_version.map(Into::into),
+        updates: update_names(&args.updates)?,
+        messages: global.output != Some(OutputFormat::Name) && !args.stat,
+    })
+}
+
+/// The words for an ImageUpdateAutomation: the CRD's names and flux's.
+const UPDATE_WORDS: [&str; 7] = [
+    "imageupdateautomation",
+    "imageupdateautomations",
+    "iua",
+    "imgupd",
+    "imgauto",
+    "update",
+    "updates",
+];
+/// The words for the other two kinds, so that they are refused by name.
+const OTHER_WORDS: [&str; 12] = [
+    "imagerepository",
+    "imagerepositories",
+    "imgrepo",
+    "imagerepo",
+    "repository",
+    "repositories",
+    "imagepolicy",
+    "imagepolicies",
+    "imgpol",
+    "imagepol",
+    "policy",
+    "policies",
+];
+
+/// The names in `TYPE NAME…`, `TYPE/NAME` and `NAME`, with flux's optional `image` before them.
+fn update_names(arguments: &[String]) -> Result<Vec<String>, Failure> {
+    let mut words = arguments.iter().map(String::as_str).peekable();
+    let type_of = |word: &str| {
+        word.split('.')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+    };
+    if arguments.len() > 1 && arguments[0] == "image" {
+        words.next();
+    }
+    let mut names = Vec::new();
+    for (index, word) in words.enumerate() {
+        let (kind, name) = word
+            .split_once('/')
+            .map_or((None, word), |(kind, name)| (Some(type_of(kind)), name));
+        match kind {
+            Some(kind) if UPDATE_WORDS.contains(&kind.as_str()) && !name.is_empty() => {
+                names.push(name.to_owned())
+            }
+            Some(_) => {
+                return Err(Failure::usage(format!(
+                    "{word}: diff takes ImageUpdateAutomations, as NAME or update/NAME"
+                )));
+            }
+            None if index == 0 && UPDATE_WORDS.contains(&type_of(word).as_str()) => {}
+            None if index == 0
+                && OTHER_WORDS.contains(&type_of(word).as_str())
+                && arguments.len() > 1 =>
+            {
+                return Err(Failure::usage(format!(
+                    "{word}: diff takes ImageUpdateAutomations, as NAME or update/NAME"
+                )));
+            }
+            None => names.push(name.to_owned()),
+        }
+    }
+    Ok(names)
+}
+
+fn talk_about_inputs(inputs: &Inputs, terminal: &Terminal) {
+    for note in &inputs.notes {
+        terminal.say(&Talk::new(Tone::Note, note.clone()));
+    }
+    for problem in &inputs.problems {
+        terminal.failure(&problem.to_string());
+    }
+}
+
+fn say_nothing_matches(request: &Request, inputs: &Inputs, terminal: &Terminal) {
+    let mut namespaces: Vec<&str> = inputs
+        .objects
+        .automations
+        .keys()
+        .map(|key| key.namespace.as_str())
+        .collect();
+    namespaces.dedup();
+    let scope = match &request.scope {
+        crate::pipeline::request::NamespaceScope::One(namespace) => {
+            format!(" in namespace {namespace}")
+        }
+        crate::pipeline::request::NamespaceScope::All => " in the input".into(),
+    };
+    let elsewhere = if namespaces.is_empty() {
+        String::new()
+    } else {
+        format!("; there are some in {}", namespaces.join(", "))
+    };
+    terminal.say(&Talk::new(
+        Tone::Note,
+        format!("no ImageUpdateAutomation{scope}{elsewhere}"),
+    ));
+}
+
+fn print(global: &GlobalArgs, args: &DiffArgs, previews: &[Preview], terminal: &mut Terminal) {
+    for preview in previews {
+        for talk in diff_report::opening(preview) {
+            terminal.say(&talk);
+        }
+        if global.output.is_none() && !args.stat {
+            terminal.result(&diff_report::patch(
+                preview,
+                args.unified,
+                terminal.colors_results(),
+            ));
+        }
+        for talk in diff_report::closing(preview) {
+            terminal.say(&talk);
+        }
+    }
+    match global.output {
+        Some(OutputFormat::Json) => terminal.result(&json_v1::diff(previews, args.unified)),
+        Some(OutputFormat::Name) => terminal.result(&diff_report::names(previews)),
+        None if args.stat => terminal.result(&diff_report::stat(previews)),
+        None => {}
+    }
+}
+
+fn exit_code_of(inputs: &Inputs, previews: &[Preview]) -> u8 {
+    let problems = if inputs.problems.is_empty() {
+        exit_code::FINE
+    } else {
+        FailureKind::InvalidInput.exit_code()
+    };
+    let of = |preview: &Preview| {
+        let differs = if preview.differs() {
+            exit_code::DIFFERENCES
+        } else {
+            exit_code::FINE
+        };
+        differs.max(
+            preview
+                .unknown
+                .as_ref()
+                .map_or(exit_code::FINE, Failure::exit_code),
+        )
+    };
+    previews.iter().map(of).fold(problems, u8::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(arguments: &[&str]) -> Result<Vec<String>, Failure> {
+        update_names(
+            &arguments
+                .iter()
+                .map(|argument| (*argument).to_owned())
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    #[test]
+    fn automations_are_named_as_kubectl_users_do() {
+        assert_eq!(names(&["a", "b"]).unwrap(), ["a", "b"]);
+        assert_eq!(
+            names(&[
+                "update/a",
+                "iua/b",
+                "ImageUpdateAutomations.image.toolkit.fluxcd.io/c"
+            ])
+            .unwrap(),
+            ["a", "b", "c"]
+        );
+        assert_eq!(names(&["image", "update", "a"]).unwrap(), ["a"]);
+        assert_eq!(names(&["updates"]).unwrap(), Vec::<String>::new());
+        assert!(names(&["policy/a"]).is_err());
+        assert!(names(&["imagepolicy", "a"]).is_err());
+    }
+}

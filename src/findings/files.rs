@@ -1,0 +1,160 @@
+//! Findings about files and the markers in them.
+
+use crate::controllers::flux::ObjectKey;
+
+use super::{Finding, Severity, Subject};
+
+/// What is known of the policies when a marker names a setter that no policy in scope gives.
+#[derive(Clone, Copy)]
+pub struct SetterScope<'a> {
+    /// The automation.
+    pub automation: &'a ObjectKey,
+    /// Every policy of the input.
+    pub known: &'a dyn Fn(&ObjectKey) -> bool,
+    /// The policies that `policySelector` takes.
+    pub selected: &'a dyn Fn(&ObjectKey) -> bool,
+}
+
+/// Why the setter `name` is not one of the automation's: a finding id and the reason in a few words.
+pub fn unknown_setter(name: &str, scope: SetterScope<'_>) -> (&'static str, String) {
+    let mut parts = name.splitn(3, ':');
+    let (Some(namespace), Some(policy)) = (parts.next(), parts.next()) else {
+        return (
+            "marker-malformed",
+            format!("{name:?} is not NAMESPACE:POLICY"),
+        );
+    };
+    if let Some(suffix) = parts.next()
+        && !matches!(suffix, "tag" | "name" | "digest")
+    {
+        return (
+            "marker-malformed",
+            format!("the suffix {suffix:?} is none of tag, name and digest"),
+        );
+    }
+    let key = ObjectKey::new(namespace, policy);
+    if namespace != scope.automation.namespace {
+        let seen = if (scope.known)(&key) {
+            ""
+        } else {
+            ", and there is no such policy"
+        };
+        return (
+            "marker-other-namespace",
+            format!(
+                "{} only sees policies of its own namespace{seen}",
+                scope.automation
+            ),
+        );
+    }
+    if !(scope.known)(&key) {
+        return ("marker-dangling", format!("there is no ImagePolicy {key}"));
+    }
+    if !(scope.selected)(&key) {
+        return (
+            "marker-not-selected",
+            format!(
+                "the policySelector of {} does not take ImagePolicy {key}",
+                scope.automation
+            ),
+        );
+    }
+    (
+        "policy-without-latest",
+        format!("ImagePolicy {key} has no latest image"),
+    )
+}
+
+/// A finding for a marker that receives nothing.
+pub fn ignored_marker(
+    id: &'static str,
+    path: &str,
+    line: usize,
+    column: usize,
+    reason: &str,
+) -> Finding {
+    let remedy = match id {
+        "marker-dangling" => "create the policy, or correct the marker's name",
+        "marker-other-namespace" => {
+            "move the policy into the automation's namespace, or add an automation where the policy is"
+        }
+        "marker-not-selected" => "give the policy the labels that the policySelector asks for",
+        "marker-malformed" => {
+            "write it as # {\"$imagepolicy\": \"NAMESPACE:POLICY[:tag|:name|:digest]\"}"
+        }
+        "list-file" => {
+            "move the value out of the list file, for example into kustomization.yaml's images[].newTag"
+        }
+        "problem-file" => "mend the file's YAML",
+        "policy-without-latest" => "see why the policy has no latest image",
+        _ => "put the marker on the line of the value itself, behind it",
+    };
+    Finding {
+        id,
+        severity: Severity::Warning,
+        subject: Subject::Place {
+            path: path.to_owned(),
+            line: Some(line),
+            column: Some(column),
+        },
+        message: format!("the marker receives nothing: {reason}"),
+        evidence: format!("{path}:{line}:{column}"),
+        remedy: remedy.into(),
+    }
+}
+
+/// `problem-file`: the controller can't read the file and passes over it without a word.
+pub fn problem_file(path: &str, line: Option<usize>, reason: &str) -> Finding {
+    Finding {
+        id: "problem-file",
+        severity: Severity::Error,
+        subject: Subject::Place {
+            path: path.to_owned(),
+            line,
+            column: None,
+        },
+        message: format!("the controller passes over the whole file without a word: {reason}"),
+        evidence: reason.to_owned(),
+        remedy: "mend the file's YAML".into(),
+    }
+}
+
+/// `symlink-skipped`: a link with the name of a manifest that leads to no file of the repository.
+pub fn symlink_skipped(path: &str) -> Finding {
+    Finding {
+        id: "symlink-skipped",
+        severity: Severity::Note,
+        subject: Subject::Place {
+            path: path.to_owned(),
+            line: None,
+            column: None,
+        },
+        message: "the link leads to no file of the repository: it is passed over".into(),
+        evidence: path.to_owned(),
+        remedy: "replace the link by the file".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_setter_has_the_nearest_reason() {
+        let automation = ObjectKey::new("flux-system", "images");
+        let known = |key: &ObjectKey| ["app", "unselected", "empty"].contains(&key.name.as_str());
+        let selected = |key: &ObjectKey| key.name != "unselected";
+        let scope = SetterScope {
+            automation: &automation,
+            known: &known,
+            selected: &selected,
+        };
+        let id = |name| unknown_setter(name, scope).0;
+        assert_eq!(id("flux-system:gone"), "marker-dangling");
+        assert_eq!(id("shop:app"), "marker-other-namespace");
+        assert_eq!(id("flux-system:unselected:tag"), "marker-not-selected");
+        assert_eq!(id("flux-system:app:version"), "marker-malformed");
+        assert_eq!(id("app"), "marker-malformed");
+        assert_eq!(id("flux-system:empty"), "policy-without-latest");
+    }
+}

@@ -1,0 +1,238 @@
+//! The values that one stage of the pipeline hands to the next; each is made from the one before and never changed later.
+
+use std::collections::BTreeMap;
+
+use crate::controllers::automation::{AutomationFailure, Branches};
+use crate::controllers::flux::{FluxVersion, ImageRef, ObjectKey};
+use crate::controllers::policy::Decision;
+use crate::controllers::setters::LocatedChange;
+use crate::facts::cluster::Objects;
+use crate::facts::registry::RecordedTags;
+use crate::failure::Failure;
+use crate::findings::Finding;
+use crate::io::manifests::ManifestProblem;
+
+/// What was loaded: the objects of the run and what there is to say about them.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// The objects.
+    pub objects: Objects,
+    /// The automations that the run is about, in order.
+    pub automations: Vec<ObjectKey>,
+    /// Whose rules apply.
+    pub rules: FluxVersion,
+    /// Remarks for the user.
+    pub notes: Vec<String>,
+    /// Manifests that can't be used.
+    pub problems: Vec<ManifestProblem>,
+}
+
+/// What is known of an ImageRepository's tags.
+#[derive(Clone, Debug)]
+pub enum Scan {
+    /// Its tags, after exclusion, in the order of the controller's store.
+    Tags {
+        /// The tags that policies see.
+        stored: Vec<String>,
+        /// How many there were before exclusion.
+        listed: usize,
+        /// What was recorded, for digests.
+        recorded: RecordedTags,
+    },
+    /// The controller's scan fails or the object is stalled; policies keep what they have.
+    Failed {
+        /// The condition's reason.
+        reason: &'static str,
+        /// The condition's message.
+        message: String,
+    },
+    /// The controller does not scan it.
+    Suspended,
+    /// We could not find out.
+    Unknown(Failure),
+}
+
+/// Every ImageRepository that a policy of the run refers to.
+#[derive(Clone, Debug, Default)]
+pub struct Scans {
+    /// By key; a repository that is not in the input has no entry.
+    pub repositories: BTreeMap<ObjectKey, Scan>,
+}
+
+/// Where a policy's latest image comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageOrigin {
+    /// Recomputed from recorded tags.
+    Recording,
+    /// What the controller wrote into the status.
+    Status,
+    /// What the user assumes.
+    Assumed,
+}
+
+impl ImageOrigin {
+    /// The word in JSON and on screen.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Recording => "recording",
+            Self::Status => "status",
+            Self::Assumed => "assumed",
+        }
+    }
+}
+
+/// What an automation would read of one policy, and why.
+#[derive(Clone, Debug)]
+pub struct PolicyDecision {
+    /// The latest image; `None`: the policy is no setter.
+    pub latest: Option<(ImageRef, ImageOrigin)>,
+    /// What the status says now.
+    pub live: Option<ImageRef>,
+    /// The controller's own failure, as reason and message.
+    pub failure: Option<(String, String)>,
+    /// Our failure to find out.
+    pub unknown: Option<Failure>,
+    /// The recomputed decision.
+    pub decision: Option<Decision>,
+    /// What was found on the way.
+    pub findings: Vec<Finding>,
+    /// Remarks for the user.
+    pub notes: Vec<String>,
+}
+
+/// Every policy that counts for an automation of the run.
+#[derive(Clone, Debug, Default)]
+pub struct Decisions {
+    /// By key.
+    pub policies: BTreeMap<ObjectKey, PolicyDecision>,
+}
+
+/// A policy in the scope of an automation, with the image that its markers receive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyInUse {
+    /// The policy.
+    pub key: ObjectKey,
+    /// The image.
+    pub image: ImageRef,
+    /// Where it comes from.
+    pub origin: ImageOrigin,
+}
+
+/// A policy in the scope of an automation that is no setter, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyWithoutLatest {
+    /// The policy.
+    pub key: ObjectKey,
+    /// Why it has no latest image.
+    pub why: String,
+}
+
+/// The source of an automation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// The GitRepository.
+    pub key: ObjectKey,
+    /// Its URL without user information; `None` when it is not known.
+    pub url: Option<String>,
+    /// The commit of the files.
+    pub commit: Option<String>,
+}
+
+/// One file that the commit would hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreviewedFile {
+    /// The path relative to the repository's top.
+    pub path: String,
+    /// The bytes before; `None` for a new file.
+    pub old: Option<Vec<u8>>,
+    /// The bytes after.
+    pub new: Vec<u8>,
+    /// The fields that change.
+    pub changes: Vec<LocatedChange>,
+}
+
+/// A marker that receives nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IgnoredMarker {
+    /// The path relative to the repository's top.
+    pub path: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1.
+    pub column: usize,
+    /// What the marker names, where it can be read.
+    pub setter: Option<String>,
+    /// The finding that says why.
+    pub id: &'static str,
+    /// The reason in a few words.
+    pub reason: String,
+}
+
+/// The markers of an automation's files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MarkerTally {
+    /// How many receive another value.
+    pub applied: usize,
+    /// How many already hold it.
+    pub up_to_date: usize,
+    /// Those that receive nothing.
+    pub ignored: Vec<IgnoredMarker>,
+}
+
+/// A file with markers that the controller can't read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableFile {
+    /// The path relative to the repository's top.
+    pub path: String,
+    /// The line, where one is known.
+    pub line: Option<usize>,
+    /// Why.
+    pub reason: String,
+}
+
+/// What one automation would do.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// The automation.
+    pub key: ObjectKey,
+    /// `spec.update.path` as it is written.
+    pub update_path: String,
+    /// Where its files come from.
+    pub source: Source,
+    /// What it checks out and pushes.
+    pub branches: Option<Branches>,
+    /// The policies that count.
+    pub policies: Vec<PolicyInUse>,
+    /// The policies that don't.
+    pub without_latest: Vec<PolicyWithoutLatest>,
+    /// The commit message; `None` when nothing changes, it failed, or it was not asked for.
+    pub message: Option<Vec<u8>>,
+    /// The controller's failure.
+    pub error: Option<AutomationFailure>,
+    /// Our failure to find out.
+    pub unknown: Option<Failure>,
+    /// Why the controller would skip the run.
+    pub skipped: Option<String>,
+    /// What the commit would hold.
+    pub files: Vec<PreviewedFile>,
+    /// The markers.
+    pub markers: MarkerTally,
+    /// Files that the controller can't read.
+    pub problem_files: Vec<UnreadableFile>,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// Remarks for the user.
+    pub notes: Vec<String>,
+}
+
+impl Preview {
+    /// Whether there is something to push, a failure, or an undecided policy.
+    pub fn differs(&self) -> bool {
+        !self.files.is_empty()
+            || self.error.is_some()
+            || self
+                .findings
+                .iter()
+                .any(|finding| finding.id == "choice-not-deterministic")
+    }
+}

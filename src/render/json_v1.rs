@@ -1,0 +1,322 @@
+//! The public JSON of schema version 1: structs of its own, which only grow. The schemas stand under `schemas/`.
+
+use serde::Serialize;
+
+use crate::controllers::flux::ObjectKey;
+use crate::findings::{Finding, Subject};
+use crate::pipeline::stages::{Preview, PreviewedFile};
+
+use super::{diff_report, unified_diff};
+
+/// The document of `diff -o json`, ended by LF; the patches have `context` unchanged lines around each change.
+pub fn diff(previews: &[Preview], context: usize) -> Vec<u8> {
+    let automations = previews
+        .iter()
+        .map(|preview| automation(preview, context))
+        .collect();
+    document(&DiffDocument {
+        schema_version: 1,
+        automations,
+    })
+}
+
+fn document<Document: Serialize>(document: &Document) -> Vec<u8> {
+    // Strings, numbers, lists and structs always have a JSON form.
+    let mut bytes = serde_json::to_vec_pretty(document).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DiffDocument {
+    schema_version: u32,
+    automations: Vec<Automation>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Automation {
+    context: Option<String>,
+    namespace: String,
+    name: String,
+    path: String,
+    source: Source,
+    checkout_branch: Option<String>,
+    push_branch: Option<String>,
+    refspec: Option<String>,
+    policies: Vec<Policy>,
+    message: Option<String>,
+    error: Option<Error>,
+    skipped: Option<String>,
+    files: Vec<File>,
+    markers: Markers,
+    problem_files: Vec<ProblemFile>,
+    findings: Vec<FindingRow>,
+    dry_run: Option<Vec<()>>,
+}
+
+#[derive(Serialize)]
+struct Source {
+    kind: &'static str,
+    namespace: String,
+    name: String,
+    url: Option<String>,
+    #[serde(rename = "ref")]
+    reference: Reference,
+    commit: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Reference {
+    name: Option<String>,
+    commit: Option<String>,
+    tag: Option<String>,
+    semver: Option<String>,
+    branch: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Policy {
+    namespace: String,
+    name: String,
+    image: String,
+    tag: String,
+    digest: Option<String>,
+    from: &'static str,
+}
+
+#[derive(Serialize)]
+struct Error {
+    reason: String,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct File {
+    path: String,
+    patch: String,
+    changes: Vec<Change>,
+}
+
+#[derive(Serialize)]
+struct Change {
+    object: Object,
+    setter: String,
+    line: usize,
+    old: String,
+    new: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Object {
+    api_version: String,
+    kind: String,
+    namespace: String,
+    name: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Markers {
+    applied: usize,
+    up_to_date: usize,
+    ignored: Vec<Ignored>,
+}
+
+#[derive(Serialize)]
+struct Ignored {
+    path: String,
+    line: usize,
+    column: usize,
+    setter: Option<String>,
+    id: &'static str,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct ProblemFile {
+    path: String,
+    line: Option<usize>,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct FindingRow {
+    id: &'static str,
+    severity: String,
+    context: Option<String>,
+    subject: SubjectRow,
+    message: String,
+    evidence: String,
+    remedy: String,
+    causes: Vec<usize>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum SubjectRow {
+    Object {
+        kind: &'static str,
+        namespace: String,
+        name: String,
+    },
+    Place {
+        path: String,
+        line: Option<usize>,
+        column: Option<usize>,
+    },
+}
+
+fn automation(preview: &Preview, context: usize) -> Automation {
+    let ObjectKey { namespace, name } = preview.key.clone();
+    let branches = preview.branches.as_ref();
+    Automation {
+        context: None,
+        namespace,
+        name,
+        path: preview.update_path.clone(),
+        source: source(preview),
+        checkout_branch: branches.and_then(|branches| branches.checkout_branch.clone()),
+        push_branch: branches.map(|branches| branches.push_branch.clone()),
+        refspec: branches.and_then(|branches| branches.refspec.clone()),
+        policies: preview
+            .policies
+            .iter()
+            .map(|policy| Policy {
+                namespace: policy.key.namespace.clone(),
+                name: policy.key.name.clone(),
+                image: policy.image.name.clone(),
+                tag: policy.image.tag.clone(),
+                digest: filled(&policy.image.digest),
+                from: policy.origin.word(),
+            })
+            .collect(),
+        message: preview
+            .message
+            .as_deref()
+            .map(|message| String::from_utf8_lossy(message).into_owned()),
+        error: error(preview),
+        skipped: preview.skipped.clone(),
+        files: preview
+            .files
+            .iter()
+            .map(|shown| file(shown, context))
+            .collect(),
+        markers: markers(preview),
+        problem_files: preview
+            .problem_files
+            .iter()
+            .map(|problem| ProblemFile {
+                path: problem.path.clone(),
+                line: problem.line,
+                reason: problem.reason.clone(),
+            })
+            .collect(),
+        findings: preview.findings.iter().map(finding).collect(),
+        dry_run: None,
+    }
+}
+
+fn source(preview: &Preview) -> Source {
+    let reference = preview
+        .branches
+        .as_ref()
+        .map(|branches| branches.checkout.clone())
+        .unwrap_or_default();
+    Source {
+        kind: "GitRepository",
+        namespace: preview.source.key.namespace.clone(),
+        name: preview.source.key.name.clone(),
+        url: preview.source.url.clone(),
+        reference: Reference {
+            name: filled(&reference.name),
+            commit: filled(&reference.commit),
+            tag: filled(&reference.tag),
+            semver: filled(&reference.semver),
+            branch: filled(&reference.branch),
+        },
+        commit: preview.source.commit.clone(),
+    }
+}
+
+fn filled(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The controller's failure, or ours with the reason `Unknown`.
+fn error(preview: &Preview) -> Option<Error> {
+    let predicted = preview.error.as_ref().map(|error| Error {
+        reason: error.reason.to_owned(),
+        message: error.message.clone(),
+    });
+    predicted.or_else(|| {
+        preview.unknown.as_ref().map(|failure| Error {
+            reason: "Unknown".into(),
+            message: failure.to_string(),
+        })
+    })
+}
+
+fn file(file: &PreviewedFile, context: usize) -> File {
+    let patch = unified_diff::patch(diff_report::pair(file), context);
+    let changes = file.changes.iter().map(|change| Change {
+        object: Object {
+            api_version: change.object.api_version.clone(),
+            kind: change.object.kind.clone(),
+            namespace: change.object.namespace.clone(),
+            name: change.object.name.clone(),
+        },
+        setter: change.setter.clone(),
+        line: change.line,
+        old: change.old.clone(),
+        new: change.new.clone(),
+    });
+    File {
+        path: file.path.clone(),
+        patch: String::from_utf8_lossy(&patch).into_owned(),
+        changes: changes.collect(),
+    }
+}
+
+fn markers(preview: &Preview) -> Markers {
+    let ignored = preview.markers.ignored.iter().map(|marker| Ignored {
+        path: marker.path.clone(),
+        line: marker.line,
+        column: marker.column,
+        setter: marker.setter.clone(),
+        id: marker.id,
+        reason: marker.reason.clone(),
+    });
+    Markers {
+        applied: preview.markers.applied,
+        up_to_date: preview.markers.up_to_date,
+        ignored: ignored.collect(),
+    }
+}
+
+fn finding(finding: &Finding) -> FindingRow {
+    let subject = match &finding.subject {
+        Subject::Object { kind, key } => SubjectRow::Object {
+            kind,
+            namespace: key.namespace.clone(),
+            name: key.name.clone(),
+        },
+        Subject::Place { path, line, column } => SubjectRow::Place {
+            path: path.clone(),
+            line: *line,
+            column: *column,
+        },
+    };
+    FindingRow {
+        id: finding.id,
+        severity: finding.severity.to_string(),
+        context: None,
+        subject,
+        message: finding.message.clone(),
+        evidence: finding.evidence.clone(),
+        remedy: finding.remedy.clone(),
+        causes: Vec::new(),
+    }
+}
