@@ -1,0 +1,261 @@
+//! Holds the dependency rules of the folders: what each may not name.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can't prepare its case fails"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A folder (or file) of `src/` and the words that may not stand in its code.
+struct Rule {
+    place: &'static str,
+    forbidden: &'static [&'static str],
+    why: &'static str,
+}
+
+/// What pure code may not touch.
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::net",
+    "std::io::std",
+    "std::time::SystemTime",
+    "std::time::Instant",
+    "kube::",
+    "clap",
+    "tokio",
+    "async ",
+    "reqwest",
+    "rand::",
+    "println!",
+    "eprintln!",
+    "crate::io",
+    "crate::commands",
+    "crate::pipeline",
+    "crate::render",
+];
+
+const RULES: &[Rule] = &[
+    Rule {
+        place: "controllers",
+        forbidden: IMPURE,
+        why: "controllers/ is pure",
+    },
+    Rule {
+        place: "controllers",
+        forbidden: &["crate::findings", "crate::failure"],
+        why: "decisions know nothing of how they are reported",
+    },
+    Rule {
+        place: "go",
+        forbidden: IMPURE,
+        why: "go/ is pure",
+    },
+    Rule {
+        place: "go",
+        forbidden: &["crate::controllers", "crate::yaml", "crate::facts"],
+        why: "go/ is ignorant of Flux",
+    },
+    Rule {
+        place: "yaml",
+        forbidden: IMPURE,
+        why: "yaml/ is pure",
+    },
+    Rule {
+        place: "yaml",
+        forbidden: &["crate::controllers", "crate::go", "crate::facts"],
+        why: "yaml/ is ignorant of Flux",
+    },
+    Rule {
+        place: "facts",
+        forbidden: IMPURE,
+        why: "facts/ is pure",
+    },
+    Rule {
+        place: "findings",
+        forbidden: IMPURE,
+        why: "findings/ is pure",
+    },
+    Rule {
+        place: "io",
+        forbidden: &[
+            "clap",
+            "crate::commands",
+            "crate::pipeline",
+            "crate::render",
+            "println!",
+            "eprintln!",
+            "crate::findings",
+        ],
+        why: "io/ decides nothing, prints nothing and knows no flags",
+    },
+    Rule {
+        place: "render",
+        forbidden: &[
+            "crate::io",
+            "crate::commands",
+            "clap",
+            "std::fs",
+            "std::env",
+            "std::process",
+            "async ",
+        ],
+        why: "render/ turns values into bytes",
+    },
+    Rule {
+        place: "pipeline",
+        forbidden: &["clap", "crate::commands", "crate::render"],
+        why: "the pipeline knows no flags and prints nothing",
+    },
+    Rule {
+        place: "pipeline.rs",
+        forbidden: &["clap", "crate::commands", "crate::render"],
+        why: "the pipeline knows no flags and prints nothing",
+    },
+    Rule {
+        place: "commands",
+        forbidden: &["crate::io::git", "kube::", "std::process::Command"],
+        why: "commands go through the pipeline",
+    },
+];
+
+/// Words that only one place may name.
+const ONLY_IN: &[(&str, &[&str])] = &[
+    ("Command::new(\"git\")", &["io/git"]),
+    ("use clap", &["commands", "main.rs"]),
+];
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Every Rust file below `path`, as its path relative to `src/` and its code without comments and tests.
+fn files(path: &Path) -> Vec<(String, String)> {
+    if path.is_file() {
+        let name = path
+            .strip_prefix(source())
+            .unwrap()
+            .to_string_lossy()
+            .replace('\\', "/");
+        return vec![(name, code(&fs::read_to_string(path).unwrap()))];
+    }
+    let mut entries: Vec<PathBuf> = fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    entries.sort();
+    entries
+        .iter()
+        .filter(|entry| {
+            entry.is_dir() || entry.extension().is_some_and(|extension| extension == "rs")
+        })
+        .flat_map(|entry| files(entry))
+        .collect()
+}
+
+fn code(text: &str) -> String {
+    let before_tests = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    before_tests
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Whether `word` stands in `code` and is not the end of a longer name.
+fn names(code: &str, word: &str) -> bool {
+    let part_of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    code.match_indices(word)
+        .any(|(index, _)| index == 0 || !part_of_name(code.as_bytes()[index - 1]))
+}
+
+#[test]
+fn each_folder_keeps_its_rule() {
+    let mut broken = Vec::new();
+    for rule in RULES {
+        let found = files(&source().join(rule.place));
+        assert!(!found.is_empty(), "{} holds no code", rule.place);
+        for (name, code) in found {
+            for word in rule.forbidden.iter().filter(|word| names(&code, word)) {
+                broken.push(format!("src/{name} names {word}: {}", rule.why));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn some_words_stand_in_one_place_only() {
+    let mut broken = Vec::new();
+    for (name, code) in files(&source()) {
+        for (word, places) in ONLY_IN {
+            if names(&code, word) && !places.iter().any(|place| name.starts_with(place)) {
+                broken.push(format!(
+                    "src/{name} names {word}, which belongs to {}",
+                    places.join(", ")
+                ));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn the_pipeline_alone_calls_both_io_and_controllers() {
+    for (name, code) in files(&source()) {
+        let calls_io = code.contains("crate::io::git")
+            || code.contains("crate::io::recording")
+            || code.contains("manifests::read");
+        assert!(
+            !calls_io
+                || name.starts_with("pipeline")
+                || name.starts_with("io")
+                || name == "failure.rs",
+            "src/{name} calls io"
+        );
+    }
+}
+
+#[test]
+fn each_mirror_names_its_upstream_file_on_its_first_line() {
+    let mirrors = files(&source().join("controllers"));
+    for (name, _) in mirrors
+        .into_iter()
+        .filter(|(name, _)| !name.ends_with("/tests.rs"))
+    {
+        let text = fs::read_to_string(source().join(&name)).unwrap();
+        let first = text.lines().next().unwrap_or_default();
+        assert!(
+            first.starts_with("//! Mirrors ") || name == "controllers/mod.rs",
+            "src/{name} starts with {first:?}"
+        );
+    }
+}
+
+#[test]
+fn no_folder_has_a_name_without_meaning() {
+    for (name, _) in files(&source()) {
+        for part in name.trim_end_matches(".rs").split('/') {
+            assert!(
+                ![
+                    "utils", "util", "helpers", "common", "manager", "misc", "types"
+                ]
+                .contains(&part),
+                "src/{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn main_is_one_sentence() {
+    let main = code(&fs::read_to_string(source().join("main.rs")).unwrap());
+    assert_eq!(
+        main.matches(';').count(),
+        0,
+        "main.rs holds more than one call:\n{main}"
+    );
+}
