@@ -1,0 +1,45 @@
+# The index of verbs; each calls the script that CI calls.
+
+# List the verbs.
+default:
+    @just --list
+
+# Is the code formatted?
+format:
+    scripts/format
+
+# Clippy, warnings as errors.
+lint:
+    scripts/lint
+
+# Unit, CLI, vectors, recordings: Rust and git only.
+test:
+    scripts/hermetic
+
+# The suites on the real control plane: Go besides; about 15 minutes the first time.
+control-plane:
+    scripts/control-plane
+
+# Ask the running controllers again and write their answers to testdata/recordings.
+record:
+    IMAGEAUTO_RECORD=1 scripts/control-plane
+
+# The release binary.
+release:
+    scripts/release-build
+
+# Start-up time and memory.
+bench:
+    scripts/bench
+
+# What the dependencies may be (needs cargo-deny).
+deny:
+    cargo deny check bans licenses sources
+
+# Accept the help and the golden files as they are now.
+accept:
+    UPDATE=1 cargo test --locked
+
+# All that CI runs.
+ci:
+    .ci/run
