@@ -2,8 +2,8 @@
 
 pub mod json;
 pub mod number;
-mod quoted;
 pub mod reference;
 pub mod regexp;
 pub mod semver;
 pub mod template;
+pub mod text;

@@ -4,6 +4,7 @@ use super::super::flux::ImagePolicyChoice;
 use super::alphabetical::Alphabetical;
 use super::numerical::Numerical;
 use super::semver::SemVer;
+use crate::go::text::to_upper;
 
 /// What every policy says of an empty list.
 pub(super) const NO_KEYS: &str = "version list argument cannot be empty";
@@ -86,8 +87,7 @@ pub(super) enum Order {
 
 impl Order {
     fn of(text: &str) -> Result<Self, String> {
-        // Go upper-cases rune by rune; a rune that becomes several letters there stays one, and is none of these.
-        match text.to_uppercase().as_str() {
+        match to_upper(text).as_str() {
             "" | "ASC" => Ok(Self::Ascending),
             "DESC" => Ok(Self::Descending),
             other => Err(format!(

@@ -1,6 +1,6 @@
 //! `strconv.ParseFloat` for 64 bits.
 
-use super::super::quoted::quote;
+use crate::go::text::quote;
 
 /// Why a text is no number; displays as Go's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

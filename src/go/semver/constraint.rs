@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::version::{Version, compare_prereleases};
-use crate::go::quoted::quote;
+use crate::go::text::quote;
 
 /// Longer ranges are refused unread.
 const LONGEST: usize = 512;

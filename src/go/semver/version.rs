@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use crate::go::quoted::quote;
+use crate::go::text::quote;
 
 /// Longer texts are refused unread.
 const LONGEST: usize = 256;

@@ -87,7 +87,7 @@ pub(super) fn is_space(character: char) -> bool {
 }
 
 /// `unicode.ToUpper`: one character for one.
-pub(super) fn to_upper(character: char) -> char {
+pub(in crate::go) fn to_upper(character: char) -> char {
     let mut upper = character.to_uppercase();
     match (upper.next(), upper.next()) {
         (Some(one), None) if one == character || is_assigned(one) => one,

@@ -3,7 +3,7 @@
 //! A template comes from someone else: its output, its nesting and its work are bounded.
 
 mod builtins;
-mod characters;
+pub(super) mod characters;
 mod exec;
 mod format;
 mod function;
