@@ -3,6 +3,7 @@
 pub mod generator;
 pub mod judgement;
 pub mod messages_in_bulk;
+pub mod policies;
 pub mod policies_in_bulk;
 pub mod recorder;
 pub mod recording;
