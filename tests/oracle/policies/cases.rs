@@ -58,20 +58,27 @@ impl PolicyCase {
 
 /// The next case.
 pub fn policy_case(g: &mut Generator) -> PolicyCase {
-    let family = g.below(FAMILIES);
-    let stray = g.chance(25).then(|| g.below(FAMILIES));
+    // Versions and numbers are where most can go wrong.
+    let family = [0, 0, 0, 0, 0, 1, 2, 3, 3, 4, 5, 6, 6, 6, 7, 8][g.below(16)];
+    let stray = g.chance(15).then(|| g.below(FAMILIES));
     let count = match g.below(40) {
         0 => 0,
         1..=3 => 1,
         4..=20 => 2 + g.below(5),
         _ => 5 + g.below(18),
     };
-    let tags = (0..count)
-        .map(|_| match stray {
-            Some(stray) if g.chance(25) => tag(g, stray),
+    let mut tags: Vec<String> = Vec::new();
+    for _ in 0..count {
+        let next = match stray {
+            Some(stray) if g.chance(10) => tag(g, stray),
+            _ if g.chance(30) && !tags.is_empty() => {
+                let place = g.below(tags.len());
+                twin(g, &tags[place], family)
+            }
             _ => tag(g, family),
-        })
-        .collect();
+        };
+        tags.push(next);
+    }
     let (filter, kind) = if g.chance(60) {
         let (filter, kind) = fitting_filter(g, family);
         (Some(filter), kind)
@@ -162,6 +169,21 @@ pub fn tag(g: &mut Generator, family: usize) -> String {
             let length = 1 + g.below(9);
             noise(g, length)
         }
+    }
+}
+
+/// Another tag that may mean the same as `tag`.
+fn twin(g: &mut Generator, tag: &str, family: usize) -> String {
+    if matches!(family, 4 | 6) {
+        return g.pick(&["0", "+", "00"]).to_owned() + tag;
+    }
+    match g.below(6) {
+        0 => format!("v{tag}"),
+        1 => format!("0{tag}"),
+        2 => format!("{tag}.0"),
+        3 => format!("{tag}+1"),
+        4 => tag.trim_start_matches('v').to_owned(),
+        _ => tag.to_uppercase(),
     }
 }
 
@@ -345,7 +367,8 @@ pub fn range(g: &mut Generator) -> String {
         "~>1.0",
     ];
     let text = match g.below(10) {
-        0..=3 => ordinary[g.below(ordinary.len())].to_owned(),
+        0 | 1 => g.pick(&["*", ">=0.0.0", "x.x.x", ">=0.0.0-0"]).to_owned(),
+        2 | 3 => ordinary[g.below(ordinary.len())].to_owned(),
         _ => {
             let alternatives: Vec<String> = (0..[1, 1, 1, 1, 2, 2, 3][g.below(7)])
                 .map(|_| alternative(g))
@@ -429,6 +452,7 @@ fn fitting_filter(g: &mut Generator, family: usize) -> (TagFilter, usize) {
             (".*", "", SEMVER),
             ("", "", SEMVER),
             (r"-rc\.(\d+)", "$1", NUMERICAL),
+            ("", "", SEMVER),
             (r"^v", "", SEMVER),
         ],
         1 => &[
