@@ -32,14 +32,13 @@ impl<'a> Filtered<'a> {
         }
     }
 
-    /// The tags that match a filter; the error is the controller's, after `failed to filter tags: `.
-    pub(super) fn by(filter: &TagFilter, stored: &'a [String]) -> Result<Self, String> {
-        let keys = Keys::of(filter)?;
+    /// The tags that match a filter.
+    pub(super) fn by(keying: &Keying<'_>, stored: &'a [String]) -> Self {
         let mut entries: Vec<Entry<'a>> = Vec::new();
         let mut places: HashMap<Cow<'a, str>, usize> = HashMap::new();
         let mut matched = 0;
         for tag in stored {
-            let Some(key) = keys.key(tag) else { continue };
+            let Some(key) = keying.key(tag) else { continue };
             matched += 1;
             let place = *places.entry(key).or_insert_with_key(|key| {
                 entries.push(Entry {
@@ -50,7 +49,7 @@ impl<'a> Filtered<'a> {
             });
             entries[place].tags.push(tag);
         }
-        Ok(Self { entries, matched })
+        Self { entries, matched }
     }
 
     /// How many tags match.
@@ -108,12 +107,12 @@ impl<'a> Entry<'a> {
 }
 
 /// The function from tags to keys that a filter is.
-pub(super) struct Keys<'f> {
+pub(super) struct Keying<'f> {
     pattern: Regexp,
     extract: &'f str,
 }
 
-impl<'f> Keys<'f> {
+impl<'f> Keying<'f> {
     /// Compiles a filter; the error is the controller's, after `failed to filter tags: `.
     pub(super) fn of(filter: &'f TagFilter) -> Result<Self, String> {
         let pattern = Regexp::compile(&filter.pattern).map_err(|why| {

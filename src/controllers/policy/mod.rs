@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use super::conditions;
 use super::flux::{ImagePolicyChoice, ImagePolicySpec, TagFilter};
 use choice::Choice;
-use filter::Filtered;
+use filter::{Filtered, Keying};
 
 pub use trace::{TagTrace, Verdict, trace};
 
@@ -99,9 +99,13 @@ pub struct Collision {
 
 /// Decides a policy over the tags of its repository, in the order in which they are stored (descending).
 pub fn decide(spec: &PolicySpec, stored: &[String]) -> Decision {
-    let (choice, filtered) = match prepare(spec, stored) {
+    let (choice, keying) = match prepare(spec, stored) {
         Ok(prepared) => prepared,
         Err(failure) => return Decision::failed(failure),
+    };
+    let filtered = match &keying {
+        Some(keying) => Filtered::by(keying, stored),
+        None => Filtered::all(stored),
     };
     let keys: Vec<&str> = filtered.keys().collect();
     // Only a filter puts the keys in random order.
@@ -127,11 +131,11 @@ pub fn decide(spec: &PolicySpec, stored: &[String]) -> Decision {
     decision
 }
 
-/// The choice and the keys that it is made from, in the order in which the controller checks its inputs.
-fn prepare<'a>(
-    spec: &PolicySpec,
-    stored: &'a [String],
-) -> Result<(Choice, Filtered<'a>), PolicyFailure> {
+/// The choice, and how a filter makes keys of tags, in the order in which the controller checks its inputs.
+fn prepare<'f>(
+    spec: &'f PolicySpec,
+    stored: &[String],
+) -> Result<(Choice, Option<Keying<'f>>), PolicyFailure> {
     let invalid = |message: String| PolicyFailure {
         stalled: true,
         reason: conditions::INVALID_POLICY,
@@ -146,12 +150,13 @@ fn prepare<'a>(
             message: conditions::NO_TAGS_IN_DATABASE.into(),
         });
     }
-    let filtered = match &spec.filter {
-        Some(filter) => Filtered::by(filter, stored)
-            .map_err(|why| invalid(format!("failed to filter tags: {why}")))?,
-        None => Filtered::all(stored),
-    };
-    Ok((choice, filtered))
+    let keying = spec
+        .filter
+        .as_ref()
+        .map(Keying::of)
+        .transpose()
+        .map_err(|why| invalid(format!("failed to filter tags: {why}")))?;
+    Ok((choice, keying))
 }
 
 impl Decision {

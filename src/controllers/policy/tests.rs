@@ -235,3 +235,51 @@ fn a_bad_number_shows_in_the_trace() {
         ]
     );
 }
+
+#[test]
+fn a_hundred_thousand_tags_are_decided_and_traced() {
+    let tag = |number: usize| format!("main-{:07x}-{}.0.{}", number, number % 100, number % 300);
+    let mut stored: Vec<String> = (0..100_000).map(tag).collect();
+    stored.sort_unstable_by(|one, other| other.cmp(one));
+    let keyed = |choice: ImagePolicyChoice, extract: &str| PolicySpec {
+        choice,
+        filter: filtered(r"^main-(?P<sha>[a-f0-9]+)-(?P<version>.*)$", extract),
+    };
+    let versions = keyed(semver(">=1.0.0"), "$version");
+    let decision = decide(&versions, &stored);
+    // 100 and 300 have a common factor: a patch number goes with one major number.
+    assert_eq!(
+        decision.counts,
+        Counts {
+            matched: 100_000,
+            eligible: 297
+        }
+    );
+    assert_eq!(decision.collisions.len(), 300);
+    assert!(matches!(&decision.outcome, Outcome::Latest { tag } if tag.ends_with("-99.0.299")));
+    let traces = trace(&versions, &stored, &decision).unwrap();
+    let collided = traces
+        .iter()
+        .filter(|trace| trace.verdict == Verdict::Collided);
+    assert_eq!(collided.count(), 99_700);
+
+    // Every key another spelling of one number: as many candidates as tags.
+    let numerical = ImagePolicyChoice {
+        numerical: Some(OrderedPolicy::default()),
+        ..ImagePolicyChoice::default()
+    };
+    let equal: Vec<String> = (1..=300)
+        .rev()
+        .map(|zeros| format!("1.{}", "0".repeat(zeros)))
+        .collect();
+    let decision = decide(
+        &PolicySpec {
+            choice: numerical,
+            filter: filtered("", ""),
+        },
+        &equal,
+    );
+    assert!(
+        matches!(&decision.outcome, Outcome::NotDeterministic { candidates } if candidates.len() == 300)
+    );
+}

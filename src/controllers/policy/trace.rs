@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::choice::{Choice, KeyVerdict};
-use super::filter::Keys;
 use super::{Decision, Outcome, PolicyFailure, PolicySpec, prepare};
 
 /// What became of a tag.
@@ -67,11 +66,7 @@ pub fn trace(
     stored: &[String],
     decision: &Decision,
 ) -> Result<Vec<TagTrace>, PolicyFailure> {
-    let (choice, _) = prepare(spec, stored)?;
-    let keys = spec
-        .filter
-        .as_ref()
-        .and_then(|filter| Keys::of(filter).ok());
+    let (choice, keying) = prepare(spec, stored)?;
     let tracer = Tracer {
         choice,
         latest: match &decision.outcome {
@@ -91,8 +86,8 @@ pub fn trace(
             .collect(),
     };
     let traces = stored.iter().map(|tag| {
-        let key = match &keys {
-            Some(keys) => keys.key(tag).map(|key| key.into_owned()),
+        let key = match &keying {
+            Some(keying) => keying.key(tag).map(|key| key.into_owned()),
             None => Some(tag.clone()),
         };
         let (verdict, detail) = match &key {
