@@ -1,13 +1,22 @@
 //! The library's prediction held against a controller's recorded or fresh answer.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use imageauto::controllers::conditions;
+use imageauto::controllers::flux::ImagePolicySpec;
 use imageauto::controllers::message::{self, MessageError, MessageInput, Rules};
+use imageauto::controllers::policy::{Outcome, PolicySpec, decide};
+use imageauto::controllers::repository::stored_tags;
 use imageauto::controllers::setters::changes::{
     Change, FileChanges, ObjectChanges, ObjectIdentifier,
 };
+use imageauto::controllers::setters::{RunFailure, SetterPolicy, Setters, SourceFile, update};
 
-use super::recording::{MessageAnswer, MessageRecord, MessageScope, ReportedChange};
+use super::recording::{
+    MessageAnswer, MessageRecord, MessageScope, PolicyAnswer, PolicyRecord, ReportedChange,
+    RewriteRecord, Rewritten, Scope, Text,
+};
 
 /// How a prediction and an answer stand to each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,15 +46,20 @@ impl Tally {
     pub fn of(judgements: impl IntoIterator<Item = Judgement>) -> Self {
         let mut tally = Self::default();
         for judgement in judgements {
-            tally.asked += 1;
-            match judgement {
-                Judgement::Agrees => tally.agreed += 1,
-                Judgement::Refused(why) => tally.refused.push(why),
-                Judgement::NotAdmitted => tally.not_admitted += 1,
-                Judgement::Differs(how) => tally.differences.push(how),
-            }
+            tally.count(judgement);
         }
         tally
+    }
+
+    /// Counts one more.
+    pub fn count(&mut self, judgement: Judgement) {
+        self.asked += 1;
+        match judgement {
+            Judgement::Agrees => self.agreed += 1,
+            Judgement::Refused(why) => self.refused.push(why),
+            Judgement::NotAdmitted => self.not_admitted += 1,
+            Judgement::Differs(how) => self.differences.push(how),
+        }
     }
 
     /// `rewrites: 2000 asked, 2000 agree, 0 refused`
@@ -82,6 +96,117 @@ impl Tally {
     }
 }
 
+/// Judges what a run makes of one file.
+pub fn judge_rewrite(scope: &Scope, record: &RewriteRecord) -> Judgement {
+    let RewriteRecord { input, answer } = record;
+    let input_shown = String::from_utf8_lossy(input.bytes());
+    match (rewrite(scope, input), answer) {
+        (Ok(predicted), answer) => compare(&input_shown, &predicted, answer),
+        (Err(failure), _) if failure.message.contains(": not supported: ") => {
+            Judgement::Refused(format!("{}\n{input_shown}", failure.message))
+        }
+        // The controller puts where it failed before this one.
+        (Err(failure), Rewritten::Failed { message, .. })
+            if message.ends_with(&failure.message) =>
+        {
+            Judgement::Agrees
+        }
+        (Err(failure), answer) => differs(&input_shown, &failure, answer),
+    }
+}
+
+fn rewrite(scope: &Scope, input: &Text) -> Result<Rewritten, RunFailure> {
+    const PATH: &str = "file.yaml";
+    let policies: Vec<SetterPolicy> = scope
+        .latest
+        .iter()
+        .map(|latest| SetterPolicy {
+            namespace: scope.namespace.clone(),
+            name: latest.policy.clone(),
+            image: latest.image.clone(),
+            tag: latest.tag.clone(),
+            digest: latest.digest.clone(),
+        })
+        .collect();
+    let file = SourceFile {
+        path: PATH,
+        bytes: input.bytes(),
+    };
+    let update = update(&[file], &Setters::new(&policies)?)?;
+    let mut text = input.clone();
+    let mut created = Vec::new();
+    for written in update.written {
+        if written.created {
+            created.push((written.path, Text::from(written.bytes)));
+        } else {
+            text = Text::from(written.bytes);
+        }
+    }
+    // A template ranges over the objects in their own order.
+    let mut objects: Vec<ObjectChanges> = update
+        .changed
+        .into_iter()
+        .flat_map(|file| file.objects)
+        .collect();
+    objects.sort_by(|one, other| one.object.cmp(&other.object));
+    let changes = objects
+        .into_iter()
+        .flat_map(|ObjectChanges { object, changes }| {
+            changes.into_iter().map(move |change| ReportedChange {
+                object: [
+                    object.api_version.clone(),
+                    object.kind.clone(),
+                    object.name.clone(),
+                    object.namespace.clone(),
+                ],
+                setter: change.setter,
+                old: change.old,
+                new: change.new,
+            })
+        })
+        .collect();
+    Ok(Rewritten::File {
+        text,
+        changes,
+        created,
+    })
+}
+
+/// Judges a policy's choice.
+pub fn judge_policy(record: &PolicyRecord) -> Judgement {
+    let PolicyRecord { question, answer } = record;
+    if matches!(answer, PolicyAnswer::Refused(_)) {
+        return Judgement::NotAdmitted;
+    }
+    let spec: ImagePolicySpec = match serde_json::from_value(question.spec.clone()) {
+        Ok(spec) => spec,
+        Err(error) => return Judgement::Refused(format!("{question:?}: {error}")),
+    };
+    let stored = match stored_tags(&question.tags, &question.exclusion_list) {
+        Ok(stored) => stored,
+        Err(error) => return Judgement::Refused(format!("{question:?}: {error:?}")),
+    };
+    let decision = decide(&PolicySpec::from(&spec), &stored);
+    let possible = match (&decision.outcome, answer) {
+        (Outcome::Latest { tag }, PolicyAnswer::Tag(answered)) => tag == answered,
+        (Outcome::NotDeterministic { candidates }, PolicyAnswer::Tag(answered)) => {
+            candidates.contains(answered)
+        }
+        (Outcome::Failed(failure), PolicyAnswer::Failure(reason, message)) => {
+            // The controller puts before this one when it tries again.
+            let waits = failure.reason == conditions::DEPENDENCY_NOT_READY;
+            failure.reason == *reason
+                && (decision.messages.contains(message)
+                    || waits && message.ends_with(&failure.message))
+        }
+        _ => false,
+    };
+    if possible {
+        return Judgement::Agrees;
+    }
+    differs(question, &decision, answer)
+}
+
 /// Judges a commit message; the changes are those that the controller itself reported.
 pub fn judge_message(update: &MessageScope, record: &MessageRecord) -> Judgement {
     let question = &record.question;
@@ -108,14 +233,22 @@ pub fn judge_message(update: &MessageScope, record: &MessageRecord) -> Judgement
     compare(question, &predicted, &record.answer)
 }
 
-fn compare<Question: std::fmt::Debug, Answer: std::fmt::Debug + PartialEq>(
-    question: &Question,
+fn compare<Answer: fmt::Debug + PartialEq>(
+    question: &dyn fmt::Debug,
     predicted: &Answer,
     answer: &Answer,
 ) -> Judgement {
     if predicted == answer {
         return Judgement::Agrees;
     }
+    differs(question, predicted, answer)
+}
+
+fn differs(
+    question: &dyn fmt::Debug,
+    predicted: &dyn fmt::Debug,
+    answer: &dyn fmt::Debug,
+) -> Judgement {
     Judgement::Differs(format!(
         "asked     {question:?}\npredicted {predicted:?}\nanswered  {answer:?}"
     ))

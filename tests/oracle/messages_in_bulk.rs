@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::generator::Generator;
 use super::judgement::{Tally, judge_message};
-use super::recording::{MessageAnswer, MessageQuestion, MessageRecord, MessageScope, Scope};
+use super::messages::plain_message_case;
+use super::recorder::record_or_compare;
+use super::recording::{
+    Latest, MessageAnswer, MessageQuestion, MessageRecord, MessageScope, Scope,
+};
 use super::rewrites_in_bulk::{
     CHANGES_TEMPLATE, reported_changes, settle_policies, wait_for_automations,
 };
 use crate::cluster::objects::{automation, git_repository, image_collection};
 use crate::cluster::repository::Repository;
-use crate::cluster::{ControlPlane, in_parallel};
+use crate::cluster::{ControlPlane, in_parallel, tell};
 
 /// Templates for each repository: every run fetches the branches of all the others.
 const TEMPLATES_OF_ONE_REPOSITORY: usize = 20;
@@ -131,9 +136,103 @@ fn begin(
         .map(|refusal| refusal.message)
 }
 
+const POD: &str = "apiVersion: v1
+kind: Pod
+metadata:
+  name: checkout
+  namespace: shop
+spec:
+  containers:
+    - name: checkout
+      image: registry.example.com/team/checkout:1.2.3 # {\"$imagepolicy\": \"NS:checkout\"}
+    - name: worker
+      image: registry.example.com/team/worker:v1 # {\"$imagepolicy\": \"NS:worker\"}
+";
+
+const KUSTOMIZATION: &str = "kind: Kustomization
+images:
+  - name: checkout
+    newName: checkout # {\"$imagepolicy\": \"NS:checkout:name\"}
+    newTag: 1.0.0 # {\"$imagepolicy\": \"NS:checkout:tag\"}
+---
+kind: Deployment
+metadata: {name: worker}
+spec: {image: \"worker:1\"} # {\"$imagepolicy\": \"NS:worker\"}
+";
+
+/// Half of the generated templates see the changes of one object, whose order is certain; the others those of several
+/// files, and leave out the one list that the controller puts in random order.
+#[test]
+fn generated_messages_are_as_the_running_controller_commits_them() {
+    let Some(plane) = crate::cluster::control_plane() else {
+        return;
+    };
+    let updates: [(&str, &[(&str, &str)]); 2] = [
+        ("messages-one-object", &[("pod.yaml", POD)]),
+        (
+            "messages-several-files",
+            &[
+                ("apps/pod.yaml", POD),
+                ("kustomization.yaml", KUSTOMIZATION),
+                ("z/\u{e9}.yml", POD),
+            ],
+        ),
+    ];
+    let mut tally = Tally::default();
+    for (seed, (namespace, files)) in (1..).zip(updates) {
+        let mut generator = Generator::new(seed);
+        let cases = std::iter::repeat_with(|| plain_message_case(&mut generator));
+        let questions: Vec<MessageQuestion> = cases
+            .filter(|case| files.len() == 1 || !case.template.contains(".Changed.Changes"))
+            .take(150)
+            .enumerate()
+            .map(|(number, case)| MessageQuestion {
+                automation: format!("m{number}"),
+                template: case.template,
+                values: case.values.into_iter().collect(),
+            })
+            .collect();
+        let files = files
+            .iter()
+            .map(|(path, text)| {
+                (
+                    (*path).to_owned(),
+                    text.replace("NS:", &format!("{namespace}:")),
+                )
+            })
+            .collect();
+        let latest = |policy: &str, tag: &str| Latest {
+            policy: policy.to_owned(),
+            image: format!("registry.example.com/team/{policy}"),
+            tag: tag.to_owned(),
+            digest: String::new(),
+        };
+        let scope = Scope {
+            namespace: namespace.to_owned(),
+            latest: vec![
+                latest("checkout", "1.4.0"),
+                latest("worker", "2026.06.01-abc1234"),
+            ],
+        };
+        let (update, records) = messages_in_bulk(plane, scope, files, &questions);
+        for record in &records {
+            tally.count(judge_message(&update, record));
+        }
+        record_or_compare(
+            namespace,
+            update,
+            &records,
+            150,
+            |record| &record.question,
+            |_| true,
+        );
+    }
+    tell(&tally.line("messages"));
+    tally.assert_all_agree("messages");
+}
+
 #[test]
 fn messages_are_rendered_or_fail() {
-    use super::recording::Latest;
     let Some(plane) = crate::cluster::control_plane() else {
         return;
     };

@@ -2,8 +2,11 @@
 
 pub mod generator;
 pub mod judgement;
+pub mod manifests_as_written;
+pub mod messages;
 pub mod messages_in_bulk;
 pub mod policies;
+pub mod policies_as_written;
 pub mod policies_in_bulk;
 pub mod recorder;
 pub mod recording;

@@ -3,12 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use imageauto::controllers::flux::ImagePolicySpec;
+use imageauto::controllers::policy::{Outcome, PolicySpec, decide};
+use imageauto::controllers::repository::stored_tags;
 use serde_json::{Map, Value, json};
 
-use super::recording::{PolicyAnswer, PolicyQuestion};
+use super::generator::Generator;
+use super::judgement::{Tally, judge_policy};
+use super::policies::policy_case;
+use super::policies_as_written::policy_as_written;
+use super::recorder::record_or_compare;
+use super::recording::{PolicyAnswer, PolicyQuestion, PolicyRecord};
 use crate::cluster::api::wait_for;
 use crate::cluster::objects::{image_collection, verdict};
-use crate::cluster::{ControlPlane, in_parallel};
+use crate::cluster::{ControlPlane, in_parallel, tell};
 
 /// Has the reflector scan a made-up repository for each question and decide its policy.
 ///
@@ -114,6 +122,52 @@ fn wait_for_verdicts(
             (answers.len() == numbers.len()).then_some(answers)
         },
     )
+}
+
+/// Half of them as people write them, half such as seek out what can go wrong.
+#[test]
+fn policies_choose_as_the_running_reflector_does() {
+    let Some(plane) = crate::cluster::control_plane() else {
+        return;
+    };
+    let mut generator = Generator::new(20_260_601);
+    let questions: Vec<PolicyQuestion> = (0..300)
+        .flat_map(|_| {
+            let written = policy_as_written(&mut generator);
+            [written, policy_case(&mut generator).question()]
+        })
+        .collect();
+    let answers = policies_in_bulk(plane, "policies", &questions);
+    let records: Vec<PolicyRecord> = questions
+        .into_iter()
+        .zip(answers)
+        .map(|(question, answer)| PolicyRecord { question, answer })
+        .collect();
+    let tally = Tally::of(records.iter().map(judge_policy));
+    tell(&tally.line("policies"));
+    record_or_compare(
+        "policies",
+        (),
+        &records,
+        500,
+        |record| &record.question,
+        is_certain,
+    );
+    tally.assert_all_agree("policies");
+}
+
+/// Whether the reflector comes to one answer only: its filter puts keys in random order.
+fn is_certain(record: &PolicyRecord) -> bool {
+    let spec: ImagePolicySpec =
+        serde_json::from_value(record.question.spec.clone()).expect("it was judged before");
+    let stored = stored_tags(&record.question.tags, &record.question.exclusion_list)
+        .expect("it was judged before");
+    let decision = decide(&PolicySpec::from(&spec), &stored);
+    match decision.outcome {
+        Outcome::Latest { .. } => true,
+        Outcome::NotDeterministic { .. } => false,
+        Outcome::Failed(_) => decision.messages.len() == 1,
+    }
 }
 
 #[test]

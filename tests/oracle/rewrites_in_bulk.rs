@@ -6,13 +6,17 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::recording::{ReportedChange, Rewritten, Scope, Text};
+use super::generator::Generator;
+use super::judgement::{Tally, judge_rewrite};
+use super::manifests_as_written::{manifest_as_written, scope_of_manifests};
+use super::recorder::record_or_compare;
+use super::recording::{ReportedChange, RewriteRecord, Rewritten, Scope, Text};
 use crate::cluster::api::wait_for;
 use crate::cluster::objects::{
     Condition, automation, git_repository, image_collection, settled_policy, verdict,
 };
 use crate::cluster::repository::Repository;
-use crate::cluster::{ControlPlane, in_parallel};
+use crate::cluster::{ControlPlane, in_parallel, tell};
 
 /// Files of one repository; several of these are under way at a time.
 const BATCH: usize = 200;
@@ -238,6 +242,46 @@ fn read_batch(repository: &Repository, batch: &[usize]) -> BatchResult {
 
 fn file_name(number: usize) -> String {
     format!("f{number}.yaml")
+}
+
+#[test]
+fn manifests_are_rewritten_as_by_the_running_controller() {
+    let Some(plane) = crate::cluster::control_plane() else {
+        return;
+    };
+    let scope = scope_of_manifests("manifests");
+    let mut generator = Generator::new(20_260_601);
+    let files: Vec<Vec<u8>> = (0..2000)
+        .map(|_| manifest_as_written(&mut generator, &scope.namespace).into_bytes())
+        .collect();
+    let answers = rewrites_in_bulk(plane, &scope, &files);
+    let records: Vec<RewriteRecord> = files
+        .into_iter()
+        .zip(answers)
+        .map(|(file, answer)| RewriteRecord {
+            input: Text::from(file),
+            answer,
+        })
+        .collect();
+    let changes: usize = records
+        .iter()
+        .map(|record| match &record.answer {
+            Rewritten::File { changes, .. } => changes.len(),
+            Rewritten::Failed { .. } => 0,
+        })
+        .sum();
+    let tally = Tally::of(records.iter().map(|record| judge_rewrite(&scope, record)));
+    tell(&format!("{} ({changes} changes)", tally.line("rewrites")));
+    record_or_compare(
+        "rewrites",
+        scope,
+        &records,
+        500,
+        |record| &record.input,
+        |_| true,
+    );
+    tally.assert_all_agree("rewrites");
+    assert!(changes > records.len(), "most manifests hold a marker");
 }
 
 #[test]
