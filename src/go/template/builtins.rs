@@ -32,7 +32,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         body: Body::CallValue,
     },
     fixed("not", &[Type::Reflect], Type::Bool, |_, values| {
-        Ok(Value::Bool(!values[0].truth()))
+        Ok(Value::Bool(!values[0].clone().unwrapped().truth()))
     }),
     variadic("html", &[], Type::Any, Type::String, |limits, values| {
         Ok(Value::text(escaped_html(&joined(limits, values)?)))
@@ -212,6 +212,7 @@ fn incompatible(one: &Value, two: &Value) -> Fault {
 }
 
 fn equal(limits: &mut Limits, values: &[Value]) -> Result<bool, Fault> {
+    let values: Vec<Value> = values.iter().cloned().map(Value::unwrapped).collect();
     let Some((first, others)) = values.split_first() else {
         return Ok(false);
     };
@@ -323,6 +324,7 @@ fn identical(one: &Value, two: &Value) -> bool {
 }
 
 fn less(one: &Value, two: &Value) -> Result<bool, Fault> {
+    let (one, two) = (&one.clone().unwrapped(), &two.clone().unwrapped());
     let bad = || Fault::from("invalid type for comparison");
     let kind_one = basic(one).ok_or_else(bad)?;
     let kind_two = basic(two).ok_or_else(bad)?;

@@ -172,6 +172,39 @@ pub(super) fn lossy(bytes: &[u8]) -> String {
     characters(bytes).map(|(character, _)| character).collect()
 }
 
+/// Where bytes that aren't UTF-8 stand in a [`marked`] text, at the end of the last private plane.
+const MARKS: u32 = 0x10_fe00;
+
+/// The bytes as text that can be turned back: a byte that isn't UTF-8 becomes a character of its own.
+pub(super) fn marked(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_string(),
+        Err(_) => {
+            let mut out = String::with_capacity(bytes.len());
+            let mut rest = bytes;
+            while let Some((character, width)) = decode(rest) {
+                let invalid = width == 1 && rest[0] >= 0x80;
+                let mark = char::from_u32(MARKS + u32::from(rest[0]));
+                out.push(mark.filter(|_| invalid).unwrap_or(character));
+                rest = &rest[width..];
+            }
+            out
+        }
+    }
+}
+
+/// The bytes of a [`marked`] text.
+pub(super) fn unmarked(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for character in text.chars() {
+        match (character as u32).checked_sub(MARKS).map(u8::try_from) {
+            Some(Ok(byte)) => out.push(byte),
+            _ => push(&mut out, character),
+        }
+    }
+    out
+}
+
 /// Maps each character; as in Go, text that no character changes stays as it is, bytes and all.
 pub(super) fn map(bytes: &[u8], change: impl Fn(char) -> char) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());

@@ -560,7 +560,17 @@ impl<'t> State<'t, '_> {
         let Some(code) = code else {
             return Err(Error::Unsupported(function.name));
         };
-        let arguments = arguments.into_iter().map(Value::unwrapped).collect();
+        let arguments = arguments
+            .into_iter()
+            .enumerate()
+            .map(|(index, argument)| {
+                let wanted = function.parameters.get(index).copied();
+                match wanted.or(function.variadic) {
+                    Some(Type::Reflect) => argument,
+                    _ => argument.unwrapped(),
+                }
+            })
+            .collect();
         match code(self.limits, arguments) {
             Ok(value) => {
                 self.limits.spend(size(&value))?;

@@ -1,6 +1,7 @@
 //! Sprig's hermetic functions, version 3.3.0, by theme.
 
 mod arguments;
+mod dates;
 mod decimal;
 mod defaults;
 mod dicts;
@@ -13,8 +14,11 @@ mod letters;
 mod lists;
 mod numbers;
 mod paths;
+mod patterns;
 mod strings;
 mod unsupported;
+mod urls;
+mod versions;
 mod wrapping;
 
 use std::collections::HashMap;
@@ -26,6 +30,7 @@ use super::function::Function;
 pub(super) fn find(name: &str) -> Option<&'static Function> {
     static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
         [
+            dates::FUNCTIONS,
             defaults::FUNCTIONS,
             dicts::FUNCTIONS,
             encoding::FUNCTIONS,
@@ -34,8 +39,11 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
             lists::FUNCTIONS,
             numbers::FUNCTIONS,
             paths::FUNCTIONS,
+            patterns::FUNCTIONS,
             strings::FUNCTIONS,
             unsupported::FUNCTIONS,
+            urls::FUNCTIONS,
+            versions::FUNCTIONS,
         ]
         .into_iter()
         .flatten()

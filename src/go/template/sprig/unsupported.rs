@@ -37,7 +37,23 @@ const fn refused(name: &'static str, parameters: &'static [Type], result: Type) 
     }
 }
 
+const TIME: Type = Type::Struct(&TIME_TYPE);
+
+static TIME_TYPE: StructType = StructType {
+    name: "time.Time",
+    interface: None,
+    fields: &[],
+    methods: &[],
+    text: None,
+    json: None,
+};
+
 pub(super) static FUNCTIONS: &[Function] = &[
+    refused("toDate", &[TEXT, TEXT], TIME),
+    refused("mustToDate", &[TEXT, TEXT], TIME),
+    refused("mustDateModify", &[TEXT, TIME], TIME),
+    refused("must_date_modify", &[TEXT, TIME], TIME),
+    refused("unixEpoch", &[TIME], TEXT),
     refused("bcrypt", &[TEXT], TEXT),
     refused("htpasswd", &[TEXT, TEXT], TEXT),
     refused("genPrivateKey", &[TEXT], TEXT),

@@ -1,0 +1,206 @@
+//! Semantic versions.
+
+use std::cmp::Ordering;
+use std::rc::Rc;
+
+use super::arguments::text;
+use crate::go::semver::{Constraint, Version};
+use crate::go::template::characters::lossy;
+use crate::go::template::function::{Function, fixed};
+use crate::go::template::value::{Field, Method, Struct, StructType, Type, Value};
+
+const TEXT: Type = Type::String;
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    fixed(
+        "semver",
+        &[TEXT],
+        Type::Pointer(&VERSION_TYPE),
+        |_, values| {
+            let version = Version::parse_loose(&lossy(&text(&values, 0)));
+            let version = version.map_err(|error| error.to_string())?;
+            Ok(Value::Pointer(
+                &VERSION_TYPE,
+                Some(Rc::new(structure(&version))),
+            ))
+        },
+    ),
+    fixed("semverCompare", &[TEXT, TEXT], Type::Bool, |_, values| {
+        let range = Constraint::parse(&lossy(&text(&values, 0)));
+        let range = range.map_err(|error| error.to_string())?;
+        let version = Version::parse_loose(&lossy(&text(&values, 1)));
+        let version = version.map_err(|error| error.to_string())?;
+        Ok(Value::Bool(range.check(&version)))
+    }),
+];
+
+static ANOTHER_VERSION: [Type; 1] = [Type::Pointer(&VERSION_TYPE)];
+
+static VERSION_TYPE: StructType = StructType {
+    name: "semver.Version",
+    interface: None,
+    fields: &[
+        field("major", Type::Uint64),
+        field("minor", Type::Uint64),
+        field("patch", Type::Uint64),
+        field("pre", TEXT),
+        field("metadata", TEXT),
+        field("original", TEXT),
+    ],
+    methods: &[
+        getter("Major", Type::Uint64, |version, _| {
+            Ok(version.fields[0].clone())
+        }),
+        getter("Minor", Type::Uint64, |version, _| {
+            Ok(version.fields[1].clone())
+        }),
+        getter("Patch", Type::Uint64, |version, _| {
+            Ok(version.fields[2].clone())
+        }),
+        getter("Prerelease", TEXT, |version, _| {
+            Ok(version.fields[3].clone())
+        }),
+        getter("Metadata", TEXT, |version, _| Ok(version.fields[4].clone())),
+        getter("Original", TEXT, |version, _| Ok(version.fields[5].clone())),
+        getter("IncMajor", Type::Struct(&VERSION_TYPE), |version, _| {
+            next(version, "major", |next| {
+                (next.minor, next.patch) = (0, 0);
+                &mut next.major
+            })
+        }),
+        getter("IncMinor", Type::Struct(&VERSION_TYPE), |version, _| {
+            next(version, "minor", |next| {
+                next.patch = 0;
+                &mut next.minor
+            })
+        }),
+        getter("IncPatch", Type::Struct(&VERSION_TYPE), |version, _| {
+            let mut released = read(version);
+            if released.prerelease.is_empty() {
+                return next(version, "patch", |next| &mut next.patch);
+            }
+            released.prerelease.clear();
+            released.metadata.clear();
+            Ok(Value::Struct(Rc::new(renamed(released))))
+        }),
+        comparison("Compare", Type::Int, |one, others| {
+            Ok(Value::Int(order(one, others) as i64))
+        }),
+        comparison("Equal", Type::Bool, |one, others| {
+            Ok(Value::Bool(order(one, others).is_eq()))
+        }),
+        comparison("LessThan", Type::Bool, |one, others| {
+            Ok(Value::Bool(order(one, others).is_lt()))
+        }),
+        comparison("LessThanEqual", Type::Bool, |one, others| {
+            Ok(Value::Bool(order(one, others).is_le()))
+        }),
+        comparison("GreaterThan", Type::Bool, |one, others| {
+            Ok(Value::Bool(order(one, others).is_gt()))
+        }),
+        comparison("GreaterThanEqual", Type::Bool, |one, others| {
+            Ok(Value::Bool(order(one, others).is_ge()))
+        }),
+    ],
+    text: Some(|version| shown(&read(version)).into_bytes()),
+    json: Some(|version| format!("\"{}\"", shown(&read(version)))),
+};
+
+const fn field(name: &'static str, kind: Type) -> Field {
+    Field {
+        name,
+        json: None,
+        omit_empty: false,
+        kind,
+        embedded: false,
+    }
+}
+
+type Call = fn(&Rc<Struct>, &[Value]) -> Result<Value, String>;
+
+const fn getter(name: &'static str, result: Type, call: Call) -> Method {
+    Method {
+        name,
+        parameters: &[],
+        result,
+        unordered: None,
+        call,
+    }
+}
+
+const fn comparison(name: &'static str, result: Type, call: Call) -> Method {
+    Method {
+        parameters: &ANOTHER_VERSION,
+        ..getter(name, result, call)
+    }
+}
+
+fn structure(version: &Version) -> Struct {
+    Struct {
+        kind: &VERSION_TYPE,
+        fields: vec![
+            Value::Uint64(version.major),
+            Value::Uint64(version.minor),
+            Value::Uint64(version.patch),
+            Value::text(&version.prerelease),
+            Value::text(&version.metadata),
+            Value::text(&version.original),
+        ],
+    }
+}
+
+fn read(version: &Struct) -> Version {
+    let number = |index: usize| version.fields[index].unsigned().unwrap_or(0);
+    Version {
+        major: number(0),
+        minor: number(1),
+        patch: number(2),
+        prerelease: lossy(&text(&version.fields, 3)),
+        metadata: lossy(&text(&version.fields, 4)),
+        original: lossy(&text(&version.fields, 5)),
+    }
+}
+
+fn shown(version: &Version) -> String {
+    let mut out = format!("{}.{}.{}", version.major, version.minor, version.patch);
+    for (sign, part) in [('-', &version.prerelease), ('+', &version.metadata)] {
+        if !part.is_empty() {
+            out.push(sign);
+            out.push_str(part);
+        }
+    }
+    out
+}
+
+/// A version made from another one keeps only the `v` of its text.
+fn renamed(mut version: Version) -> Struct {
+    let prefix = if version.original.starts_with('v') {
+        "v"
+    } else {
+        ""
+    };
+    version.original = format!("{prefix}{}", shown(&version));
+    structure(&version)
+}
+
+fn next(
+    version: &Struct,
+    name: &str,
+    part: impl Fn(&mut Version) -> &mut u64,
+) -> Result<Value, String> {
+    let mut next = read(version);
+    next.prerelease.clear();
+    next.metadata.clear();
+    let number = part(&mut next);
+    *number = number
+        .checked_add(1)
+        .ok_or_else(|| format!("{name} version increment would overflow uint64"))?;
+    Ok(Value::Struct(Rc::new(renamed(next))))
+}
+
+fn order(one: &Struct, others: &[Value]) -> Ordering {
+    match others.first() {
+        Some(Value::Pointer(_, Some(other))) => read(one).precedence(&read(other)),
+        _ => Ordering::Greater,
+    }
+}
