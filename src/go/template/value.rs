@@ -415,7 +415,7 @@ impl Value {
     /// A map that nobody else sees.
     #[expect(
         clippy::mutable_key_type,
-        reason = "the keys are strings, numbers and structs, which nothing changes"
+        reason = "keys are strings and structs of strings, which nothing changes"
     )]
     pub fn map(kind: &'static MapType, entries: impl IntoIterator<Item = (Value, Value)>) -> Value {
         let entries = entries

@@ -259,7 +259,7 @@ fn sorted(value: Value) -> Value {
         ..
     }) = &value
     {
-        items.borrow_mut()[*start..start + length].sort_by_key(|one| value::Key(one.clone()));
+        items.borrow_mut()[*start..start + length].sort_by_key(|item| value::Key(item.clone()));
     }
     value
 }

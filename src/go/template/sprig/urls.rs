@@ -1,7 +1,5 @@
 //! Addresses taken apart and put together.
 
-use std::net::Ipv6Addr;
-
 use super::arguments::{DICT, map, text};
 use crate::go::template::characters::{lossy, marked, unmarked};
 use crate::go::template::function::{Fault, Function, Outcome, fixed};
@@ -222,16 +220,58 @@ fn parse_literal(host: &str) -> Result<Vec<u8>, String> {
     let mut out = unescaped(address, Part::Host)?;
     let plain = lossy(&out);
     out.extend(unescaped(zone, Part::Zone)?);
-    if plain.parse::<std::net::Ipv4Addr>().is_ok() {
+    if is_ipv4(&plain) {
         return Err("invalid IP-literal".to_string());
     }
-    if plain.parse::<Ipv6Addr>().is_err() {
+    if !is_ipv6(&plain) {
         let shown = quoted(&lossy(&out));
         return Err(format!(
             "invalid host: ParseAddr({shown}): unable to parse IP"
         ));
     }
     Ok([b"[", &out[..], b"]", port.as_bytes()].concat())
+}
+
+fn is_ipv4(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('.').collect();
+    let is_byte = |part: &&str| {
+        let digits = part.len() <= 3 && part.bytes().all(|digit| digit.is_ascii_digit());
+        let padded = part.len() > 1 && part.starts_with('0');
+        digits && !padded && part.parse::<u8>().is_ok()
+    };
+    parts.len() == 4 && parts.iter().all(is_byte)
+}
+
+fn is_ipv6(text: &str) -> bool {
+    let Some((before, after)) = text.split_once("::") else {
+        return groups(text) == Some(8);
+    };
+    let count = |side: &str| match side {
+        "" => Some(0),
+        side => groups(side),
+    };
+    // The part before the gap can't end with an IPv4 address.
+    let before = count(before).filter(|_| !before.contains('.'));
+    before
+        .zip(count(after))
+        .is_some_and(|(before, after)| before + after < 8)
+}
+
+/// How many groups of 16 bits the text has; none when one is malformed.
+fn groups(text: &str) -> Option<usize> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let (last, others) = parts.split_last()?;
+    let is_group = |part: &str| {
+        (1..=4).contains(&part.len()) && part.bytes().all(|digit| digit.is_ascii_hexdigit())
+    };
+    if !others.iter().all(|part| is_group(part)) {
+        return None;
+    }
+    match () {
+        () if is_group(last) => Some(parts.len()),
+        () if is_ipv4(last) => Some(parts.len() + 1),
+        () => None,
+    }
 }
 
 /// The host without its port and brackets.
