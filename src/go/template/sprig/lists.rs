@@ -220,12 +220,11 @@ fn chunk_lengths(count: usize, size: i64) -> Result<Vec<usize>, Fault> {
     let chunks = chunks as usize;
     (0..chunks)
         .map(|index| {
-            let length = match count as i64 % size.max(1) {
-                0 => size,
-                rest if index + 1 == chunks => rest,
+            let rest = count as u64 % size.unsigned_abs().max(1);
+            let length = match i64::try_from(rest) {
+                Ok(rest) if rest != 0 && index + 1 == chunks => rest,
                 _ => size,
             };
-            let length = if size < 0 && count == 1 { 1 } else { length };
             usize::try_from(length).map_err(|_| too_long())
         })
         .collect()
