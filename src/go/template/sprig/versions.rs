@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::rc::Rc;
 
 use super::arguments::text;
-use crate::go::semver::{Constraint, Version};
+use crate::go::semver::{Constraints, Version};
 use crate::go::template::characters::lossy;
 use crate::go::template::function::{Function, fixed};
 use crate::go::template::value::{Field, Method, Struct, StructType, Type, Value};
@@ -17,16 +17,16 @@ pub(super) static FUNCTIONS: &[Function] = &[
         &[TEXT],
         Type::Pointer(&VERSION_TYPE),
         |_, values| {
-            let version = Version::parse_loose(&lossy(&text(&values, 0)));
-            let version = version.map_err(|error| error.to_string())?;
+            let original = lossy(&text(&values, 0));
+            let version = Version::parse_loose(&original).map_err(|error| error.to_string())?;
             Ok(Value::Pointer(
                 &VERSION_TYPE,
-                Some(Rc::new(structure(&version))),
+                Some(Rc::new(structure(&version, &original))),
             ))
         },
     ),
     fixed("semverCompare", &[TEXT, TEXT], Type::Bool, |_, values| {
-        let range = Constraint::parse(&lossy(&text(&values, 0)));
+        let range = Constraints::parse(&lossy(&text(&values, 0)));
         let range = range.map_err(|error| error.to_string())?;
         let version = Version::parse_loose(&lossy(&text(&values, 1)));
         let version = version.map_err(|error| error.to_string())?;
@@ -81,7 +81,7 @@ static VERSION_TYPE: StructType = StructType {
             }
             released.prerelease.clear();
             released.metadata.clear();
-            Ok(Value::Struct(Rc::new(renamed(released))))
+            Ok(Value::Struct(Rc::new(renamed(&released, version))))
         }),
         comparison("Compare", Type::Int, |one, others| {
             Ok(Value::Int(order(one, others) as i64))
@@ -102,8 +102,8 @@ static VERSION_TYPE: StructType = StructType {
             Ok(Value::Bool(order(one, others).is_ge()))
         }),
     ],
-    text: Some(|version| shown(&read(version)).into_bytes()),
-    json: Some(|version| format!("\"{}\"", shown(&read(version)))),
+    text: Some(|version| read(version).to_string().into_bytes()),
+    json: Some(|version| format!("\"{}\"", read(version))),
 };
 
 const fn field(name: &'static str, kind: Type) -> Field {
@@ -135,7 +135,7 @@ const fn comparison(name: &'static str, result: Type, call: Call) -> Method {
     }
 }
 
-fn structure(version: &Version) -> Struct {
+fn structure(version: &Version, original: &str) -> Struct {
     Struct {
         kind: &VERSION_TYPE,
         fields: vec![
@@ -144,7 +144,7 @@ fn structure(version: &Version) -> Struct {
             Value::Uint64(version.patch),
             Value::text(&version.prerelease),
             Value::text(&version.metadata),
-            Value::text(&version.original),
+            Value::text(original),
         ],
     }
 }
@@ -157,50 +157,37 @@ fn read(version: &Struct) -> Version {
         patch: number(2),
         prerelease: lossy(&text(&version.fields, 3)),
         metadata: lossy(&text(&version.fields, 4)),
-        original: lossy(&text(&version.fields, 5)),
     }
-}
-
-fn shown(version: &Version) -> String {
-    let mut out = format!("{}.{}.{}", version.major, version.minor, version.patch);
-    for (sign, part) in [('-', &version.prerelease), ('+', &version.metadata)] {
-        if !part.is_empty() {
-            out.push(sign);
-            out.push_str(part);
-        }
-    }
-    out
 }
 
 /// A version made from another one keeps only the `v` of its text.
-fn renamed(mut version: Version) -> Struct {
-    let prefix = if version.original.starts_with('v') {
+fn renamed(version: &Version, origin: &Struct) -> Struct {
+    let prefix = if text(&origin.fields, 5).starts_with(b"v") {
         "v"
     } else {
         ""
     };
-    version.original = format!("{prefix}{}", shown(&version));
-    structure(&version)
+    structure(version, &format!("{prefix}{version}"))
 }
 
 fn next(
-    version: &Struct,
+    origin: &Struct,
     name: &str,
     part: impl Fn(&mut Version) -> &mut u64,
 ) -> Result<Value, String> {
-    let mut next = read(version);
+    let mut next = read(origin);
     next.prerelease.clear();
     next.metadata.clear();
     let number = part(&mut next);
     *number = number
         .checked_add(1)
         .ok_or_else(|| format!("{name} version increment would overflow uint64"))?;
-    Ok(Value::Struct(Rc::new(renamed(next))))
+    Ok(Value::Struct(Rc::new(renamed(&next, origin))))
 }
 
 fn order(one: &Struct, others: &[Value]) -> Ordering {
     match others.first() {
-        Some(Value::Pointer(_, Some(other))) => read(one).precedence(&read(other)),
+        Some(Value::Pointer(_, Some(other))) => read(one).cmp(&read(other)),
         _ => Ordering::Greater,
     }
 }
