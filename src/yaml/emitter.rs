@@ -48,6 +48,8 @@ struct Open<'d> {
     at: usize,
     outer_indent: isize,
     tail: &'d str,
+    /// It is the key of a field.
+    is_key: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -159,11 +161,18 @@ impl<'d> Emitter<'d> {
         }
     }
 
-    /// Takes the comments that come with the end of a collection.
-    fn hand_over_end(&mut self, node: &'d Node<'_>, tail: &'d str) {
+    /// Takes the comments that come with the end of the innermost open collection. The foot comment of a key
+    /// isn't among them: it is written below the value.
+    fn hand_over_end(&mut self, document: &'d Document<'_>, tail: &'d str) {
+        let Some(open) = self.open.last() else {
+            return;
+        };
+        let node = document.node(open.id);
         replace(&mut self.waiting.tail, tail);
         replace(&mut self.waiting.line, &node.line.text);
-        replace(&mut self.waiting.foot, &node.foot.text);
+        if !open.is_key {
+            replace(&mut self.waiting.foot, &node.foot.text);
+        }
     }
 
     /// Writes a scalar or alias, or opens a collection.
@@ -197,6 +206,7 @@ impl<'d> Emitter<'d> {
             at: 0,
             outer_indent: self.indent,
             tail: "",
+            is_key: self.is_next_a_value(),
         });
     }
 
@@ -287,6 +297,13 @@ impl<'d> Emitter<'d> {
         }
     }
 
+    /// Whether the innermost open collection goes on with a value: what is written now is its key.
+    fn is_next_a_value(&self) -> bool {
+        self.open
+            .last()
+            .is_some_and(|open| matches!(open.turn, Turn::Value { .. }))
+    }
+
     /// Changes the innermost open collection.
     fn update_open(&mut self, change: impl FnOnce(&mut Open<'d>)) {
         if let Some(open) = self.open.last_mut() {
@@ -312,17 +329,10 @@ impl<'d> Emitter<'d> {
         }
     }
 
-    fn innermost(&self, document: &'d Document<'_>) -> &'d Node<'d> {
-        let id = self.open.last().map_or(document.root, |open| open.id);
-        document.node(id)
-    }
-
     fn block_item(&mut self, document: &'d Document<'_>, items: &'d [NodeId]) {
         let (at, turn, _) = self.turn();
         let Some(&item) = items.get(at) else {
-            let node = self.innermost(document);
-            replace(&mut self.waiting.line, &node.line.text);
-            replace(&mut self.waiting.foot, &node.foot.text);
+            self.hand_over_end(document, "");
             self.close();
             return;
         };
@@ -355,7 +365,7 @@ impl<'d> Emitter<'d> {
         let key = fields.get(at).map(|(key, _)| *key);
         match key {
             Some(key) => self.hand_over_start(document.node(key), tail),
-            None => self.hand_over_end(self.innermost(document), tail),
+            None => self.hand_over_end(document, tail),
         }
         if turn == Turn::First {
             self.increase_indent(false, self.is_item_of_block_sequence(), false);
@@ -453,9 +463,7 @@ impl<'d> Emitter<'d> {
             self.hand_over_start(node, "");
             self.hand_over_foot(node);
         } else {
-            let node = self.innermost(document);
-            replace(&mut self.waiting.line, &node.line.text);
-            replace(&mut self.waiting.foot, &node.foot.text);
+            self.hand_over_end(document, "");
         }
         if turn == Turn::First {
             self.open_bracket("[");
@@ -497,7 +505,7 @@ impl<'d> Emitter<'d> {
         let key = fields.get(at).map(|(key, _)| *key);
         match key {
             Some(key) => self.hand_over_start(document.node(key), tail),
-            None => self.hand_over_end(self.innermost(document), tail),
+            None => self.hand_over_end(document, tail),
         }
         if turn == Turn::First {
             self.open_bracket("{");
