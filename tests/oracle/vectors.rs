@@ -21,6 +21,9 @@ struct Vector {
     error: Option<String>,
 }
 
+/// A vector with the number of its image.
+type Numbered<'a> = (usize, &'a Vector);
+
 /// Where the policy that the vectors call `ns/p` stands: each image of the vectors gets a namespace and a name of its
 /// own, as long as the old ones, so that all can be asked at a time and no line changes its length.
 struct Renamed {
@@ -62,7 +65,7 @@ fn the_recorded_vectors_still_hold() {
         .collect();
 
     let mut images: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut by_namespace: BTreeMap<String, (Scope, Vec<(usize, &Vector)>)> = BTreeMap::new();
+    let mut by_namespace: BTreeMap<String, (Scope, Vec<Numbered<'_>>)> = BTreeMap::new();
     for vector in &vectors {
         let [policy] = vector.policies.as_slice() else {
             panic!("one policy each: {:?}", vector.policies)
