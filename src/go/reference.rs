@@ -166,12 +166,10 @@ impl Reference {
         {
             return Err(ReferenceError("invalid checksum digest format".into()));
         }
-        let repository = match Self::parse_tag(base) {
-            Ok(tagged) => tagged.repository,
-            Err(_) => Repository::parse(base)?,
-        };
+        // The implied namespace counts against the length where a tag can be read: the name is checked again.
+        let named = Self::parse_tag(base).map(|tagged| tagged.repository.to_string());
         Ok(Self {
-            repository,
+            repository: Repository::parse(named.as_deref().unwrap_or(base))?,
             identifier: Identifier::Digest(digest.into()),
         })
     }
@@ -284,6 +282,9 @@ mod tests {
             canonical(&format!("app:1.0@sha256:{hexadecimal}")),
             format!("index.docker.io/library/app@sha256:{hexadecimal}")
         );
+
+        let long = format!("{}@sha256:{}", "x".repeat(255), "0".repeat(64));
+        assert!(Reference::parse(&long).is_err());
     }
 
     #[test]

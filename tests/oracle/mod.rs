@@ -12,3 +12,4 @@ pub mod recorder;
 pub mod recording;
 pub mod rewrites_in_bulk;
 pub mod vectors;
+pub mod yaml;

@@ -3,6 +3,10 @@
 use super::choice::{Chosen, KeyVerdict, Order};
 use crate::go::number::parse_float;
 
+/// A Go map of so many keys gives them in the order in which they came, from a random beginning and around; of more, in
+/// any order.
+const SMALL_MAP: usize = 8;
+
 /// The greatest number, or the smallest.
 pub(super) struct Numerical {
     pub order: Order,
@@ -52,8 +56,14 @@ impl Numerical {
 
     /// The place where a run over the numbers in this order ends.
     fn last_of(&self, numbers: &[f64]) -> usize {
-        let mut latest = 0;
-        for place in 1..numbers.len() {
+        self.last_from(numbers, 0)
+    }
+
+    /// The place where a run ends that begins at a place and goes around.
+    fn last_from(&self, numbers: &[f64], beginning: usize) -> usize {
+        let mut latest = beginning;
+        for step in 1..numbers.len() {
+            let place = (beginning + step) % numbers.len();
             if !self.keeps(numbers[latest], numbers[place]) {
                 latest = place;
             }
@@ -61,9 +71,15 @@ impl Numerical {
         latest
     }
 
-    /// The places where runs over the numbers, in all possible orders, end.
+    /// The places where runs over the numbers end, in all orders that a Go map can give.
     fn any_of(&self, numbers: &[f64]) -> Vec<usize> {
         let places = 0..numbers.len();
+        if numbers.len() <= SMALL_MAP {
+            let mut ends: Vec<usize> = places.map(|place| self.last_from(numbers, place)).collect();
+            ends.sort_unstable();
+            ends.dedup();
+            return ends;
+        }
         if numbers.iter().any(|number| number.is_nan()) {
             // A NaN replaces everything and is replaced by whatever follows it, which may be any one number.
             return places.collect();

@@ -283,3 +283,20 @@ fn a_hundred_thousand_tags_are_decided_and_traced() {
         matches!(&decision.outcome, Outcome::NotDeterministic { candidates } if candidates.len() == 300)
     );
 }
+
+#[test]
+fn a_small_map_is_only_turned_so_that_not_every_order_comes() {
+    let spec = PolicySpec {
+        choice: ImagePolicyChoice {
+            numerical: Some(OrderedPolicy::default()),
+            ..ImagePolicyChoice::default()
+        },
+        filter: Some(TagFilter::default()),
+    };
+    let stored = ["nan", "3", "2"].map(str::to_owned);
+    let candidates = vec!["3".to_owned(), "nan".to_owned()];
+    assert_eq!(
+        decide(&spec, &stored).outcome,
+        Outcome::NotDeterministic { candidates }
+    );
+}
