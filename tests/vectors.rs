@@ -1,9 +1,14 @@
-//! Replays the recorded rewrites of `testdata/vectors/`: the bytes and the changes must be those of the controller.
+//! Replays the recorded rewrites of `testdata/vectors/`, and the cases of `testdata/setters/`: files before, files after, and what is said
+//! about them. `UPDATE=1` accepts what comes out of the latter.
 
 #![expect(
     clippy::print_stdout,
     reason = "the tally is for the reader of the test's output"
 )]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 
 use imageauto::controllers::setters::{SetterPolicy, Setters, SourceFile, update};
 use imageauto::yaml;
@@ -35,7 +40,7 @@ fn every_recorded_rewrite_is_repeated() {
         env!("CARGO_MANIFEST_DIR"),
         "/testdata/vectors/yaml-rewrite.jsonl"
     );
-    let recorded = std::fs::read_to_string(path).unwrap();
+    let recorded = fs::read_to_string(path).unwrap();
     let mut tally = Tally::default();
     for line in recorded.lines() {
         let record: Record = serde_json::from_str(line).unwrap();
@@ -159,4 +164,95 @@ fn check_update(record: &Record, tally: &mut Tally) {
         String::from_utf8_lossy(bytes),
         updated.markers,
     ));
+}
+
+#[test]
+fn every_case_of_the_setters_comes_out_as_before() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/setters"));
+    let policies = fs::read_to_string(folder.join("policies.txt")).unwrap();
+    let policies: Vec<SetterPolicy> = policies.lines().map(policy).collect();
+    let setters = Setters::new(&policies).unwrap();
+    let mut cases: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
+    cases.sort();
+    assert!(cases.len() > 10);
+    let mut wrong = Vec::new();
+    for case in cases {
+        let report = report_of(&case.join("before"), &setters);
+        let expected = case.join("after.txt");
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&expected, &report).unwrap();
+        } else if fs::read_to_string(&expected).unwrap_or_default() != report {
+            wrong.push(format!("{}\n{report}", case.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The written files and all that is said about a run, as text.
+fn report_of(folder: &Path, setters: &Setters) -> String {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let contents: Vec<Vec<u8>> = names
+        .iter()
+        .map(|name| fs::read(folder.join(name)).unwrap())
+        .collect();
+    let files: Vec<SourceFile<'_>> = names
+        .iter()
+        .zip(&contents)
+        .map(|(path, bytes)| SourceFile { path, bytes })
+        .collect();
+    let mut report = String::new();
+    let updated = match update(&files, setters) {
+        Ok(updated) => updated,
+        Err(failure) => return format!("failed: {failure}\n"),
+    };
+    for file in &updated.written {
+        let how = if file.created { "created" } else { "written" };
+        let text = String::from_utf8_lossy(&file.bytes);
+        writeln!(report, "== {how} {}\n{text}", file.path).unwrap();
+        for loss in &file.losses {
+            writeln!(report, "loss in line {}: {:?}", loss.line, loss.kind).unwrap();
+        }
+    }
+    for file in &updated.changed {
+        for object in &file.objects {
+            writeln!(
+                report,
+                "{:?} {:?}: {:?}",
+                file.path, object.object, object.changes
+            )
+            .unwrap();
+        }
+    }
+    for change in &updated.located {
+        let (path, line, column) = (&change.path, change.line, change.column);
+        writeln!(
+            report,
+            "{path}:{line}:{column} {} -> {}",
+            change.old, change.new
+        )
+        .unwrap();
+    }
+    for marker in &updated.markers {
+        let (path, line, column) = (&marker.path, marker.line, marker.column);
+        let setter = marker.setter.as_deref().unwrap_or("?");
+        writeln!(
+            report,
+            "{path}:{line}:{column} {setter}: {:?}",
+            marker.outcome
+        )
+        .unwrap();
+    }
+    for problem in &updated.problem_files {
+        let reason = problem.reason.replace('\n', "\n  ");
+        writeln!(report, "{}:{} {reason}", problem.path, problem.line).unwrap();
+    }
+    report
 }

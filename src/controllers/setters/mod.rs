@@ -49,6 +49,10 @@ struct Run<'a> {
     update: Update,
     /// Files, as noted in their objects, with at least one new value.
     changed_files: HashSet<String>,
+    /// Where the files of `update.changed` are, by their paths.
+    reported_files: HashMap<String, usize>,
+    /// The numbers of the screened files that can't be read.
+    unreadable: HashSet<usize>,
     /// The fields that were set, by the number of their object and their node.
     visited: HashMap<(usize, NodeId), Visited>,
     /// Explicit tags that were added, by the number of the screened file.
@@ -83,6 +87,8 @@ pub fn update(files: &[SourceFile<'_>], setters: &Setters) -> Result<Update, Run
         split: &split,
         update: Update::default(),
         changed_files: HashSet::new(),
+        reported_files: HashMap::new(),
+        unreadable: HashSet::new(),
         visited: HashMap::new(),
         retyped: Vec::new(),
     };
@@ -122,11 +128,14 @@ impl<'a> Run<'a> {
                     let message = format!("{path}: not supported: {error}");
                     return Err(RunFailure { message });
                 }
-                Err(error) => self.update.problem_files.push(ProblemFile {
-                    path: path.to_owned(),
-                    line: error.line,
-                    reason: error.problem,
-                }),
+                Err(error) => {
+                    self.unreadable.insert(file);
+                    self.update.problem_files.push(ProblemFile {
+                        path: path.to_owned(),
+                        line: error.line,
+                        reason: error.problem,
+                    });
+                }
             }
         }
         Ok(resources)
@@ -194,14 +203,16 @@ impl<'a> Run<'a> {
             setter: located.setter.clone(),
         };
         let changed = &mut self.update.changed;
-        let file = changed.iter().rposition(|file| file.path == noted_file);
-        let file = file.unwrap_or_else(|| {
-            changed.push(FileChanges {
-                path: noted_file,
-                objects: Vec::new(),
+        let file = *self
+            .reported_files
+            .entry(noted_file)
+            .or_insert_with_key(|path| {
+                changed.push(FileChanges {
+                    path: path.clone(),
+                    objects: Vec::new(),
+                });
+                changed.len() - 1
             });
-            changed.len() - 1
-        });
         let objects = &mut changed[file].objects;
         match objects
             .iter_mut()

@@ -142,17 +142,14 @@ struct FileJudge<'r, 't> {
 
 impl<'r, 't> FileJudge<'r, 't> {
     fn new(run: &'r Run<'_>, file: usize, objects: Vec<(usize, &'r Resource<'t>)>) -> Self {
-        let path = run.screened[file].path;
-        let is_problem = run
-            .update
-            .problem_files
-            .iter()
-            .any(|problem| problem.path == path);
         let is_list = |split: &SplitText<'_>| split.has_list_at_root();
-        let unreadable = is_problem.then(|| match &run.split[file] {
-            Ok(split) if is_list(split) => Ignored::ListFile,
-            _ => Ignored::ProblemFile,
-        });
+        let unreadable = run
+            .unreadable
+            .contains(&file)
+            .then(|| match &run.split[file] {
+                Ok(split) if is_list(split) => Ignored::ListFile,
+                _ => Ignored::ProblemFile,
+            });
         Self {
             run,
             file,
@@ -181,12 +178,14 @@ impl<'r, 't> FileJudge<'r, 't> {
         if local >= split.chunks[chunk].bytes.len() {
             return position("a document separator");
         }
-        let mut here = self
+        let from = self
             .objects
-            .iter()
-            .filter(|object| object.resource.chunk == chunk)
-            .peekable();
-        if here.peek().is_none() {
+            .partition_point(|object| object.resource.chunk < chunk);
+        let to = self
+            .objects
+            .partition_point(|object| object.resource.chunk <= chunk);
+        let here = &self.objects[from..to];
+        if here.is_empty() {
             return position("a document without content");
         }
         let mut is_behind = false;

@@ -2,6 +2,7 @@
 //! travel with each object, and the files that come out.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use super::outcome::RunFailure;
 use crate::yaml::resource::{
@@ -141,7 +142,7 @@ pub(super) fn write(mut resources: Vec<Resource<'_>>) -> Result<Vec<OutputFile>,
         }
     }
     let mut files: Vec<(String, Vec<Document<'_>>)> = Vec::new();
-    let mut numbers = std::collections::HashMap::new();
+    let mut numbers = HashMap::new();
     for resource in resources {
         let path = resource.document.annotation_or_empty(PATH).to_owned();
         check_path(&path)?;
@@ -167,7 +168,7 @@ pub(super) fn write(mut resources: Vec<Resource<'_>>) -> Result<Vec<OutputFile>,
 
 /// Notes a file and a number for each object that has none.
 fn name_files(resources: &mut [Resource<'_>]) -> Result<(), RunFailure> {
-    let mut counts: std::collections::HashMap<String, i64> = std::collections::HashMap::new();
+    let mut counts: HashMap<String, i64> = HashMap::new();
     for resource in resources.iter_mut() {
         let document = &mut resource.document;
         document.copy_legacy_annotations()?;
