@@ -273,3 +273,63 @@ pub fn round_trip(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
     let documents = documents.into_iter().map(|read| read.document).collect();
     write_documents(documents).map_err(|error| ReadError::malformed(&error.message, error.line))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{SplitText, normalize, round_trip};
+
+    fn chunks(text: &str) -> Vec<String> {
+        let text = normalize(text.as_bytes());
+        let split = SplitText::new(&text).unwrap();
+        let chunks = split.chunks.iter();
+        chunks
+            .map(|chunk| String::from_utf8_lossy(chunk.bytes).into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn separators_cut_the_text() {
+        assert_eq!(chunks(""), Vec::<String>::new());
+        assert_eq!(chunks("---\na\n"), ["---\na\n"]);
+        assert_eq!(chunks("a\r\n--- # c\r\nb\r\n"), ["a\n", "b\n"]);
+        assert_eq!(chunks("a\n---"), ["a\n---"]);
+        assert_eq!(chunks("a\n---\n---\nb\n"), ["a\n", "---\nb\n"]);
+        assert_eq!(chunks("a: |\n  x\n---\n"), ["a: |\n  x\n", ""]);
+        assert!(SplitText::new(b"a\n--- b\nc\n").is_err());
+        assert!(SplitText::new(b"a\n----\nc\n").is_err());
+    }
+
+    #[test]
+    fn places_are_lines_and_characters() {
+        let text = "\u{e9}a\n\u{1F600}b\n".as_bytes();
+        let split = SplitText::new(text).unwrap();
+        assert_eq!(split.place(0), (1, 1));
+        assert_eq!(split.place(2), (1, 2));
+        assert_eq!(split.place(4), (2, 1));
+        assert_eq!(split.place(8), (2, 2));
+    }
+
+    #[test]
+    fn depth_costs_no_stack_and_has_a_limit() {
+        let run = || {
+            for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", "")] {
+                let nested = |depth: usize| {
+                    let text = format!("a:\n {}x{}\n", open.repeat(depth), close.repeat(depth));
+                    round_trip(text.as_bytes())
+                };
+                assert!(nested(9_000).is_ok(), "{open}");
+                let refused = nested(200_000).unwrap_err();
+                assert_eq!(refused.problem, "exceeded max depth of 10000");
+            }
+        };
+        let small = std::thread::Builder::new().stack_size(256 * 1024);
+        small.spawn(run).unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn what_holds_no_document_stays() {
+        for text in ["", "# c\n", "---\n", "~\n", "null # c\n---\n# d\n"] {
+            assert_eq!(round_trip(text.as_bytes()).unwrap(), text.as_bytes());
+        }
+    }
+}

@@ -283,3 +283,69 @@ fn days_in_month(year: u32, month: u32) -> u32 {
         _ => 31,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{is_non_string_in_yaml_1_1, resolve};
+
+    #[test]
+    fn unquoted_text_has_a_type() {
+        for (tag, texts) in [
+            ("!!null", ["", "~", "null", "Null", "NULL", "null"]),
+            (
+                "!!bool",
+                ["true", "True", "TRUE", "false", "False", "FALSE"],
+            ),
+            ("!!int", ["0", "-1", "0x1F", "0o17", "017", "1_000"]),
+            ("!!float", ["1.5", ".5", "-.inf", ".NaN", "08", "1e3"]),
+            (
+                "!!timestamp",
+                [
+                    "2024-01-01",
+                    "2024-1-2",
+                    "2024-02-29T1:2:3Z",
+                    "2024-01-01t01:02:03.5+01:00",
+                    "2024-01-01  1:2:3,25",
+                    "2024-12-31 23:59:59",
+                ],
+            ),
+            (
+                "!!str",
+                ["yes", "y", "nUll", "1.2.3", "1e400", "2023-02-29"],
+            ),
+            (
+                "!!str",
+                ["<<", "0x", "_1", "--1", "0x+1", "2024-01-01T24:00:00Z"],
+            ),
+        ] {
+            for text in texts {
+                assert_eq!(resolve(text).tag(), tag, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn old_readers_see_more_than_strings() {
+        for text in [
+            "y", "NO", "Off", "on", "1", "08", "1.25", "0x1f", "null", "~", ".inf", "-", "---",
+            "a:", "[a]",
+        ] {
+            assert_eq!(is_non_string_in_yaml_1_1(text), Some(true), "{text:?}");
+        }
+        for text in [
+            "v1",
+            "yEs",
+            "1.2.3",
+            "2024-01-01",
+            "1e400",
+            "ghcr.io/a/b:v1",
+            "sha256:00",
+            "...",
+            "0o8",
+            "@a",
+        ] {
+            assert_eq!(is_non_string_in_yaml_1_1(text), Some(false), "{text:?}");
+        }
+        assert_eq!(is_non_string_in_yaml_1_1("a b"), None);
+    }
+}

@@ -39,3 +39,27 @@ impl SequenceIndent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::SequenceIndent::{self, Compact, Wide};
+
+    #[test]
+    fn the_first_list_that_shows_it_decides() {
+        for (text, expected) in [
+            ("a:\n- b\n", Compact),
+            ("a:\n  - b\n", Wide),
+            ("a:\n  - b\nc:\n- d\n", Wide),
+            ("a:\n    - b\nc:\n  - d\n", Wide),
+            ("a:\n\n  - b\n", Compact),
+            ("a: # c\n  # d\n  - b\n", Wide),
+            ("a: &x\n  - b\n", Compact),
+            ("\"a:b\":\n  - b\n", Compact),
+            ("a: |\n  x:\n    - y\n", Wide),
+            ("a:\n  -\n", Compact),
+            ("", Compact),
+        ] {
+            assert_eq!(SequenceIndent::of(text), expected, "{text:?}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::ReadError;
+use super::characters::character_width;
 
 const PIECE: usize = 512;
 
@@ -61,15 +62,16 @@ pub(super) fn check(bytes: &[u8]) -> Result<CheckedText<'_>, ReadError> {
     })
 }
 
-/// The start of the piece that holds the bad character at `bad`.
+/// The start of the piece that holds the bad character at `bad`. One that seems to go on behind a piece is left to the next.
 fn readable_end(bytes: &[u8], bad: usize) -> usize {
     let mut start = 0;
     loop {
-        let mut end = start + PIECE;
-        if end > bad {
-            return start;
+        let mut end = bytes.len().min(start + PIECE);
+        if bad < end {
+            let seems_to_end = bad + character_width(bytes[bad]);
+            return if seems_to_end > end { bad } else { start };
         }
-        while end > start && bytes[end] & 0xC0 == 0x80 {
+        while end > start && end < bytes.len() && bytes[end] & 0xC0 == 0x80 {
             end -= 1;
         }
         start = end;
@@ -124,5 +126,42 @@ fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> CheckedText<'_> {
         text: Cow::Owned(text),
         start: 0,
         failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::yaml::round_trip;
+
+    #[test]
+    fn a_bad_byte_ends_the_text_at_the_piece_that_holds_it() {
+        let mut bytes = vec![b'a'; 2000];
+        bytes[1500] = 0xFF;
+        let checked = check(&bytes).unwrap();
+        assert_eq!(checked.text.len(), 1024);
+        assert!(checked.failure.is_some());
+        bytes[1500] = 7;
+        assert_eq!(check(&bytes).unwrap().text.len(), 1024);
+    }
+
+    #[test]
+    fn a_bad_byte_far_behind_the_document_is_not_met() {
+        let mut text = b"a: 1\n...\n".to_vec();
+        text.extend(b"b: 1\n".repeat(400));
+        text.push(0xFF);
+        assert_eq!(round_trip(&text).unwrap(), b"a: 1\n");
+        assert!(round_trip(b"a: 1\n...\nb\xFF").is_err());
+    }
+
+    #[test]
+    fn byte_order_marks_tell_the_encoding() {
+        let utf16: Vec<u8> = "\u{FEFF}a: \u{e9}\n"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
+        assert_eq!(round_trip(&utf16).unwrap(), "a: \u{e9}\n".as_bytes());
+        assert_eq!(round_trip("\u{FEFF}a: 1".as_bytes()).unwrap(), b"a: 1\n");
+        assert!(round_trip("\u{FEFF}\u{FEFF}a: 1".as_bytes()).is_err());
     }
 }

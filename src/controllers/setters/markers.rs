@@ -275,3 +275,78 @@ fn percent_decode(text: &str) -> Option<String> {
     }
     String::from_utf8(decoded).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Setters, marker_name, replace_lone_surrogates};
+    use crate::controllers::setters::SetterPolicy;
+
+    fn policy(image: &str, tag: &str, digest: &str) -> SetterPolicy {
+        SetterPolicy {
+            namespace: "ns".to_owned(),
+            name: "p".to_owned(),
+            image: image.to_owned(),
+            tag: tag.to_owned(),
+            digest: digest.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_marker_is_one_object_of_strings() {
+        for (text, name) in [
+            (r#" {"$imagepolicy":"ns:p"} "#, Some("ns:p")),
+            (r#"{"$imagepolicy":"a","$imagepolicy":"b"}"#, Some("b")),
+            (r#"{"$imagepolicy":"a","x":null}"#, Some("a")),
+            (r#"{"\u0024imagepolicy":"a"}"#, Some("a")),
+            (r#"{"$imagepolicy":""}"#, None),
+            (r#"{"$imagepolicy":null}"#, None),
+            (r#"{"$imagepolicy":"a"} x"#, None),
+            (r#"{"$imagepolicy":"a","x":1}"#, None),
+            (r#"["$imagepolicy"]"#, None),
+        ] {
+            assert_eq!(marker_name(text).as_deref(), name, "{text}");
+        }
+    }
+
+    #[test]
+    fn halves_of_surrogate_pairs_are_replaced() {
+        assert_eq!(
+            replace_lone_surrogates(r"\ud83d\ude00 \\ud800"),
+            r"\ud83d\ude00 \\ud800"
+        );
+        assert_eq!(
+            replace_lone_surrogates(r"a\ud83dx\ude00"),
+            "a\u{FFFD}x\u{FFFD}"
+        );
+    }
+
+    #[test]
+    fn one_invalid_image_fails_the_run() {
+        let error = Setters::new(&[policy("Foo", "v1", "")]).unwrap_err();
+        let expected =
+            "encountered invalid image ref \"Foo:v1\": could not parse reference: Foo:v1";
+        assert_eq!(error.message, expected);
+        assert!(Setters::new(&[policy("foo", "", "")]).is_err());
+        assert!(Setters::new(&[policy("foo", "v1", "sha256:00")]).is_err());
+    }
+
+    #[test]
+    fn each_policy_gives_four_setters() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let setters = Setters::new(&[policy("foo/bar", "v1", &digest)]).unwrap();
+        let value = |comment: &str| {
+            let setting = setters.requested_by(comment).unwrap();
+            setting.map(|setting| setting.value)
+        };
+        let marker = |setter: &str| value(&format!(r##"# {{"$imagepolicy": "{setter}"}}"##));
+        assert_eq!(marker("ns:p"), Some(format!("foo/bar:v1@{digest}")));
+        assert_eq!(marker("ns:p:tag").as_deref(), Some("v1"));
+        assert_eq!(marker("ns:p:name").as_deref(), Some("foo/bar"));
+        assert_eq!(marker("ns:p:digest"), Some(digest));
+        assert_eq!(marker("ns%3Ap:tag").as_deref(), Some("v1"));
+        assert_eq!(marker("ns%3:p"), None);
+        assert_eq!(marker("ns/p"), None);
+        assert_eq!(marker(" ns:p"), None);
+        assert_eq!(value("#!# {}"), None);
+    }
+}

@@ -151,7 +151,8 @@ pub enum MarkerOutcome {
 pub enum Ignored {
     /// Well formed and in the right place, but no policy in scope has this name (or the suffix is wrong).
     UnknownSetter,
-    /// Names `$imagepolicy` but isn't one strict JSON object of strings with a value for `$imagepolicy`.
+    /// Names `$imagepolicy` but isn't one strict JSON object of strings with a value for `$imagepolicy`; or the file holds no
+    /// `"$imagepolicy"` in double quotes at all and isn't looked at.
     Malformed,
     /// Well formed, but attached to something else than a scalar value; what it is attached to.
     Position(&'static str),
@@ -159,7 +160,7 @@ pub enum Ignored {
     Shadowed(&'static str),
     /// The file is a list at its root, which the controller doesn't read.
     ListFile,
-    /// The file can't be read as YAML, or lacks the double-quoted name that a file needs to be looked at.
+    /// The file can't be read.
     ProblemFile,
 }
 
@@ -177,7 +178,8 @@ pub struct ProblemFile {
 /// The whole run fails and nothing is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunFailure {
-    /// The controller's text after `failed to apply policies: `.
+    /// The controller's text after `failed to apply policies: `. Where the controller names the folder of its work tree,
+    /// [`PACKAGE`](super::PACKAGE) stands for it.
     pub message: String,
 }
 
