@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::print_stdout,
+    clippy::unwrap_used,
     reason = "the tally is for the reader of the test's output"
 )]
 

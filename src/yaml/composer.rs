@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::ReadError;
-use super::comments::Comment;
-use super::document::{Document, Node, NodeId, NodeKind};
+use super::document::{CommentSlot, Document, Node, NodeComments, NodeId, NodeKind};
 use super::parser::{Event, EventKind, Parser, Properties};
 use super::resolve::resolve;
 use super::text::CheckedText;
@@ -118,16 +117,15 @@ impl<'t> Composer<'t> {
             Cow::Borrowed(implied.as_bytes())
         };
         self.anchors.extend(properties.anchor);
+        let comments = event.comments;
         Some(Node {
             kind,
             tag,
             explicit_tag,
             anchor: properties.anchor,
-            start: event.start,
-            content_start: event.content_start,
-            head: event.comments.head,
-            line: event.comments.line,
-            foot: event.comments.foot,
+            start: event.start.offset,
+            content_start: event.content_start.offset,
+            comments: NodeComments::new(comments.head, comments.line, comments.foot),
         })
     }
 
@@ -147,16 +145,20 @@ impl<'t> Composer<'t> {
                     parent.key = Some(id);
                     // Below the last field, above a key that is further to the left: the comment is the field's.
                     if !*flow
-                        && !rest[node_at(id)].foot.is_empty()
+                        && !rest[node_at(id)].comments.foot().is_empty()
                         && let Some((previous, _)) = fields.last()
                     {
-                        rest[node_at(*previous)].foot = rest[node_at(id)].foot.take();
+                        let foot = rest[node_at(id)].comments.take_foot();
+                        rest[node_at(*previous)]
+                            .comments
+                            .set(CommentSlot::Foot, foot);
                     }
                 }
                 Some(key) => {
                     fields.push((key, id));
-                    if rest[node_at(key)].foot.is_empty() {
-                        rest[node_at(key)].foot = rest[node_at(id)].foot.take();
+                    if rest[node_at(key)].comments.foot().is_empty() {
+                        let foot = rest[node_at(id)].comments.take_foot();
+                        rest[node_at(key)].comments.set(CommentSlot::Foot, foot);
                     }
                 }
             },
@@ -169,18 +171,19 @@ impl<'t> Composer<'t> {
             return;
         };
         let node = &mut self.nodes[id.0];
-        node.line = event.comments.line;
-        node.foot = event.comments.foot;
+        let comments = &mut node.comments;
+        comments.set(CommentSlot::Line, event.comments.line);
+        comments.set(CommentSlot::Foot, event.comments.foot);
         if let NodeKind::Mapping {
             fields,
             flow: false,
         } = &node.kind
-            && !node.foot.is_empty()
+            && !node.comments.foot().is_empty()
             && let Some((key, _)) = fields.last()
         {
             let key = *key;
-            let foot: Comment = node.foot.take();
-            self.nodes[key.0].foot = foot;
+            let foot = node.comments.take_foot();
+            self.nodes[key.0].comments.set(CommentSlot::Foot, foot);
         }
         self.attach(id);
     }

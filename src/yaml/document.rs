@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::comments::Comment;
-use super::cursor::Mark;
 use super::emitter::written_tag;
 use super::token::ScalarStyle;
 
@@ -51,16 +50,66 @@ pub struct Node<'t> {
     pub explicit_tag: bool,
     /// The name that aliases refer to.
     pub anchor: Option<&'t str>,
-    /// Where the node, or its first property, starts.
-    pub start: Mark,
+    /// Where the node, or its first property, starts, in bytes from the start of the document's text.
+    pub start: usize,
     /// Where the node starts behind its properties.
-    pub content_start: Mark,
+    pub content_start: usize,
+    /// What is said about it.
+    pub comments: NodeComments,
+}
+
+/// The comments of a node. Most nodes have none, so they take no room then.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeComments(Option<Box<[Comment; 3]>>);
+
+static NO_COMMENT: Comment = Comment {
+    text: String::new(),
+    start: 0,
+    end: 0,
+};
+
+impl NodeComments {
+    pub(super) fn new(head: Comment, line: Comment, foot: Comment) -> Self {
+        if head.is_empty() && line.is_empty() && foot.is_empty() {
+            return Self(None);
+        }
+        Self(Some(Box::new([head, line, foot])))
+    }
+
+    /// The comment of this slot; empty if there is none.
+    pub fn get(&self, slot: CommentSlot) -> &Comment {
+        self.0
+            .as_ref()
+            .map_or(&NO_COMMENT, |comments| &comments[slot as usize])
+    }
+
     /// The comment above.
-    pub head: Comment,
+    pub fn head(&self) -> &Comment {
+        self.get(CommentSlot::Head)
+    }
+
     /// The comment behind.
-    pub line: Comment,
+    pub fn line(&self) -> &Comment {
+        self.get(CommentSlot::Line)
+    }
+
     /// The comment below.
-    pub foot: Comment,
+    pub fn foot(&self) -> &Comment {
+        self.get(CommentSlot::Foot)
+    }
+
+    pub(super) fn set(&mut self, slot: CommentSlot, comment: Comment) {
+        if self.0.is_some() || !comment.is_empty() {
+            self.0.get_or_insert_default()[slot as usize] = comment;
+        }
+    }
+
+    pub(super) fn take_foot(&mut self) -> Comment {
+        self.0
+            .as_mut()
+            .map(|comments| comments[CommentSlot::Foot as usize].take())
+            .unwrap_or_default()
+    }
 }
 
 impl Node<'_> {
@@ -83,10 +132,10 @@ impl Node<'_> {
 
     /// The comment behind, or else the one above.
     pub fn comment_for_readers(&self) -> &Comment {
-        if self.line.is_empty() {
-            &self.head
+        if self.comments.line().is_empty() {
+            self.comments.head()
         } else {
-            &self.line
+            self.comments.line()
         }
     }
 
@@ -201,11 +250,9 @@ impl<'t> Document<'t> {
             tag: Cow::Borrowed(tag),
             explicit_tag: false,
             anchor: None,
-            start: Mark::default(),
-            content_start: Mark::default(),
-            head: Comment::default(),
-            line: Comment::default(),
-            foot: Comment::default(),
+            start: 0,
+            content_start: 0,
+            comments: NodeComments::default(),
         });
         NodeId(self.nodes.len() - 1)
     }
@@ -214,9 +261,9 @@ impl<'t> Document<'t> {
     pub fn comments(&self) -> impl Iterator<Item = (NodeId, CommentSlot, &Comment)> {
         let all = self.nodes.iter().enumerate().flat_map(|(index, node)| {
             [
-                (NodeId(index), CommentSlot::Head, &node.head),
-                (NodeId(index), CommentSlot::Line, &node.line),
-                (NodeId(index), CommentSlot::Foot, &node.foot),
+                (NodeId(index), CommentSlot::Head, node.comments.head()),
+                (NodeId(index), CommentSlot::Line, node.comments.line()),
+                (NodeId(index), CommentSlot::Foot, node.comments.foot()),
             ]
         });
         all.filter(|(_, _, comment)| !comment.is_empty())
@@ -240,9 +287,8 @@ impl<'t> Document<'t> {
     /// Start and end of the comments that no node has.
     pub fn lost_comments(&self) -> impl Iterator<Item = (usize, usize)> {
         let mut covered: Vec<(usize, usize)> = self
-            .nodes
-            .iter()
-            .flat_map(|node| [&node.head, &node.line, &node.foot])
+            .comments()
+            .map(|(_, _, comment)| comment)
             .chain([&self.head, &self.foot])
             .filter(|comment| !comment.is_empty())
             .map(|comment| (comment.start, comment.end))

@@ -141,12 +141,12 @@ impl<'d> Emitter<'d> {
 
     /// Takes the comments that come with the start of a node.
     fn hand_over_start(&mut self, node: &'d Node<'_>, tail: &'d str) {
-        replace(&mut self.waiting.head, &node.head.text);
+        replace(&mut self.waiting.head, &node.comments.head().text);
         match node.kind {
             NodeKind::Sequence { .. } => {}
             NodeKind::Mapping { .. } => replace(&mut self.waiting.tail, tail),
             NodeKind::Scalar { .. } | NodeKind::Alias(_) => {
-                replace(&mut self.waiting.line, &node.line.text);
+                replace(&mut self.waiting.line, &node.comments.line().text);
                 if !matches!(node.kind, NodeKind::Alias(_)) {
                     replace(&mut self.waiting.tail, tail);
                 }
@@ -157,7 +157,7 @@ impl<'d> Emitter<'d> {
     /// Takes the foot comment of a node that is no key.
     fn hand_over_foot(&mut self, node: &'d Node<'_>) {
         if matches!(node.kind, NodeKind::Scalar { .. } | NodeKind::Alias(_)) {
-            replace(&mut self.waiting.foot, &node.foot.text);
+            replace(&mut self.waiting.foot, &node.comments.foot().text);
         }
     }
 
@@ -169,9 +169,9 @@ impl<'d> Emitter<'d> {
         };
         let node = document.node(open.id);
         replace(&mut self.waiting.tail, tail);
-        replace(&mut self.waiting.line, &node.line.text);
+        replace(&mut self.waiting.line, &node.comments.line().text);
         if !open.is_key {
-            replace(&mut self.waiting.foot, &node.foot.text);
+            replace(&mut self.waiting.foot, &node.comments.foot().text);
         }
     }
 
@@ -380,7 +380,7 @@ impl<'d> Emitter<'d> {
             self.waiting.key_line = std::mem::take(&mut self.waiting.line);
         }
         let simple = is_simple_key(document, key);
-        let foot = document.node(key).foot.text.as_str();
+        let foot = document.node(key).comments.foot().text.as_str();
         self.update_open(|open| {
             open.turn = Turn::Value { simple };
             open.tail = foot;
@@ -522,7 +522,7 @@ impl<'d> Emitter<'d> {
             self.write_indent();
         }
         let simple = is_simple_key(document, key);
-        let foot = document.node(key).foot.text.as_str();
+        let foot = document.node(key).comments.foot().text.as_str();
         self.update_open(|open| {
             open.turn = Turn::Value { simple };
             open.tail = foot;

@@ -123,7 +123,10 @@ impl<'b> SplitText<'b> {
                 error.line += first_line - 1;
                 error
             };
-            let wrong_kind = |error: WrongKind| ReadError::malformed(&error.message, error.line);
+            let wrong_kind = |error: WrongKind| {
+                let line = self.place(chunk.start + error.offset).0;
+                ReadError::malformed(&error.message, line)
+            };
             let checked = chunk
                 .checked
                 .as_ref()
@@ -134,9 +137,7 @@ impl<'b> SplitText<'b> {
             if document.node(document.root).is_null() {
                 continue;
             }
-            annotate(&mut document, chunk.bytes, all.len(), path)
-                .map_err(wrong_kind)
-                .map_err(at_line)?;
+            annotate(&mut document, chunk.bytes, all.len(), path).map_err(wrong_kind)?;
             if self.chunks.len() == 1
                 && let Some(items) = list_items(&document)
             {
@@ -271,7 +272,7 @@ pub fn round_trip(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
         return Ok(bytes.to_vec());
     }
     let documents = documents.into_iter().map(|read| read.document).collect();
-    write_documents(documents).map_err(|error| ReadError::malformed(&error.message, error.line))
+    write_documents(documents).map_err(|error| ReadError::malformed(&error.message, 1))
 }
 
 #[cfg(test)]

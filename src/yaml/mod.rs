@@ -23,8 +23,7 @@ mod token;
 use std::fmt;
 
 pub use comments::Comment;
-pub use cursor::Mark;
-pub use document::{CommentSlot, Document, Node, NodeId, NodeKind};
+pub use document::{CommentSlot, Document, Node, NodeComments, NodeId, NodeKind};
 pub use file::{Chunk, Read, SplitText, normalize, round_trip, write_documents};
 pub use resolve::is_non_string_in_yaml_1_1;
 pub use sequence_indent::SequenceIndent;

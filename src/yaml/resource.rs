@@ -35,8 +35,8 @@ const ANNOTATIONS: &str = "annotations";
 pub struct WrongKind {
     /// The library's text.
     pub message: String,
-    /// The line of the node, from 1.
-    pub line: usize,
+    /// Where the node starts, in bytes from the start of the document's text.
+    pub offset: usize,
 }
 
 impl fmt::Display for WrongKind {
@@ -261,7 +261,7 @@ impl Document<'_> {
             message: format!(
                 "wrong node kind: expected MappingNode but got {actual}: node contents:\n{content}"
             ),
-            line: node.start.line + 1,
+            offset: node.start,
         })
     }
 

@@ -44,7 +44,7 @@ fn of_object(run: &Run<'_>, resource: &Resource<'_>) -> Vec<Loss> {
             let node = document.node(*key);
             let key = node.key_text().to_owned();
             Loss {
-                line: line(node.start.offset),
+                line: line(node.start),
                 kind: LossKind::RemovedEmptyField { key },
             }
         })

@@ -163,7 +163,7 @@ impl<'a> Run<'a> {
         let Some(setting) = self.setters.requested_by(&comment.text)? else {
             return Ok(());
         };
-        let (line, column) = self.place(resource, node.content_start.offset);
+        let (line, column) = self.place(resource, node.content_start);
         // The file is looked up before the value is set, the object after: the marker may stand on its name.
         let noted_file = file_of(&resource.document).to_owned();
         let node = resource.document.node_mut(field);

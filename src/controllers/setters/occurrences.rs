@@ -236,7 +236,7 @@ fn of_comment(
     let whole = marker_name(comment.text.trim_start_matches('#'));
     let is_read = match slot {
         CommentSlot::Line => true,
-        CommentSlot::Head => node.line.is_empty(),
+        CommentSlot::Head => node.comments.line().is_empty(),
         CommentSlot::Foot => false,
     };
     if is_read && let Some(visited) = run.visited.get(&(object.number, id)) {
