@@ -356,12 +356,6 @@ fn choose(
     stored: &[String],
     decision: &mut PolicyDecision,
 ) -> Result<String, Undecided> {
-    if stored.is_empty() {
-        return Err(fails(
-            conditions::DEPENDENCY_NOT_READY,
-            conditions::NO_TAGS_IN_DATABASE,
-        ));
-    }
     let decided = policy::decide(&policy::PolicySpec::from(&policy.spec), stored);
     decision
         .findings
@@ -377,6 +371,10 @@ fn choose(
     match outcome {
         Outcome::Latest { tag } => Ok(tag),
         Outcome::NotDeterministic { .. } => Err(Undecided::NotDeterministic),
+        Outcome::Failed(failure) if failure.is_ours => {
+            let message = format!("ImagePolicy {}: {}", policy.key, failure.message);
+            Err(Undecided::Unknown(Failure::invalid_input(message)))
+        }
         Outcome::Failed(failure) => Err(fails(failure.reason, failure.message)),
     }
 }

@@ -8,7 +8,7 @@ use crate::controllers::flux::{FluxVersion, ImageRef, ImageUpdateAutomation, Obj
 use crate::controllers::message::{self, MessageError, MessageInput, Rules, UpdatedImage};
 use crate::controllers::setters::discovery::{self, Discovery};
 use crate::controllers::setters::{
-    self, Ignored, MarkerOutcome, SetterPolicy, Setters, SourceFile, Update,
+    self, Ignored, MarkerOutcome, RunFailure, SetterPolicy, Setters, SourceFile, Update,
 };
 use crate::facts::git::WorkTree;
 use crate::failure::Failure;
@@ -402,7 +402,7 @@ fn run(
 ) -> Result<Run, Stop> {
     let failed = |message: String| AutomationFailure::update_failed(&message);
     let setters: Vec<SetterPolicy> = preview.policies.iter().map(setter_policy).collect();
-    let setters = Setters::new(&setters).map_err(|failure| failed(failure.message))?;
+    let setters = Setters::new(&setters).map_err(|failure| run_stop(failure, "", automation))?;
     let discovery =
         discovery::discover(&checkout.tree, &automation.spec.update.path).map_err(failed)?;
     preview.findings.extend(
@@ -422,7 +422,8 @@ fn run(
             })
         })
         .collect();
-    let update = setters::update(&files, &setters).map_err(|failure| failed(failure.message))?;
+    let update = setters::update(&files, &setters)
+        .map_err(|failure| run_stop(failure, &discovery.root, automation))?;
     let paths = discovery
         .candidates
         .into_iter()
@@ -433,6 +434,22 @@ fn run(
         update,
         sources,
     })
+}
+
+/// The controller's failure, or ours where the engine can't repeat what it does.
+fn run_stop(failure: RunFailure, root: &str, automation: &ImageUpdateAutomation) -> Stop {
+    if failure.is_unsupported {
+        let message = format!(
+            "ImageUpdateAutomation {}: rewrite-unsupported: {}",
+            automation.key, failure.message
+        );
+        return Stop::Unknown(Failure::invalid_input(message));
+    }
+    let package = joined("<clone>", root);
+    let message = failure
+        .message
+        .replace(setters::PACKAGE, package.trim_end_matches('/'));
+    Stop::Predicted(AutomationFailure::update_failed(&message))
 }
 
 fn setter_policy(policy: &PolicyInUse) -> SetterPolicy {

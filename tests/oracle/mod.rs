@@ -10,6 +10,7 @@ pub mod policies_as_written;
 pub mod policies_in_bulk;
 pub mod recorder;
 pub mod recording;
+pub mod regexps;
 pub mod rewrites_in_bulk;
 pub mod vectors;
 pub mod yaml;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::super::flux::TagFilter;
 use super::Collision;
-use crate::go::regexp::Regexp;
+use crate::go::regexp::{self, Regexp};
 
 /// The tags that count, each with the key that is compared.
 pub(super) struct Filtered<'a> {
@@ -106,6 +106,21 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// A pattern that does not compile.
+#[derive(Debug, thiserror::Error)]
+#[error("invalid regular expression pattern '{pattern}': {why}")]
+pub(super) struct FilterError {
+    pattern: String,
+    why: regexp::Error,
+}
+
+impl FilterError {
+    /// Whether the controller takes the pattern.
+    pub(super) fn is_ours(&self) -> bool {
+        self.why == regexp::Error::TooLarge
+    }
+}
+
 /// The function from tags to keys that a filter is.
 pub(super) struct Keying<'f> {
     pattern: Regexp,
@@ -114,12 +129,10 @@ pub(super) struct Keying<'f> {
 
 impl<'f> Keying<'f> {
     /// Compiles a filter; the error is the controller's, after `failed to filter tags: `.
-    pub(super) fn of(filter: &'f TagFilter) -> Result<Self, String> {
-        let pattern = Regexp::compile(&filter.pattern).map_err(|why| {
-            format!(
-                "invalid regular expression pattern '{}': {why}",
-                filter.pattern
-            )
+    pub(super) fn of(filter: &'f TagFilter) -> Result<Self, FilterError> {
+        let pattern = Regexp::compile(&filter.pattern).map_err(|why| FilterError {
+            pattern: filter.pattern.clone(),
+            why,
         })?;
         Ok(Self {
             pattern,

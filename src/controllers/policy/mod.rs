@@ -75,6 +75,8 @@ pub struct PolicyFailure {
     pub reason: &'static str,
     /// The text of the condition, without `retrying in ...`.
     pub message: String,
+    /// The controller may well decide: it is this program that refuses, and the message says why.
+    pub is_ours: bool,
 }
 
 /// How many tags are left after each step.
@@ -140,6 +142,7 @@ fn prepare<'f>(
         stalled: true,
         reason: conditions::INVALID_POLICY,
         message,
+        is_ours: false,
     };
     let choice =
         Choice::of(&spec.choice).map_err(|why| invalid(format!("invalid policy: {why}")))?;
@@ -148,6 +151,7 @@ fn prepare<'f>(
             stalled: false,
             reason: conditions::DEPENDENCY_NOT_READY,
             message: conditions::NO_TAGS_IN_DATABASE.into(),
+            is_ours: false,
         });
     }
     let keying = spec
@@ -155,7 +159,10 @@ fn prepare<'f>(
         .as_ref()
         .map(Keying::of)
         .transpose()
-        .map_err(|why| invalid(format!("failed to filter tags: {why}")))?;
+        .map_err(|why| PolicyFailure {
+            is_ours: why.is_ours(),
+            ..invalid(format!("failed to filter tags: {why}"))
+        })?;
     Ok((choice, keying))
 }
 
@@ -176,6 +183,7 @@ impl Decision {
             stalled: false,
             reason: conditions::FAILURE,
             message: messages.first().cloned().unwrap_or_default(),
+            is_ours: false,
         });
         self.messages = messages;
     }

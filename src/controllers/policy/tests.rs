@@ -80,6 +80,7 @@ impl Example {
                     other => panic!("{other}"),
                 },
                 message: self.messages[0].clone(),
+                is_ours: false,
             }),
         }
     }

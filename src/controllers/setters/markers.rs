@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::outcome::{RunFailure, SetterPolicy};
 use crate::go::reference::Reference;
+use crate::go::text::quote;
 
 /// The member of the JSON object that makes a comment a marker.
 pub const MARKER_KEY: &str = "$imagepolicy";
@@ -52,8 +53,8 @@ impl Setters {
                 image = format!("{image}@{}", policy.digest);
             }
             if let Err(error) = Reference::parse(&image) {
-                let message = format!("encountered invalid image ref {image:?}: {error}");
-                return Err(RunFailure { message });
+                let message = format!("encountered invalid image ref {}: {error}", quote(&image));
+                return Err(RunFailure::predicted(message));
             }
             let setter = format!("{}:{}", policy.namespace, policy.name);
             values.insert(format!("{setter}:tag"), policy.tag.clone());
@@ -127,8 +128,7 @@ impl Setters {
 }
 
 fn unsupported_schema(text: &str) -> RunFailure {
-    let message = format!("the schema in the comment {text:?} is not supported");
-    RunFailure { message }
+    RunFailure::unsupported(format!("the OpenAPI schema in the comment {text}"))
 }
 
 /// Members of a schema whose shape decides whether the schema can be read at all.

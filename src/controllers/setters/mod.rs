@@ -125,8 +125,7 @@ impl<'a> Run<'a> {
                     },
                 )),
                 Err(error) if error.is_unsupported => {
-                    let message = format!("{path}: not supported: {error}");
-                    return Err(RunFailure { message });
+                    return Err(RunFailure::unsupported(format!("{path}: {error}")));
                 }
                 Err(error) => {
                     self.unreadable.insert(file);

@@ -181,6 +181,26 @@ pub struct RunFailure {
     /// The controller's text after `failed to apply policies: `. Where the controller names the folder of its work tree,
     /// [`PACKAGE`](super::PACKAGE) stands for it.
     pub message: String,
+    /// The controller may well go on: it is this program that can't repeat what it does, and the message says with what.
+    pub is_unsupported: bool,
+}
+
+impl RunFailure {
+    /// The controller fails with `message`.
+    pub fn predicted(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            is_unsupported: false,
+        }
+    }
+
+    /// This program can't tell what the controller does with `what`.
+    pub fn unsupported(what: impl Into<String>) -> Self {
+        Self {
+            message: what.into(),
+            is_unsupported: true,
+        }
+    }
 }
 
 impl fmt::Display for RunFailure {

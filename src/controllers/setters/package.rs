@@ -35,14 +35,12 @@ pub(super) struct NoteForms {
 
 impl From<WrongKind> for RunFailure {
     fn from(error: WrongKind) -> Self {
-        let message = error.message;
-        Self { message }
+        Self::predicted(error.message)
     }
 }
 
 fn failure(message: impl Into<String>) -> RunFailure {
-    let message = message.into();
-    RunFailure { message }
+    RunFailure::predicted(message)
 }
 
 /// The file that an object is noted to be from; empty for items of a `List`.
@@ -220,7 +218,7 @@ fn check_path(path: &str) -> Result<(), RunFailure> {
 }
 
 /// Stands in messages for the folder of the controller's work tree, whose name is new in each run.
-pub const PACKAGE: &str = "<work tree>";
+pub const PACKAGE: &str = "<clone>";
 
 fn sort_by_index(documents: &mut [Document<'_>]) -> Result<(), RunFailure> {
     let mut wrong = None;

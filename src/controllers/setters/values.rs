@@ -21,8 +21,10 @@ pub(super) fn set_value(node: &mut Node<'_>, setting: &Setting) -> Result<String
         return Ok(old);
     };
     let Some(is_non_string) = is_non_string_in_yaml_1_1(&setting.value) else {
-        let message = format!("the type of the value {:?} can't be told", setting.value);
-        return Err(RunFailure { message });
+        return Err(RunFailure::unsupported(format!(
+            "the value {:?}, whose YAML type can't be told",
+            setting.value
+        )));
     };
     if !is_non_string {
         return Ok(old);

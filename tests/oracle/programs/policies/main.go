@@ -198,7 +198,9 @@ func policy(asked question) map[string][]string {
 	for key := range tags {
 		keys = append(keys, key)
 	}
-	sort.Strings(keys)
+	sort.Slice(keys, func(one, other int) bool {
+		return first(pattern, asked, keys[one]) < first(pattern, asked, keys[other])
+	})
 	orders(keys, asked.Numerical != nil, func(order []string) {
 		possible[run(latest, order, tags)] = true
 	})
@@ -232,10 +234,27 @@ func run(latest chooser, keys []string, tags map[string]string) string {
 	return "tag " + key
 }
 
-// orders visits all orders of a few keys, and of many those in which each key is first, or each pair is last.
+// first is the place of the first tag that gives a key, which is when the map learns of it.
+func first(pattern *regexp.Regexp, asked question, key string) int {
+	for place, tag := range asked.Tags {
+		if _, found := byKey(pattern, asked.Filter.Extract, []string{tag})[key]; found {
+			return place
+		}
+	}
+	return len(asked.Tags)
+}
+
+// orders visits the orders that a map of so many keys can give. Up to eight it is only turned; of more keys those are
+// visited in which each key is first, or each pair is last.
 func orders(keys []string, pairs bool, visit func([]string)) {
-	if len(keys) <= 5 {
-		permute(append([]string{}, keys...), 0, visit)
+	if len(keys) == 0 {
+		visit(keys)
+		return
+	}
+	if len(keys) <= 8 {
+		for begin := range keys {
+			visit(append(append([]string{}, keys[begin:]...), keys[:begin]...))
+		}
 		return
 	}
 	for first := range keys {
@@ -248,18 +267,6 @@ func orders(keys []string, pairs bool, visit func([]string)) {
 				visit(arranged(keys, nil, []int{before, last}))
 			}
 		}
-	}
-}
-
-func permute(keys []string, from int, visit func([]string)) {
-	if from >= len(keys) {
-		visit(append([]string{}, keys...))
-		return
-	}
-	for place := from; place < len(keys); place++ {
-		keys[from], keys[place] = keys[place], keys[from]
-		permute(keys, from+1, visit)
-		keys[from], keys[place] = keys[place], keys[from]
 	}
 }
 

@@ -1,0 +1,3 @@
+module regexp-answers
+
+go 1.26
