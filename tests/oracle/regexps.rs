@@ -1,6 +1,6 @@
 //! Compares `go::regexp` with Go's `regexp` package: generated patterns, texts and templates, and every named class.
 
-use imageauto::go::regexp::{Error, Regexp};
+use imageauto::go::regexp::Regexp;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -100,7 +100,7 @@ fn compare(case: &Case, answer: &Answer) -> Verdict {
             regexp.is_match(&case.text),
             regexp.expand_first(&case.template, &case.text),
         ),
-        Err(Error::TooLarge) => return Verdict::TooLarge,
+        Err(error) if error.is_own_limit() => return Verdict::TooLarge,
         Err(error) => (error.to_string(), false, None),
     };
     if error == answer.error && is_match == answer.is_match && expanded == answer.expanded {

@@ -117,7 +117,7 @@ pub(super) struct FilterError {
 impl FilterError {
     /// Whether the controller takes the pattern.
     pub(super) fn is_ours(&self) -> bool {
-        self.why == regexp::Error::TooLarge
+        self.why.is_own_limit()
     }
 }
 

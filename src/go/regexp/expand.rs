@@ -1,75 +1,70 @@
-//! Templates with `$1` and `${name}`.
+//! Go's templates for a match: `$1`, `${1}`, `$name`, `${name}` and `$$`.
 
-use std::sync::LazyLock;
+use super::class::is_letter_or_digit;
 
-/// A group that a template names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Group<'a> {
-    Number(usize),
-    Name(&'a str),
-}
+/// From this on, a number in a template is taken for a name.
+const GREATEST_GROUP: usize = 100_000_000;
 
-/// Appends `template` to `expansion`, each group replaced by what `lookup` has for it.
-pub(super) fn expand<'t, 'v>(
-    expansion: &mut String,
-    template: &'t str,
-    lookup: impl Fn(Group<'t>) -> &'v str,
-) {
+/// Puts groups into a template. `names` are the groups' names by number; `group` is the text of a group that took part
+/// in the match. What no group answers to is left out, and a `$` that nothing well-formed follows stays.
+pub(super) fn expand<'t>(
+    template: &str,
+    names: &[String],
+    group: impl Fn(usize) -> Option<&'t str>,
+) -> String {
+    let mut expanded = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('$') {
-        expansion.push_str(before);
-        if let Some(after) = after.strip_prefix('$') {
-            expansion.push('$');
+        expanded.push_str(before);
+        rest = after;
+        if let Some(after) = rest.strip_prefix('$') {
+            expanded.push('$');
             rest = after;
-        } else if let Some((group, after)) = leading_group(after) {
-            expansion.push_str(lookup(group));
-            rest = after;
-        } else {
-            expansion.push('$');
-            rest = after;
+            continue;
         }
+        let Some((name, after)) = leading_name(rest) else {
+            expanded.push('$');
+            continue;
+        };
+        rest = after;
+        let found = match group_number(name) {
+            Some(number) => group(number),
+            None => names
+                .iter()
+                .enumerate()
+                .filter(|(_, candidate)| *candidate == name)
+                .find_map(|(number, _)| group(number)),
+        };
+        expanded.push_str(found.unwrap_or_default());
     }
-    expansion.push_str(rest);
+    expanded.push_str(rest);
+    expanded
 }
 
-fn leading_group(text: &str) -> Option<(Group<'_>, &str)> {
-    let (braced, text) = match text.strip_prefix('{') {
-        Some(inner) => (true, inner),
-        None => (false, text),
-    };
-    let (name, rest) = text.split_at(name_length(text));
+/// The name after a `$` and what follows it; the longest one, unless it is in braces.
+fn leading_name(text: &str) -> Option<(&str, &str)> {
+    let inner = text.strip_prefix('{');
+    let text = inner.unwrap_or(text);
+    let end = text
+        .find(|character| character != '_' && !is_letter_or_digit(character))
+        .unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
     if name.is_empty() {
         return None;
     }
-    let rest = if braced {
-        rest.strip_prefix('}')?
-    } else {
-        rest
-    };
-    Some((group_called(name), rest))
+    match inner {
+        Some(_) => rest.strip_prefix('}').map(|rest| (name, rest)),
+        None => Some((name, rest)),
+    }
 }
 
-/// The length in bytes of the letters, digits and underscores that `text` begins with.
-fn name_length(text: &str) -> usize {
-    static NAME: LazyLock<Option<regex::Regex>> =
-        LazyLock::new(|| regex::Regex::new(r"\A[\p{L}\p{Nd}_]*").ok());
-    let ascii = text
-        .bytes()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-        .count();
-    if text[ascii..].starts_with(|next: char| next.is_ascii()) || text.len() == ascii {
-        return ascii;
+/// The number that a name is, which has no leading zero.
+fn group_number(name: &str) -> Option<usize> {
+    if name.len() > 1 && name.starts_with('0') {
+        return None;
     }
-    NAME.as_ref()
-        .and_then(|name| name.find(text))
-        .map_or(ascii, |found| found.end())
-}
-
-/// A number has no leading zero and at most nine digits; everything else is a name.
-fn group_called(name: &str) -> Group<'_> {
-    let numeric = name.bytes().all(|byte| byte.is_ascii_digit());
-    if !numeric || name.len() > 9 || (name.len() > 1 && name.starts_with('0')) {
-        return Group::Name(name);
-    }
-    name.parse().map_or(Group::Name(name), Group::Number)
+    name.bytes().try_fold(0_usize, |number, byte| {
+        (byte.is_ascii_digit() && number < GREATEST_GROUP)
+            .then(|| number * 10 + usize::from(byte - b'0'))
+    })
 }

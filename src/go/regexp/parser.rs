@@ -1,666 +1,625 @@
-//! Go's syntax, as `regexp.Compile` reads it: which patterns are good, what they mean, and what is said
-//! about the others.
-//!
-//! Nothing here recurses over the pattern; trees are refused before they get deeper than [`MAX_HEIGHT`].
+//! Reads a pattern into a tree, by the rules of Go's `regexp/syntax` with its Perl flags, which `regexp.Compile` sets.
 
-use super::class::{self, Class, Item};
-use super::error::{Error, Reason};
-use super::tree::{Count, Node, Tree};
-use super::unicode;
+use super::class::{self, CharacterSet};
+use super::escape::parse_escape;
+use super::factor::{collapse, merge_classes};
+use super::tree::{Flags, Kind, Limit, NodeId, Tree};
+use super::{Code, Error};
 
-const MAX_HEIGHT: usize = 1000;
-/// Instructions in a compiled expression.
-const MAX_SIZE: u64 = (128 << 20) / 40;
-const MAX_REPEAT: u32 = 1000;
+/// The greatest repeat count, and the greatest product of nested ones.
+const MAXIMUM_REPEAT: u32 = 1000;
 
-/// A good pattern.
+/// The most numbers that all classes of a pattern may have; Go stops at eight times as many.
+const MAXIMUM_CLASS_NUMBERS: usize = 4 << 20;
+
+/// A pattern as a tree.
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub tree: Tree,
-    pub group_names: Vec<String>,
+    pub root: NodeId,
+    /// The groups' names by their numbers; the first is the whole match's, `""`.
+    pub names: Vec<String>,
 }
 
-/// Reads `pattern`.
+/// Parses a pattern, or says what is wrong with it in Go's words.
 pub(super) fn parse(pattern: &str) -> Result<Parsed, Error> {
-    let mut parser = Parser::new(pattern);
-    parser.run()?;
-    parser.finish()
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Flags {
-    fold_case: bool,
-    multi_line: bool,
-    dot_matches_newline: bool,
-    swap_greed: bool,
-}
-
-/// A group that is open, or the whole pattern.
-#[derive(Debug)]
-struct Scope {
-    captures: bool,
-    /// What held where the group was opened, and holds again after it.
-    flags: Flags,
-    /// The alternatives before the current one.
-    finished: Vec<Tree>,
-    current: Vec<Tree>,
+    let mut parser = Parser {
+        pattern,
+        flags: Flags::default(),
+        stack: Vec::new(),
+        tree: Tree::new(),
+        names: vec![String::new()],
+        class_numbers: 0,
+        last_named_class: pattern.rfind(":]").map(|place| pattern.len() - place),
+    };
+    parser.parse_all()?;
+    parser.close_alternation()?;
+    match parser.stack[..] {
+        [root] => Ok(Parsed {
+            tree: parser.tree,
+            root,
+            names: parser.names,
+        }),
+        _ => Err(Error::new(Code::MissingParenthesis, pattern)),
+    }
 }
 
 struct Parser<'p> {
     pattern: &'p str,
-    rest: &'p str,
     flags: Flags,
-    scopes: Vec<Scope>,
-    group_names: Vec<String>,
-    /// How many nodes there are, and the product of all counted repetitions: Go measures sizes only once the
-    /// two together could exceed its limit.
-    nodes: u64,
-    repeats: u64,
-    measures_size: bool,
+    /// What was read and isn't part of a greater node yet.
+    stack: Vec<NodeId>,
+    tree: Tree,
+    names: Vec<String>,
+    class_numbers: usize,
+    /// How far from the pattern's end its last `:]` begins: what is closer needn't be searched for one.
+    last_named_class: Option<usize>,
 }
 
 impl<'p> Parser<'p> {
-    fn new(pattern: &'p str) -> Self {
-        Self {
-            pattern,
-            rest: pattern,
-            flags: Flags::default(),
-            scopes: vec![Scope::new(false, Flags::default())],
-            group_names: Vec::new(),
-            nodes: 0,
-            repeats: 1,
-            measures_size: false,
-        }
-    }
-
-    fn run(&mut self) -> Result<(), Error> {
-        let mut last_repetition = None;
-        while let Some(first) = self.rest.bytes().next() {
-            let here = self.rest;
-            let repetition = self.leading_repetition()?;
-            if let Some((count, after)) = repetition {
-                self.rest = after;
-                self.repeat(count, here, last_repetition)?;
-                last_repetition = Some(here);
-                continue;
-            }
-            last_repetition = None;
-            self.item(first)?;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<Parsed, Error> {
-        let scope = match self.scopes.pop() {
-            Some(scope) if self.scopes.is_empty() => scope,
-            _ => return Err(Error::syntax(Reason::MissingParenthesis, self.pattern)),
-        };
-        let tree = self.close(scope)?;
-        Ok(Parsed {
-            tree,
-            group_names: self.group_names,
-        })
-    }
-
-    fn item(&mut self, first: u8) -> Result<(), Error> {
-        match first {
-            b'(' => self.open_group(),
-            b')' => self.close_group(),
-            b'|' => {
-                self.rest = &self.rest[1..];
-                self.next_alternative()
-            }
-            b'[' => self.bracketed_class(),
-            b'\\' => self.escape(),
-            b'^' if self.flags.multi_line => self.push_single(Node::LineStart, 1),
-            b'^' => self.push_single(Node::TextStart, 1),
-            b'$' if self.flags.multi_line => self.push_single(Node::LineEnd, 1),
-            b'$' => self.push_single(Node::TextEnd, 1),
-            b'.' if self.flags.dot_matches_newline => self.push_single(Node::AnyRune, 1),
-            b'.' => self.push_single(Node::AnyRuneButNewline, 1),
-            _ => match split_rune(self.rest) {
-                Some((rune, after)) => {
-                    self.rest = after;
-                    self.literal(u32::from(rune))
+    fn parse_all(&mut self) -> Result<(), Error> {
+        let mut rest = self.pattern;
+        // The last repetition operator and all that follows it, when nothing stands between it and `rest`.
+        let mut last_repeat = None;
+        while let Some(character) = rest.chars().next() {
+            let start = rest;
+            let mut repeat = None;
+            rest = match character {
+                '*' | '+' | '?' => {
+                    repeat = Some(start);
+                    let kind = match character {
+                        '*' => Kind::Star,
+                        '+' => Kind::Plus,
+                        _ => Kind::Question,
+                    };
+                    self.parse_repetition(kind, start, &start[1..], last_repeat)?
                 }
-                None => Ok(()),
-            },
+                '{' => match repeat_counts(start) {
+                    Some((counts, after)) => {
+                        repeat = Some(start);
+                        let kind = counts.ok_or_else(|| {
+                            Error::new(Code::RepeatCount, read_part(start, after))
+                        })?;
+                        self.parse_repetition(kind, start, after, last_repeat)?
+                    }
+                    None => {
+                        self.push_literal('{'.into())?;
+                        &start[1..]
+                    }
+                },
+                _ => self.parse_item(character, start)?,
+            };
+            last_repeat = repeat;
         }
-    }
-
-    // Groups.
-
-    fn open_group(&mut self) -> Result<(), Error> {
-        if self.rest.starts_with("(?") {
-            return self.open_extended_group();
-        }
-        self.rest = &self.rest[1..];
-        self.open_capture("");
         Ok(())
     }
 
-    fn open_capture(&mut self, name: &str) {
-        self.group_names.push(name.to_owned());
-        self.nodes += 1;
-        self.scopes.push(Scope::new(true, self.flags));
+    /// Anything but a repetition.
+    fn parse_item(&mut self, character: char, start: &'p str) -> Result<&'p str, Error> {
+        let after = &start[character.len_utf8()..];
+        match character {
+            '(' if after.starts_with('?') => return self.parse_group_options(start),
+            '(' => self.open_group(None)?,
+            ')' => self.close_group()?,
+            '|' => {
+                self.concatenate()?;
+                if !self.swap_bar() {
+                    self.push_kind(Kind::Bar)?;
+                }
+            }
+            '^' if self.flags.many_lines => self.push_kind(Kind::LineStart)?,
+            '^' => self.push_kind(Kind::TextStart)?,
+            '$' if self.flags.many_lines => self.push_kind(Kind::LineEnd)?,
+            '$' => self.push_kind(Kind::TextEnd)?,
+            '.' if self.flags.dot_matches_newline => self.push_kind(Kind::Any)?,
+            '.' => self.push_kind(Kind::AnyButNewline)?,
+            '[' => return self.parse_class(start),
+            '\\' => return self.parse_backslash(start),
+            _ => self.push_literal(character.into())?,
+        }
+        Ok(after)
     }
 
-    fn open_extended_group(&mut self) -> Result<(), Error> {
-        let here = self.rest;
-        let name_start = if here.len() > 4 && here.starts_with("(?P<") {
+    fn parse_backslash(&mut self, start: &'p str) -> Result<&'p str, Error> {
+        let kind = match start.as_bytes().get(1) {
+            Some(b'A') => Kind::TextStart,
+            Some(b'z') => Kind::TextEnd,
+            Some(b'b') => Kind::WordBoundary,
+            Some(b'B') => Kind::NotWordBoundary,
+            Some(b'Q') => {
+                let (literal, after) = start[2..].split_once("\\E").unwrap_or((&start[2..], ""));
+                for character in literal.chars() {
+                    self.push_literal(character.into())?;
+                }
+                return Ok(after);
+            }
+            _ => {
+                // A node that Go takes before it knows what it will need.
+                let node =
+                    self.tree
+                        .add(Kind::Class(CharacterSet::default()), self.flags, Vec::new());
+                if let Some((set, after)) = self.class_escape(start)? {
+                    self.tree.node_mut(node).kind = Kind::Class(set);
+                    self.push(node)?;
+                    return Ok(after);
+                }
+                self.tree.give_back(node);
+                let (character, after) = parse_escape(start)?;
+                self.push_literal(character)?;
+                return Ok(after);
+            }
+        };
+        self.push_kind(kind)?;
+        Ok(&start[2..])
+    }
+
+    /// `\d`, `\pN`, `\p{Greek}` and the like at the beginning of `text`.
+    fn class_escape<'t>(&self, text: &'t str) -> Result<Option<(CharacterSet, &'t str)>, Error> {
+        if !text.starts_with('\\') {
+            return Ok(None);
+        }
+        let Some(&letter) = text.as_bytes().get(1) else {
+            return Ok(None);
+        };
+        if matches!(letter, b'p' | b'P') {
+            return self.unicode_class(text, letter == b'P').map(Some);
+        }
+        let set = class::perl_class(letter);
+        Ok(set.map(|set| (self.adjusted(set, letter.is_ascii_uppercase()), &text[2..])))
+    }
+
+    fn unicode_class<'t>(
+        &self,
+        text: &'t str,
+        negated: bool,
+    ) -> Result<(CharacterSet, &'t str), Error> {
+        let invalid = |end: usize| Error::new(Code::CharacterRange, &text[..end]);
+        let first = text[2..].chars().next();
+        let (name, end) = if first == Some('{') {
+            let end = text.find('}').ok_or_else(|| invalid(text.len()))?;
+            (&text[3..end], end + 1)
+        } else {
+            let end = 2 + first.map_or(0, char::len_utf8);
+            (&text[2..end], end)
+        };
+        let (name, negated) = match name.strip_prefix('^') {
+            Some(name) => (name, !negated),
+            None => (name, negated),
+        };
+        let set = class::unicode_class(name).ok_or_else(|| invalid(end))?;
+        Ok((self.adjusted(set, negated), &text[end..]))
+    }
+
+    /// A named set under `(?i)`, then negated.
+    fn adjusted(&self, set: CharacterSet, negated: bool) -> CharacterSet {
+        let set = if self.flags.fold_case {
+            set.folded()
+        } else {
+            set
+        };
+        if negated { set.negated() } else { set }
+    }
+
+    /// A class in brackets.
+    fn parse_class(&mut self, start: &'p str) -> Result<&'p str, Error> {
+        let node = self
+            .tree
+            .add(Kind::Class(CharacterSet::default()), self.flags, Vec::new());
+        let mut rest = &start[1..];
+        let negated = rest.starts_with('^');
+        if negated {
+            rest = &rest[1..];
+        }
+        let mut named = Vec::new();
+        let mut spelt = Vec::new();
+        let mut is_first = true;
+        while is_first || !rest.starts_with(']') {
+            is_first = false;
+            if let Some((set, after)) = self.posix_class(rest)? {
+                named.extend_from_slice(set.ranges());
+                rest = after;
+            } else if let Some((set, after)) = self.class_escape(rest)? {
+                named.extend_from_slice(set.ranges());
+                rest = after;
+            } else {
+                let (range, after) = class_range(rest, start)?;
+                spelt.push(range);
+                rest = after;
+            }
+            if named.len() + spelt.len() > MAXIMUM_CLASS_NUMBERS {
+                return Err(Error::own_limit());
+            }
+        }
+        let spelt = CharacterSet::new(spelt);
+        let spelt = if self.flags.fold_case {
+            spelt.folded()
+        } else {
+            spelt
+        };
+        let set = CharacterSet::new(named).union(&spelt);
+        self.tree.node_mut(node).kind = Kind::Class(if negated { set.negated() } else { set });
+        self.push(node)?;
+        Ok(&rest[1..])
+    }
+
+    /// `[:alpha:]` or `[:^alpha:]` at the beginning of `text`.
+    fn posix_class<'t>(&self, text: &'t str) -> Result<Option<(CharacterSet, &'t str)>, Error> {
+        let is_ended = |inner: &&str| self.last_named_class.is_some_and(|end| end <= inner.len());
+        let Some(inner) = text.strip_prefix("[:").filter(is_ended) else {
+            return Ok(None);
+        };
+        let Some((name, after)) = inner.split_once(":]") else {
+            return Ok(None);
+        };
+        let (plain, negated) = match name.strip_prefix('^') {
+            Some(plain) => (plain, true),
+            None => (name, false),
+        };
+        let set = class::posix_class(plain)
+            .ok_or_else(|| Error::new(Code::CharacterRange, read_part(text, after)))?;
+        Ok(Some((self.adjusted(set, negated), after)))
+    }
+
+    /// What starts with `(?`: a named group, flags, or a group that doesn't capture.
+    fn parse_group_options(&mut self, start: &'p str) -> Result<&'p str, Error> {
+        let name_start = if start.len() > 4 && start.starts_with("(?P<") {
             Some(4)
-        } else if here.len() > 3 && here.starts_with("(?<") {
+        } else if start.len() > 3 && start.starts_with("(?<") {
             Some(3)
         } else {
             None
         };
-        if let Some(start) = name_start {
-            return self.open_named_group(here, start);
+        if let Some(name_start) = name_start {
+            let end = start
+                .find('>')
+                .ok_or_else(|| Error::new(Code::NamedCapture, start))?;
+            let name = &start[name_start..end];
+            let is_valid = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
+            if name.is_empty() || !name.bytes().all(is_valid) {
+                return Err(Error::new(Code::NamedCapture, &start[..=end]));
+            }
+            self.open_group(Some(name))?;
+            return Ok(&start[end + 1..]);
         }
-        self.set_flags(here)
+        self.parse_flags(start)
     }
 
-    fn open_named_group(&mut self, here: &'p str, start: usize) -> Result<(), Error> {
-        let Some(end) = here.find('>') else {
-            return Err(Error::syntax(Reason::NamedCapture, here));
-        };
-        let name = &here[start..end];
-        if name.is_empty()
-            || !name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        {
-            return Err(Error::syntax(Reason::NamedCapture, &here[..=end]));
-        }
-        self.rest = &here[end + 1..];
-        self.open_capture(name);
-        Ok(())
-    }
-
-    /// `(?flags)` or `(?flags:`.
-    fn set_flags(&mut self, here: &'p str) -> Result<(), Error> {
+    fn parse_flags(&mut self, start: &'p str) -> Result<&'p str, Error> {
         let mut flags = self.flags;
-        let mut value = true;
-        let mut named_one = false;
-        let mut rest = &here[2..];
-        while let Some((letter, after)) = split_rune(rest) {
-            rest = after;
-            let flag = match letter {
-                'i' => &mut flags.fold_case,
-                'm' => &mut flags.multi_line,
-                's' => &mut flags.dot_matches_newline,
-                'U' => &mut flags.swap_greed,
-                '-' if value => {
-                    value = false;
-                    named_one = false;
+        let mut is_set = true;
+        let mut has_flag = false;
+        let mut characters = start[2..].chars();
+        while let Some(character) = characters.next() {
+            match character {
+                'i' => flags.fold_case = is_set,
+                'm' => flags.many_lines = is_set,
+                's' => flags.dot_matches_newline = is_set,
+                'U' => flags.ungreedy = is_set,
+                '-' if is_set => {
+                    is_set = false;
+                    has_flag = false;
                     continue;
                 }
-                ':' | ')' if value || named_one => {
-                    if letter == ':' {
-                        self.nodes += 1;
-                        self.scopes.push(Scope::new(false, self.flags));
+                ':' | ')' if is_set || has_flag => {
+                    if character == ':' {
+                        self.push_kind(Kind::OpenGroup { captures: false })?;
                     }
                     self.flags = flags;
-                    self.rest = rest;
-                    return Ok(());
+                    return Ok(characters.as_str());
                 }
                 _ => break,
-            };
-            *flag = value;
-            named_one = true;
+            }
+            has_flag = true;
         }
-        Err(Error::syntax(
-            Reason::PerlSyntax,
-            &here[..here.len() - rest.len()],
+        Err(Error::new(
+            Code::PerlSyntax,
+            read_part(start, characters.as_str()),
         ))
     }
 
+    fn open_group(&mut self, name: Option<&str>) -> Result<(), Error> {
+        self.names.push(name.unwrap_or_default().to_owned());
+        self.push_kind(Kind::OpenGroup { captures: true })
+    }
+
     fn close_group(&mut self) -> Result<(), Error> {
-        let scope = match self.scopes.pop() {
-            Some(scope) if !self.scopes.is_empty() => scope,
-            _ => return Err(Error::syntax(Reason::UnexpectedParenthesis, self.pattern)),
+        self.close_alternation()?;
+        let unexpected = || Error::new(Code::UnexpectedParenthesis, self.pattern);
+        let [.., group, inner] = self.stack[..] else {
+            return Err(unexpected());
         };
-        self.rest = &self.rest[1..];
-        self.flags = scope.flags;
-        let captures = scope.captures;
-        let tree = self.close(scope)?;
-        if captures {
-            self.push(Tree::new(Node::Capture(Box::new(tree))))
+        let Kind::OpenGroup { captures } = *self.tree.kind(group) else {
+            return Err(unexpected());
+        };
+        self.stack.truncate(self.stack.len() - 2);
+        self.flags = self.tree.node(group).flags;
+        if !captures {
+            return self.push(inner);
+        }
+        let node = self.tree.node_mut(group);
+        node.kind = Kind::Capture;
+        node.children = vec![inner];
+        self.push(group)
+    }
+
+    /// Repeats what was read last. `start` begins with the operator, and `after` follows it.
+    fn parse_repetition(
+        &mut self,
+        kind: Kind,
+        start: &'p str,
+        after: &'p str,
+        last_repeat: Option<&'p str>,
+    ) -> Result<&'p str, Error> {
+        let mut flags = self.flags;
+        let after = match after.strip_prefix('?') {
+            Some(after) => {
+                flags.ungreedy = !flags.ungreedy;
+                after
+            }
+            None => after,
+        };
+        if let Some(last) = last_repeat {
+            return Err(Error::new(Code::NestedRepetition, read_part(last, after)));
+        }
+        let Some(&repeated) = self
+            .stack
+            .last()
+            .filter(|&&last| !self.tree.kind(last).is_only_on_the_stack())
+        else {
+            return Err(Error::new(
+                Code::MissingRepeatArgument,
+                read_part(start, after),
+            ));
+        };
+        let counted = matches!(kind, Kind::Repeat { minimum, maximum } if minimum.max(maximum.unwrap_or(0)) >= 2);
+        let node = self.tree.add(kind, flags, vec![repeated]);
+        self.stack.pop();
+        self.stack.push(node);
+        self.check_limits(node)?;
+        if counted && !self.tree.repeats_at_most(node, MAXIMUM_REPEAT) {
+            return Err(Error::new(Code::RepeatCount, read_part(start, after)));
+        }
+        Ok(after)
+    }
+
+    fn push_kind(&mut self, kind: Kind) -> Result<(), Error> {
+        let node = self.tree.add(kind, self.flags, Vec::new());
+        self.push(node)
+    }
+
+    fn push_literal(&mut self, character: u32) -> Result<(), Error> {
+        let kept = if self.flags.fold_case {
+            class::equivalents(character).ranges()[0].0
         } else {
-            self.push(tree)
-        }
+            character
+        };
+        self.push_kind(Kind::Literal(vec![kept]))
     }
 
-    /// The tree of a scope that ends here.
-    fn close(&mut self, mut scope: Scope) -> Result<Tree, Error> {
-        let last = self.sequence(std::mem::take(&mut scope.current))?;
-        if scope.finished.is_empty() {
-            return Ok(last);
+    /// Puts a node on the stack; a class of one character, or of one in both cases, becomes a literal.
+    fn push(&mut self, node: NodeId) -> Result<(), Error> {
+        self.class_numbers += self.tree.kind(node).number_count();
+        if self.class_numbers > MAXIMUM_CLASS_NUMBERS {
+            return Err(Error::own_limit());
         }
-        let mut branches = Vec::with_capacity(scope.finished.len() + 1);
-        for branch in scope.finished.into_iter().chain([last]) {
-            match branch.node {
-                Node::Choice(inner) => branches.extend(inner),
-                _ => branches.push(branch),
+        match self.as_literal(node) {
+            Some((character, fold_case)) => {
+                let flags = Flags {
+                    fold_case,
+                    ..self.flags
+                };
+                if self.join_literals(Some((character, flags))) {
+                    return Ok(());
+                }
+                let node = self.tree.node_mut(node);
+                node.kind = Kind::Literal(vec![character]);
+                node.flags = flags;
+            }
+            None => {
+                self.join_literals(None);
             }
         }
-        let choice = Tree::new(Node::Choice(branches));
-        self.check(&choice)?;
-        Ok(choice)
+        self.stack.push(node);
+        self.check_limits(node)
     }
 
-    fn next_alternative(&mut self) -> Result<(), Error> {
-        let current = self
-            .scopes
-            .last_mut()
-            .map(|scope| std::mem::take(&mut scope.current));
-        let finished = self.sequence(current.unwrap_or_default())?;
-        if let Some(scope) = self.scopes.last_mut() {
-            scope.finished.push(finished);
+    fn as_literal(&self, node: NodeId) -> Option<(u32, bool)> {
+        let Kind::Class(set) = self.tree.kind(node) else {
+            return None;
+        };
+        if let Some(character) = set.only() {
+            return Some((character, false));
         }
-        Ok(())
+        let first = set.ranges().first()?.0;
+        (set.count_to_three() == 2 && class::equivalents(first) == *set).then_some((first, true))
     }
 
-    fn sequence(&mut self, mut items: Vec<Tree>) -> Result<Tree, Error> {
-        if items.len() == 1
-            && let Some(only) = items.pop()
-        {
-            return Ok(only);
+    /// Makes one literal of the two on top of the stack. `next` is then put in the place of the upper one, which is
+    /// true as an answer; without two literals nothing is done with it.
+    fn join_literals(&mut self, next: Option<(u32, Flags)>) -> bool {
+        let [.., lower, upper] = self.stack[..] else {
+            return false;
+        };
+        if self.tree.node(lower).flags.fold_case != self.tree.node(upper).flags.fold_case {
+            return false;
         }
-        let mut joined: Vec<Tree> = Vec::with_capacity(items.len());
-        for item in items {
-            match item.node {
-                Node::Sequence(inner) => joined.extend(inner),
-                _ => joined.push(item),
+        let (Kind::Literal(_), Kind::Literal(characters)) =
+            (self.tree.kind(lower), self.tree.kind(upper))
+        else {
+            return false;
+        };
+        let characters = characters.clone();
+        if let Kind::Literal(joined) = &mut self.tree.node_mut(lower).kind {
+            joined.extend(characters);
+        }
+        match next {
+            Some((character, flags)) => {
+                let node = self.tree.node_mut(upper);
+                node.kind = Kind::Literal(vec![character]);
+                node.flags = flags;
+                true
+            }
+            None => {
+                self.stack.pop();
+                self.tree.give_back(upper);
+                false
             }
         }
-        let node = if joined.is_empty() {
-            Node::Empty
+    }
+
+    /// Makes one node of all above the last bar or open group.
+    fn concatenate(&mut self) -> Result<(), Error> {
+        self.join_literals(None);
+        let parts = self.take_parts();
+        self.push_joined(parts, &Kind::Concatenation, Kind::Empty)
+    }
+
+    /// Ends the last alternative, and makes one node of all that are above the last open group.
+    fn close_alternation(&mut self) -> Result<(), Error> {
+        self.concatenate()?;
+        if self.swap_bar() {
+            self.stack.pop();
+        }
+        let parts = self.take_parts();
+        if let Some(&last) = parts.last() {
+            self.tree.settle_class(last);
+        }
+        self.push_joined(parts, &Kind::Alternation, Kind::Nothing)
+    }
+
+    fn take_parts(&mut self) -> Vec<NodeId> {
+        let tree = &self.tree;
+        let start = self
+            .stack
+            .iter()
+            .rposition(|&id| tree.kind(id).is_only_on_the_stack())
+            .map_or(0, |index| index + 1);
+        self.stack.split_off(start)
+    }
+
+    fn push_joined(
+        &mut self,
+        parts: Vec<NodeId>,
+        kind: &Kind,
+        without_parts: Kind,
+    ) -> Result<(), Error> {
+        let node = if parts.is_empty() {
+            self.tree.add(without_parts, Flags::default(), Vec::new())
         } else {
-            Node::Sequence(joined)
+            collapse(&mut self.tree, parts, kind, &self.stack)
+                .map_err(|limit| self.limit_error(limit))?
         };
-        self.nodes += 1;
-        let tree = Tree::new(node);
-        self.check(&tree)?;
-        Ok(tree)
+        self.push(node)
     }
 
-    // Repetitions.
-
-    /// The repetition operator that the rest begins with, and what follows it. Braces that hold no counts are
-    /// literal.
-    fn leading_repetition(&self) -> Result<Option<(Count, &'p str)>, Error> {
-        let here = self.rest;
-        let count = match here.as_bytes()[0] {
-            b'*' => Count::Star,
-            b'+' => Count::Plus,
-            b'?' => Count::Question,
-            b'{' => return braces(here),
-            _ => return Ok(None),
+    /// Brings a bar back to the top of the stack when it is right below the top; whether it was.
+    ///
+    /// Two classes around it become one, as Go does it: that is an alternative less.
+    fn swap_bar(&mut self) -> bool {
+        let [.., bar, top] = self.stack[..] else {
+            return false;
         };
-        Ok(Some((count, &here[1..])))
-    }
-
-    fn repeat(&mut self, count: Count, here: &'p str, last: Option<&'p str>) -> Result<(), Error> {
-        let mut greedy = !self.flags.swap_greed;
-        if let Some(after) = self.rest.strip_prefix('?') {
-            self.rest = after;
-            greedy = !greedy;
+        if *self.tree.kind(bar) != Kind::Bar {
+            return false;
         }
-        let until_here = |from: &'p str| &from[..from.len() - self.rest.len()];
-        if let Some(last) = last {
-            return Err(Error::syntax(Reason::NestedRepetition, until_here(last)));
-        }
-        let operator = until_here(here);
-        let Some(repeated) = self.scopes.last_mut().and_then(|scope| scope.current.pop()) else {
-            return Err(Error::syntax(Reason::MissingArgument, operator));
-        };
-        self.count_repetition(count);
-        let tree = Tree::new(Node::Repeat {
-            repeated: Box::new(repeated),
-            count,
-            greedy,
-        });
-        self.check(&tree)?;
-        if let Count::Braces { min, max } = count
-            && (min >= 2 || max.is_some_and(|max| max >= 2))
-            && !tree.repeats_at_most(MAX_REPEAT)
-        {
-            return Err(Error::syntax(Reason::RepeatCount, operator));
-        }
-        if let Some(scope) = self.scopes.last_mut() {
-            scope.current.push(tree);
-        }
-        Ok(())
-    }
-
-    fn count_repetition(&mut self, count: Count) {
-        self.nodes += 1;
-        if let Count::Braces { min, max } = count {
-            let copies = u64::from(max.unwrap_or(min).max(1));
-            self.repeats = self.repeats.saturating_mul(copies).min(MAX_SIZE);
-        }
-    }
-
-    // Single items.
-
-    fn push_single(&mut self, node: Node, length: usize) -> Result<(), Error> {
-        self.rest = &self.rest[length..];
-        self.push(Tree::new(node))
-    }
-
-    fn literal(&mut self, rune: u32) -> Result<(), Error> {
-        self.push(Tree::new(Node::Literal {
-            runes: vec![rune],
-            fold_case: self.flags.fold_case,
-        }))
-    }
-
-    /// Adds a tree to the current sequence. What stood last can no longer be repeated, so a literal there
-    /// joins the literal before it.
-    fn push(&mut self, tree: Tree) -> Result<(), Error> {
-        self.nodes += 1;
-        self.check(&tree)?;
-        if let Some(scope) = self.scopes.last_mut() {
-            if join_last_literals(&mut scope.current) {
-                self.nodes -= 1;
+        let below = self.stack.len().checked_sub(3);
+        if let Some(index) = below {
+            let other = self.stack[index];
+            let ranks = (
+                self.tree.kind(top).class_rank(),
+                self.tree.kind(other).class_rank(),
+            );
+            if let (Some(top_rank), Some(other_rank)) = ranks {
+                let (target, source) = if top_rank > other_rank {
+                    (top, other)
+                } else {
+                    (other, top)
+                };
+                self.stack[index] = target;
+                merge_classes(&mut self.tree, target, source);
+                self.tree.give_back(source);
+                self.stack.pop();
+                return true;
             }
-            scope.current.push(tree);
+            self.tree.settle_class(other);
         }
-        Ok(())
+        let length = self.stack.len();
+        self.stack.swap(length - 1, length - 2);
+        true
     }
 
-    fn check(&mut self, tree: &Tree) -> Result<(), Error> {
-        self.measures_size |= self.nodes >= MAX_SIZE / self.repeats;
-        if self.measures_size && tree.size > MAX_SIZE {
-            return Err(Error::syntax(Reason::Large, self.pattern));
-        }
-        if tree.height > MAX_HEIGHT {
-            return Err(Error::syntax(Reason::NestingDepth, self.pattern));
-        }
-        Ok(())
+    fn check_limits(&mut self, node: NodeId) -> Result<(), Error> {
+        self.tree
+            .check_limits(node, &self.stack)
+            .map_err(|limit| self.limit_error(limit))
     }
 
-    fn escape(&mut self) -> Result<(), Error> {
-        let here = self.rest;
-        match here.as_bytes().get(1).copied() {
-            Some(b'A') => return self.push_single(Node::TextStart, 2),
-            Some(b'z') => return self.push_single(Node::TextEnd, 2),
-            Some(b'b') => return self.push_single(Node::WordBoundary, 2),
-            Some(b'B') => return self.push_single(Node::NoWordBoundary, 2),
-            Some(b'Q') => return self.quoted(&here[2..]),
-            _ => {}
-        }
-        if let Some((item, after)) = class_escape(here)? {
-            self.rest = after;
-            return self.push(Tree::new(Node::Class(Class {
-                items: vec![item],
-                negated: false,
-                fold_case: self.flags.fold_case,
-            })));
-        }
-        let (rune, after) = single_escape(here)?;
-        self.rest = after;
-        self.literal(rune)
-    }
-
-    /// What follows `\Q`, up to `\E` or the end.
-    fn quoted(&mut self, text: &'p str) -> Result<(), Error> {
-        let (literal, after) = text.split_once("\\E").unwrap_or((text, ""));
-        for rune in literal.chars() {
-            self.literal(u32::from(rune))?;
-        }
-        self.rest = after;
-        Ok(())
-    }
-
-    fn bracketed_class(&mut self) -> Result<(), Error> {
-        let whole = self.rest;
-        let negated = whole[1..].starts_with('^');
-        let mut rest = &whole[1 + usize::from(negated)..];
-        let mut items = Vec::new();
-        while items.is_empty() || !rest.starts_with(']') {
-            let (item, after) = class_item(rest, whole)?;
-            items.push(item);
-            rest = after;
-        }
-        self.rest = &rest[1..];
-        self.push(Tree::new(class_node(Class {
-            items,
-            negated,
-            fold_case: self.flags.fold_case,
-        })))
+    fn limit_error(&self, limit: Limit) -> Error {
+        let code = match limit {
+            Limit::Height => Code::NestingDepth,
+            Limit::Size => Code::Large,
+        };
+        Error::new(code, self.pattern)
     }
 }
 
-impl Scope {
-    fn new(captures: bool, flags: Flags) -> Self {
-        Self {
-            captures,
-            flags,
-            finished: Vec::new(),
-            current: Vec::new(),
-        }
-    }
+/// The part of `start` before `rest`, which is its end.
+fn read_part<'t>(start: &'t str, rest: &str) -> &'t str {
+    &start[..start.len() - rest.len()]
 }
 
-/// A class of one code point is a literal.
-fn class_node(class: Class) -> Node {
-    match class.items.as_slice() {
-        [Item::Range(first, last)] if first == last && !class.negated && !class.fold_case => {
-            Node::Literal {
-                runes: vec![*first],
-                fold_case: false,
-            }
-        }
-        _ => Node::Class(class),
-    }
-}
-
-fn join_last_literals(items: &mut Vec<Tree>) -> bool {
-    let [.., before, last] = items.as_mut_slice() else {
-        return false;
-    };
-    let (
-        Node::Literal { runes, fold_case },
-        Node::Literal {
-            runes: last_runes,
-            fold_case: last_fold_case,
-        },
-    ) = (&mut before.node, &mut last.node)
+/// One character of a class, or a range of them; `class` begins with the bracket.
+fn class_range<'t>(text: &'t str, class: &str) -> Result<((u32, u32), &'t str), Error> {
+    let (low, after) = class_character(text, class)?;
+    let Some(high) = after
+        .strip_prefix('-')
+        .filter(|high| !high.is_empty() && !high.starts_with(']'))
     else {
-        return false;
+        return Ok(((low, low), after));
     };
-    if fold_case != last_fold_case {
-        return false;
+    let (high, after) = class_character(high, class)?;
+    if high < low {
+        return Err(Error::new(Code::CharacterRange, read_part(text, after)));
     }
-    runes.append(last_runes);
-    before.size = runes.len() as u64;
-    items.pop();
-    true
+    Ok(((low, high), after))
 }
 
-fn split_rune(text: &str) -> Option<(char, &str)> {
-    let rune = text.chars().next()?;
-    Some((rune, &text[rune.len_utf8()..]))
-}
-
-/// `{min}`, `{min,}` or `{min,max}` at the beginning of `here`; `None` if it is anything else.
-fn braces(here: &str) -> Result<Option<(Count, &str)>, Error> {
-    let Some((min, rest)) = number(&here[1..]) else {
-        return Ok(None);
+fn class_character<'t>(text: &'t str, class: &str) -> Result<(u32, &'t str), Error> {
+    let Some(character) = text.chars().next() else {
+        return Err(Error::new(Code::MissingBracket, class));
     };
-    let (max, rest) = match rest.strip_prefix(',') {
-        None => (Some(min), rest),
+    if character == '\\' {
+        return parse_escape(text);
+    }
+    Ok((character.into(), &text[character.len_utf8()..]))
+}
+
+/// The repetition of `{2}`, `{2,}` or `{2,5}` and what follows it. `None`: the brace is a literal; no repetition inside:
+/// the counts are too great or the wrong way round.
+fn repeat_counts(text: &str) -> Option<(Option<Kind>, &str)> {
+    let (minimum, rest) = number(&text[1..])?;
+    let (maximum, rest) = match rest.strip_prefix(',') {
+        None => (Some(minimum), rest),
         Some(rest) if rest.starts_with('}') => (None, rest),
-        Some(rest) => match number(rest) {
-            Some((max, rest)) => (Some(max), rest),
-            None => return Ok(None),
-        },
+        Some(rest) => {
+            let (maximum, rest) = number(rest)?;
+            (Some(maximum), rest)
+        }
     };
-    let Some(after) = rest.strip_prefix('}') else {
-        return Ok(None);
-    };
-    if min > MAX_REPEAT || max.is_some_and(|max| max > MAX_REPEAT || min > max) {
-        let operator = &here[..here.len() - after.len()];
-        return Err(Error::syntax(Reason::RepeatCount, operator));
-    }
-    Ok(Some((Count::Braces { min, max }, after)))
+    let after = rest.strip_prefix('}')?;
+    let is_valid = minimum.max(maximum.unwrap_or(0)) <= MAXIMUM_REPEAT
+        && maximum.is_none_or(|maximum| minimum <= maximum);
+    Some((is_valid.then_some(Kind::Repeat { minimum, maximum }), after))
 }
 
-/// A number without leading zeros; one that is too big for any use is the biggest.
+/// A number without leading zeros; a great one is only known to be great.
 fn number(text: &str) -> Option<(u32, &str)> {
-    let length = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (digits, rest) = text.split_at(length);
-    if digits.is_empty() || (digits.len() > 1 && digits.starts_with('0')) {
+    let end = text
+        .find(|character: char| !character.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, rest) = text.split_at(end);
+    if digits.is_empty() || digits.len() > 1 && digits.starts_with('0') {
         return None;
     }
     Some((digits.parse().unwrap_or(u32::MAX), rest))
-}
-
-/// One item of a bracketed class; `whole` begins with its bracket.
-fn class_item<'p>(here: &'p str, whole: &str) -> Result<(Item, &'p str), Error> {
-    if let Some(named) = here.strip_prefix("[:")
-        && let Some((name, after)) = named.split_once(":]")
-    {
-        return match class::posix(name) {
-            Some(item) => Ok((item, after)),
-            None => Err(Error::syntax(
-                Reason::CharacterRange,
-                &here[..name.len() + 4],
-            )),
-        };
-    }
-    if let Some(found) = class_escape(here)? {
-        return Ok(found);
-    }
-    let (first, rest) = class_rune(here, whole)?;
-    let Some(upper) = rest
-        .strip_prefix('-')
-        .filter(|upper| !upper.is_empty() && !upper.starts_with(']'))
-    else {
-        return Ok((Item::Range(first, first), rest));
-    };
-    let (last, after) = class_rune(upper, whole)?;
-    if last < first {
-        let range = &here[..here.len() - after.len()];
-        return Err(Error::syntax(Reason::CharacterRange, range));
-    }
-    Ok((Item::Range(first, last), after))
-}
-
-fn class_rune<'p>(here: &'p str, whole: &str) -> Result<(u32, &'p str), Error> {
-    if here.starts_with('\\') {
-        return single_escape(here);
-    }
-    match split_rune(here) {
-        Some((rune, after)) => Ok((u32::from(rune), after)),
-        None => Err(Error::syntax(Reason::MissingBracket, whole)),
-    }
-}
-
-/// An escape that stands for a set: `\d`, `\pL`, `\p{Greek}` and their like.
-fn class_escape(here: &str) -> Result<Option<(Item, &str)>, Error> {
-    let &[b'\\', letter, ..] = here.as_bytes() else {
-        return Ok(None);
-    };
-    if letter == b'p' || letter == b'P' {
-        return unicode_escape(here, letter == b'P').map(Some);
-    }
-    Ok(class::perl(letter).map(|item| (item, &here[2..])))
-}
-
-fn unicode_escape(here: &str, negated: bool) -> Result<(Item, &str), Error> {
-    let named = &here[2..];
-    let (sequence, name) = if named.starts_with('{') {
-        match here.find('}') {
-            Some(end) => (&here[..=end], &here[3..end]),
-            None => return Err(Error::syntax(Reason::CharacterRange, here)),
-        }
-    } else {
-        let length = named.chars().next().map_or(0, char::len_utf8);
-        (&here[..2 + length], &named[..length])
-    };
-    let bare = name.strip_prefix('^').unwrap_or(name);
-    match unicode::lookup(bare) {
-        Some(class) => {
-            let negated = negated != (bare.len() != name.len());
-            Ok((Item::Unicode { class, negated }, &here[sequence.len()..]))
-        }
-        None => Err(Error::syntax(Reason::CharacterRange, sequence)),
-    }
-}
-
-/// An escape that stands for one code point; `here` begins with the backslash.
-fn single_escape(here: &str) -> Result<(u32, &str), Error> {
-    let Some((letter, rest)) = split_rune(&here[1..]) else {
-        return Err(Error::syntax(Reason::TrailingBackslash, ""));
-    };
-    let refused = |rest: &str| Error::syntax(Reason::Escape, &here[..here.len() - rest.len()]);
-    let control = match letter {
-        '0' => return Ok(octal(&here[1..])),
-        '1'..='7' if rest.starts_with(|next| ('0'..='7').contains(&next)) => {
-            return Ok(octal(&here[1..]));
-        }
-        'x' => return hexadecimal(rest).map_err(refused),
-        'a' => 0x07,
-        'f' => 0x0c,
-        'n' => 0x0a,
-        'r' => 0x0d,
-        't' => 0x09,
-        'v' => 0x0b,
-        _ if letter.is_ascii() && !letter.is_ascii_alphanumeric() => u32::from(letter),
-        _ => return Err(refused(rest)),
-    };
-    Ok((control, rest))
-}
-
-/// Up to three octal digits.
-fn octal(digits: &str) -> (u32, &str) {
-    let length = digits
-        .bytes()
-        .take(3)
-        .take_while(|digit| (b'0'..=b'7').contains(digit))
-        .count();
-    let value = digits
-        .bytes()
-        .take(length)
-        .fold(0, |value, digit| value * 8 + u32::from(digit - b'0'));
-    (value, &digits[length..])
-}
-
-/// What follows `\x`: two digits, or any number of them in braces. The error is the text from where Go stops.
-fn hexadecimal(text: &str) -> Result<(u32, &str), &str> {
-    let Some((first, mut rest)) = split_rune(text) else {
-        return Err(text);
-    };
-    if first != '{' {
-        let (second, after) =
-            split_rune(rest).map_or((None, rest), |(rune, after)| (Some(rune), after));
-        let digits = (
-            first.to_digit(16),
-            second.and_then(|rune| rune.to_digit(16)),
-        );
-        return match digits {
-            (Some(high), Some(low)) => Ok((high * 16 + low, after)),
-            _ => Err(after),
-        };
-    }
-    let mut value = 0;
-    let mut has_digits = false;
-    while let Some((rune, after)) = split_rune(rest) {
-        rest = after;
-        match rune.to_digit(16) {
-            Some(digit) => {
-                value = value * 16 + digit;
-                if value > u32::from(char::MAX) {
-                    return Err(rest);
-                }
-                has_digits = true;
-            }
-            None if rune == '}' && has_digits => return Ok((value, rest)),
-            None => return Err(rest),
-        }
-    }
-    Err(rest)
 }

@@ -1,6 +1,6 @@
 //! All matches, replacements and splits, by Go's rules on empty matches.
 
-use super::Regexp;
+use super::{Regexp, expand::expand};
 
 impl Regexp {
     /// The successive matches in `text`, at most `limit` of them, as Go's `FindAllStringIndex` gives them: an
@@ -10,7 +10,7 @@ impl Regexp {
         let mut position = 0;
         let mut previous_end = None;
         while position <= text.len() && limit.is_none_or(|limit| matches.len() < limit) {
-            let Some(found) = self.engine.find_at(text, position) else {
+            let Some(found) = self.regex.find_at(text, position) else {
                 break;
             };
             let counts = found.end() != position || previous_end != Some(found.start());
@@ -29,16 +29,18 @@ impl Regexp {
 
     /// `text` with every match replaced by the expansion of `template`, as Go's `ReplaceAllString`.
     pub fn replace_all(&self, text: &str, template: &str) -> String {
-        let mut found = self.engine.capture_locations();
+        let mut found = self.regex.capture_locations();
         let mut replaced = String::new();
         let (mut position, mut copied) = (0, 0);
         while position <= text.len() {
-            let Some(whole) = self.engine.captures_read_at(&mut found, text, position) else {
+            let Some(whole) = self.regex.captures_read_at(&mut found, text, position) else {
                 break;
             };
             replaced.push_str(&text[copied..whole.start()]);
             if whole.end() > copied || whole.start() == 0 {
-                self.expand_into(&mut replaced, template, text, &found);
+                replaced.push_str(&expand(template, &self.names, |group| {
+                    found.get(group).map(|(start, end)| &text[start..end])
+                }));
             }
             copied = whole.end();
             position = (position + width_at(text, position)).max(copied);

@@ -1,221 +1,151 @@
-//! A tree in the dialect of the `regex` crate, every default of which is spelled out.
+//! Writes a tree in the syntax of the `regex` crate, with no flags and every character and class spelt out.
 
 use std::fmt::Write as _;
 
-use super::class::{Class, Item};
-use super::error::Error;
-use super::tree::{Count, Node, Tree};
-use super::unicode::UnicodeClass;
+use super::class::{self, CharacterSet};
+use super::tree::{Kind, NodeId, Tree};
 
-/// Enough for the highest tree: each node opens at most three groups.
-pub(super) const NEST_LIMIT: u32 = 4000;
+/// The longest translation, in bytes.
+const MAXIMUM_LENGTH: usize = 16 << 20;
 
-/// The code points that folding the cases of all classes may visit; without a bound a long pattern of wide
-/// classes would take minutes.
-const FOLDING_WORK: u64 = 40_000_000;
-const LAST_FOLDING: u32 = 0x1_e943;
-
-/// The number of Unicode classes in one pattern; each takes some kilobytes.
-const UNICODE_CLASSES: u64 = 8_000;
-
-const SURROGATES: std::ops::RangeInclusive<u32> = 0xd800..=0xdfff;
-
-/// Writes `tree` as a pattern of the `regex` crate.
-pub(super) fn translate(tree: &Tree) -> Result<String, Error> {
-    let mut translation = Translation::default();
-    translation.node(tree)?;
-    Ok(translation.pattern)
+/// The pattern for the crate, whose groups have the same numbers; `None` when it would be too long.
+pub(super) fn translate(tree: &Tree, root: NodeId) -> Option<String> {
+    let mut translated = String::new();
+    let mut waiting = vec![Piece::Node(root)];
+    while let Some(piece) = waiting.pop() {
+        match piece {
+            Piece::Text(text) => translated.push_str(text),
+            Piece::Repeat { id } => push_operator(&mut translated, tree, id),
+            Piece::Node(id) => push_node(&mut translated, &mut waiting, tree, id),
+        }
+        if translated.len() > MAXIMUM_LENGTH {
+            return None;
+        }
+    }
+    Some(translated)
 }
 
-#[derive(Default)]
-struct Translation {
-    pattern: String,
-    folding_work: u64,
-    unicode_classes: u64,
+/// What is still to be written.
+enum Piece {
+    Node(NodeId),
+    Text(&'static str),
+    /// The operator of a repetition.
+    Repeat {
+        id: NodeId,
+    },
 }
 
-impl Translation {
-    fn node(&mut self, tree: &Tree) -> Result<(), Error> {
-        match &tree.node {
-            Node::Empty => self.add("(?:)"),
-            Node::AnyRune => self.add("(?s:.)"),
-            Node::AnyRuneButNewline => self.add(r"[^\n]"),
-            Node::TextStart => self.add(r"\A"),
-            Node::TextEnd => self.add(r"\z"),
-            Node::LineStart => self.add("(?m:^)"),
-            Node::LineEnd => self.add("(?m:$)"),
-            Node::WordBoundary => self.add(r"(?-u:\b)"),
-            Node::NoWordBoundary => self.add(r"(?-u:\B)"),
-            Node::Literal { runes, fold_case } => self.literal(runes, *fold_case),
-            Node::Class(class) => return self.class(class),
-            Node::Capture(inner) => return self.group("(", inner),
-            Node::Repeat {
-                repeated,
-                count,
-                greedy,
-            } => return self.repeat(repeated, *count, *greedy),
-            Node::Sequence(children) => {
-                return children.iter().try_for_each(|child| self.part(child));
-            }
-            Node::Choice(branches) => return self.choice(branches),
+fn push_node(translated: &mut String, waiting: &mut Vec<Piece>, tree: &Tree, id: NodeId) {
+    let node = tree.node(id);
+    match &node.kind {
+        // Neither of the last two is in a finished tree.
+        Kind::Nothing | Kind::OpenGroup { .. } | Kind::Bar => {
+            push_set(translated, &CharacterSet::default())
         }
-        Ok(())
-    }
-
-    /// A node within a sequence.
-    fn part(&mut self, tree: &Tree) -> Result<(), Error> {
-        match tree.node {
-            Node::Choice(_) => self.group("(?:", tree),
-            _ => self.node(tree),
-        }
-    }
-
-    fn group(&mut self, opening: &str, inner: &Tree) -> Result<(), Error> {
-        self.add(opening);
-        self.node(inner)?;
-        self.add(")");
-        Ok(())
-    }
-
-    fn choice(&mut self, branches: &[Tree]) -> Result<(), Error> {
-        for (index, branch) in branches.iter().enumerate() {
-            if index > 0 {
-                self.add("|");
-            }
-            self.node(branch)?;
-        }
-        Ok(())
-    }
-
-    fn repeat(&mut self, repeated: &Tree, count: Count, greedy: bool) -> Result<(), Error> {
-        self.group("(?:", repeated)?;
-        match count {
-            Count::Star => self.add("*"),
-            Count::Plus => self.add("+"),
-            Count::Question => self.add("?"),
-            Count::Braces { min, max } => self.braces(min, max),
-        }
-        if !greedy {
-            self.add("?");
-        }
-        Ok(())
-    }
-
-    fn braces(&mut self, min: u32, max: Option<u32>) {
-        let max = max.map_or_else(String::new, |max| max.to_string());
-        self.add(&format!("{{{min},{max}}}"));
-    }
-
-    fn literal(&mut self, runes: &[u32], fold_case: bool) {
-        if fold_case {
-            self.add("(?i:");
-        }
-        for rune in runes {
-            match char::from_u32(*rune) {
-                Some(rune) => self.rune(rune),
-                None => self.add(NOTHING),
-            }
-        }
-        if fold_case {
-            self.add(")");
-        }
-    }
-
-    fn class(&mut self, class: &Class) -> Result<(), Error> {
-        self.add(if class.fold_case { "(?i:[" } else { "[" });
-        if class.negated {
-            self.add("^");
-        }
-        for item in &class.items {
-            self.item(item, class.fold_case);
-        }
-        // So that no class is empty; this item adds nothing.
-        self.add(NOTHING);
-        self.add(if class.fold_case { "])" } else { "]" });
-        if self.folding_work > FOLDING_WORK || self.unicode_classes > UNICODE_CLASSES {
-            return Err(Error::TooLarge);
-        }
-        Ok(())
-    }
-
-    fn item(&mut self, item: &Item, fold_case: bool) {
-        match item {
-            Item::Range(first, last) => {
-                if fold_case {
-                    self.folding_work +=
-                        u64::from((*last).min(LAST_FOLDING).saturating_sub(*first));
+        Kind::Empty => translated.push_str("(?:)"),
+        Kind::Literal(characters) => {
+            for &character in characters {
+                if node.flags.fold_case {
+                    push_set(translated, &class::equivalents(character));
+                } else {
+                    push_set(translated, &CharacterSet::single(character));
                 }
-                self.range(*first, *last);
             }
-            Item::Ascii { ranges, negated } => {
-                self.add(if *negated { "[^" } else { "[" });
-                for (first, last) in *ranges {
-                    self.range(u32::from(*first), u32::from(*last));
+        }
+        Kind::Class(set) => push_set(translated, set),
+        Kind::AnyButNewline => translated.push_str("[^\\n]"),
+        Kind::Any => translated.push_str("(?s:.)"),
+        Kind::LineStart => translated.push_str("(?m:^)"),
+        Kind::LineEnd => translated.push_str("(?m:$)"),
+        Kind::TextStart => translated.push_str("\\A"),
+        Kind::TextEnd => translated.push_str("\\z"),
+        Kind::WordBoundary => translated.push_str("(?-u:\\b)"),
+        Kind::NotWordBoundary => translated.push_str("(?-u:\\B)"),
+        Kind::Capture => {
+            translated.push('(');
+            waiting.push(Piece::Text(")"));
+            waiting.extend(node.children.iter().map(|&child| Piece::Node(child)));
+        }
+        Kind::Star | Kind::Plus | Kind::Question | Kind::Repeat { .. } => {
+            translated.push_str("(?:");
+            waiting.push(Piece::Repeat { id });
+            waiting.extend(node.children.iter().map(|&child| Piece::Node(child)));
+        }
+        Kind::Concatenation => {
+            waiting.extend(node.children.iter().rev().map(|&child| Piece::Node(child)))
+        }
+        Kind::Alternation => {
+            translated.push_str("(?:");
+            waiting.push(Piece::Text(")"));
+            for (index, &child) in node.children.iter().enumerate().rev() {
+                waiting.push(Piece::Node(child));
+                if index > 0 {
+                    waiting.push(Piece::Text("|"));
                 }
-                self.add("]");
-            }
-            Item::Unicode { class, negated } => {
-                self.unicode_classes += 1;
-                if fold_case {
-                    self.folding_work += u64::from(LAST_FOLDING);
-                }
-                self.unicode(*class, *negated);
             }
         }
-    }
-
-    fn unicode(&mut self, class: UnicodeClass, negated: bool) {
-        let letter = if negated { 'P' } else { 'p' };
-        let inverse = if negated { 'p' } else { 'P' };
-        let written = match class {
-            UnicodeClass::Any => format!(r"\{letter}{{Any}}"),
-            UnicodeClass::Ascii => format!(r"\{letter}{{ASCII}}"),
-            // Surrogates stand in no text.
-            UnicodeClass::Category("Cs") if negated => r"\p{Any}".to_owned(),
-            UnicodeClass::Category("Cs") => NOTHING.to_owned(),
-            UnicodeClass::Category(code) => format!(r"\{letter}{{gc={code}}}"),
-            UnicodeClass::Assigned => format!(r"\{inverse}{{gc=Cn}}"),
-            UnicodeClass::Script(script) => format!(r"\{letter}{{sc={script}}}"),
-        };
-        self.add(&written);
-    }
-
-    /// A range of code points without the surrogates at its ends; those inside are no characters anyway.
-    fn range(&mut self, first: u32, last: u32) {
-        let first = if SURROGATES.contains(&first) {
-            SURROGATES.end() + 1
-        } else {
-            first
-        };
-        let last = if SURROGATES.contains(&last) {
-            SURROGATES.start() - 1
-        } else {
-            last
-        };
-        if let (Some(first), Some(last)) = (char::from_u32(first), char::from_u32(last))
-            && first <= last
-        {
-            self.rune(first);
-            if first < last {
-                self.add("-");
-                self.rune(last);
-            }
-        }
-    }
-
-    fn rune(&mut self, rune: char) {
-        if rune.is_ascii_alphanumeric() {
-            self.pattern.push(rune);
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(self.pattern, r"\x{{{:x}}}", u32::from(rune));
-        }
-    }
-
-    fn add(&mut self, text: &str) {
-        self.pattern.push_str(text);
     }
 }
 
-/// A class that no character is in.
-const NOTHING: &str = r"[^\x{0}-\x{10ffff}]";
+fn push_operator(translated: &mut String, tree: &Tree, id: NodeId) {
+    let node = tree.node(id);
+    translated.push(')');
+    match node.kind {
+        Kind::Star => translated.push('*'),
+        Kind::Plus => translated.push('+'),
+        Kind::Repeat {
+            minimum,
+            maximum: None,
+        } => push_formatted(translated, format_args!("{{{minimum},}}")),
+        Kind::Repeat {
+            minimum,
+            maximum: Some(maximum),
+        } => {
+            push_formatted(translated, format_args!("{{{minimum},{maximum}}}"));
+        }
+        _ => translated.push('?'),
+    }
+    if node.flags.ungreedy {
+        translated.push('?');
+    }
+}
+
+/// A class, or a character where there is only one; surrogates are in no text and are left out.
+fn push_set(translated: &mut String, set: &CharacterSet) {
+    let ranges: Vec<(char, char)> = set
+        .ranges()
+        .iter()
+        .flat_map(|&range| class::scalar_ranges(range))
+        .collect();
+    match ranges[..] {
+        [] => translated.push_str("[^\\x{0}-\\x{10FFFF}]"),
+        [(low, high)] if low == high => push_character(translated, low),
+        _ => {
+            translated.push('[');
+            for (low, high) in ranges {
+                push_character(translated, low);
+                if low < high {
+                    translated.push('-');
+                    push_character(translated, high);
+                }
+            }
+            translated.push(']');
+        }
+    }
+}
+
+fn push_character(translated: &mut String, character: char) {
+    if character.is_ascii_alphanumeric() {
+        translated.push(character);
+    } else {
+        push_formatted(
+            translated,
+            format_args!("\\x{{{:X}}}", u32::from(character)),
+        );
+    }
+}
+
+fn push_formatted(translated: &mut String, text: std::fmt::Arguments<'_>) {
+    // A `String` takes anything that is written to it.
+    let _ = translated.write_fmt(text);
+}
