@@ -402,7 +402,7 @@ fn run(
 ) -> Result<Run, Stop> {
     let failed = |message: String| AutomationFailure::update_failed(&message);
     let setters: Vec<SetterPolicy> = preview.policies.iter().map(setter_policy).collect();
-    let setters = Setters::new(&setters).map_err(|failure| run_stop(failure, "", automation))?;
+    let setters = Setters::new(&setters).map_err(|failure| run_stop(failure, ""))?;
     let discovery =
         discovery::discover(&checkout.tree, &automation.spec.update.path).map_err(failed)?;
     preview.findings.extend(
@@ -422,8 +422,8 @@ fn run(
             })
         })
         .collect();
-    let update = setters::update(&files, &setters)
-        .map_err(|failure| run_stop(failure, &discovery.root, automation))?;
+    let update =
+        setters::update(&files, &setters).map_err(|failure| run_stop(failure, &discovery.root))?;
     let paths = discovery
         .candidates
         .into_iter()
@@ -437,11 +437,12 @@ fn run(
 }
 
 /// The controller's failure, or ours where the engine can't repeat what it does.
-fn run_stop(failure: RunFailure, root: &str, automation: &ImageUpdateAutomation) -> Stop {
+fn run_stop(failure: RunFailure, root: &str) -> Stop {
     if failure.is_unsupported {
+        let below = if root.is_empty() { "." } else { root };
         let message = format!(
-            "ImageUpdateAutomation {}: rewrite-unsupported: {}",
-            automation.key, failure.message
+            "rewrite-unsupported: below {below}, {}: this can't be reproduced exactly yet",
+            failure.message
         );
         return Stop::Unknown(Failure::invalid_input(message));
     }

@@ -1,6 +1,6 @@
 //! Bad manifests, recordings and flags: each a clear error that names the thing, the others still handled.
 
-use crate::environment::{Environment, deployment, image_repository, semver_policy};
+use crate::environment::{Environment, deployment, image_repository, policy, semver_policy};
 
 #[test]
 fn a_broken_document_is_named_by_file_and_line_and_the_rest_counts() {
@@ -411,6 +411,48 @@ fn an_invalid_image_fails_the_run_as_it_fails_the_controllers() {
     assert!(ran.stderr.contains("UpdateFailed"), "{}", ran.stderr);
     assert!(
         ran.stderr.contains("encountered invalid image ref"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_document_that_can_not_be_reproduced_is_refused_by_name() {
+    let environment = Environment::shop();
+    let marked =
+        "a: registry.example.com/team/app:1.0.0 # {\"$imagepolicy\": \"flux-system:app\"}\n";
+    environment.write(
+        "gitops/apps/marks.yaml",
+        &format!("\u{feff}\u{feff}{marked}"),
+    );
+    let ran = environment.diff(&[]).expect(6);
+    assert_eq!(ran.stdout, "");
+    assert!(
+        ran.stderr.contains("flux-system/images: rewrite-unsupported: below apps, marks.yaml: line 1: two byte order marks in a row"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_pattern_that_is_too_large_is_refused_and_not_predicted_to_fail() {
+    let environment = Environment::shop();
+    let large = policy(
+        "app",
+        "  filterTags:\n    pattern: '(?:\\pL{500}){2}\\pL{999}'\n  policy:\n    alphabetical: {}\n",
+    );
+    environment.write(
+        "objects/app.yaml",
+        &format!("{}---\n{large}", image_repository("app")),
+    );
+    let ran = environment.diff(&[]).expect(6);
+    assert!(
+        ran.stderr.contains("too large for this program"),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        !ran.stderr.contains("the controller fails"),
         "{}",
         ran.stderr
     );
