@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::controllers::flux::{self, ObjectKey};
 use crate::facts::cluster::{Objects, Secret};
+use crate::io::error_text;
 
 /// Where manifests come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +108,11 @@ impl<'a> Reading<'a> {
         let mut bytes = Vec::new();
         match std::io::stdin().read_to_end(&mut bytes) {
             Ok(_) => self.text("-", &bytes, Screening::Off),
-            Err(error) => self.problem("-", None, format!("standard input can't be read: {error}")),
+            Err(error) => self.problem(
+                "-",
+                None,
+                format!("standard input can't be read: {}", error_text(&error)),
+            ),
         }
     }
 
@@ -115,7 +120,11 @@ impl<'a> Reading<'a> {
         let name = path.display().to_string();
         match fs::read(path) {
             Ok(bytes) => self.text(&name, &bytes, screening),
-            Err(error) => self.problem(&name, None, format!("can't be read: {error}")),
+            Err(error) => self.problem(
+                &name,
+                None,
+                format!("can't be read: {}", error_text(&error)),
+            ),
         }
     }
 
@@ -127,7 +136,7 @@ impl<'a> Reading<'a> {
                 return self.problem(
                     &folder.display().to_string(),
                     None,
-                    format!("can't be listed: {error}"),
+                    format!("can't be listed: {}", error_text(&error)),
                 );
             }
         };

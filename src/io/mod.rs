@@ -3,3 +3,14 @@
 pub mod git;
 pub mod manifests;
 pub mod recording;
+
+/// The error as Go prints it, without Rust's `(os error N)`.
+pub(crate) fn error_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut characters = text.chars();
+    characters
+        .next()
+        .map(|first| first.to_lowercase().chain(characters).collect())
+        .unwrap_or_default()
+}

@@ -8,13 +8,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::facts::registry::RecordedTags;
+use crate::io::error_text;
 
 /// Reads a recording: what `tags -o json` printed, or an object from image to a list of tags.
 ///
 /// The images are as the file names them. The error names the file and what is wrong with it.
 pub fn read(path: &Path) -> Result<Vec<(String, RecordedTags)>, String> {
     let named = |message: String| format!("{}: {message}", path.display());
-    let bytes = fs::read(path).map_err(|error| named(format!("can't be read: {error}")))?;
+    let bytes =
+        fs::read(path).map_err(|error| named(format!("can't be read: {}", error_text(&error))))?;
     let value: Value =
         serde_json::from_slice(&bytes).map_err(|error| named(format!("is not JSON: {error}")))?;
     let Value::Object(members) = value else {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::facts::git::{TreeEntry, WorkTree};
+use crate::io::error_text;
 
 /// Git, or a work tree, can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -214,17 +215,6 @@ fn read_share(
         Err(error) => Some(((*path).to_owned(), Err(error_text(&error)))),
     };
     paths.iter().filter_map(read).collect()
-}
-
-/// The error as Go prints it, without Rust's `(os error N)`.
-fn error_text(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut characters = text.chars();
-    characters
-        .next()
-        .map(|first| first.to_lowercase().chain(characters).collect())
-        .unwrap_or_default()
 }
 
 /// Those of `paths` that git would ignore as new files.
