@@ -259,3 +259,23 @@ fn main_is_one_sentence() {
         "main.rs holds more than one call:\n{main}"
     );
 }
+
+/// `cargo deny` checks licences and sources too, where it is installed; this needs nothing.
+#[test]
+fn no_banned_crate_is_in_the_lock_file() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rules = fs::read_to_string(project.join("deny.toml")).unwrap();
+    let lock = fs::read_to_string(project.join("Cargo.lock")).unwrap();
+    let banned: Vec<&str> = rules
+        .split("crate = \"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert!(banned.contains(&"openssl-sys"), "{banned:?}");
+    for name in banned {
+        assert!(
+            !lock.contains(&format!("name = \"{name}\"\n")),
+            "{name} is in Cargo.lock"
+        );
+    }
+}
