@@ -457,3 +457,42 @@ fn a_pattern_that_is_too_large_is_refused_and_not_predicted_to_fail() {
         ran.stderr
     );
 }
+
+#[test]
+fn a_manifest_that_is_not_text_is_named_by_line() {
+    let environment = Environment::shop();
+    std::fs::write(
+        environment.path().join("objects/bytes.yaml"),
+        b"kind: Secret\nname: \xff\xfe\n",
+    )
+    .unwrap();
+    let ran = environment.diff(&[]).expect(6);
+    assert!(ran.stdout.contains("app:1.2.0"), "{}", ran.stdout);
+    assert!(
+        ran.stderr
+            .contains("objects/bytes.yaml:2: is not UTF-8 text"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_folder_where_a_recording_should_be_is_an_error() {
+    let environment = Environment::shop();
+    let arguments = [
+        "diff",
+        "-f",
+        "objects",
+        "--tags-from",
+        "objects",
+        "--worktree",
+        "gitops",
+    ];
+    let ran = environment.run(&arguments).expect(6);
+    assert!(
+        ran.stderr
+            .contains("--tags-from objects: can't be read: is a directory"),
+        "{}",
+        ran.stderr
+    );
+}
