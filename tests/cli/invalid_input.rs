@@ -437,9 +437,10 @@ fn a_document_that_can_not_be_reproduced_is_refused_by_name() {
 #[test]
 fn a_pattern_that_is_too_large_is_refused_and_not_predicted_to_fail() {
     let environment = Environment::shop();
+    let pattern = format!("({}){{1000}}", "x".repeat(3300));
     let large = policy(
         "app",
-        "  filterTags:\n    pattern: '(?:\\pL{500}){2}\\pL{999}'\n  policy:\n    alphabetical: {}\n",
+        &format!("  filterTags:\n    pattern: '{pattern}'\n  policy:\n    alphabetical: {{}}\n"),
     );
     environment.write(
         "objects/app.yaml",
