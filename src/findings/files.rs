@@ -1,6 +1,7 @@
 //! Findings about files and the markers in them.
 
 use crate::controllers::flux::ObjectKey;
+use crate::controllers::setters::{Loss, LossKind};
 
 use super::{Finding, Severity, Subject};
 
@@ -116,6 +117,68 @@ pub fn problem_file(path: &str, line: Option<usize>, reason: &str) -> Finding {
         message: format!("the controller passes over the whole file without a word: {reason}"),
         evidence: reason.to_owned(),
         remedy: "mend the file's YAML".into(),
+    }
+}
+
+/// What a rewrite does to a file beside setting values: `value-type-changes`, `reformatting-loses-data` or `reformatting`.
+pub fn loss(path: &str, loss: &Loss) -> Finding {
+    let (id, severity, message, remedy) = match &loss.kind {
+        LossKind::Retyped { tag } => (
+            "value-type-changes",
+            Severity::Error,
+            format!(
+                "the controller writes the new value with the tag {tag} of the old one, and the file no longer applies"
+            ),
+            "put quotes around the old value first",
+        ),
+        LossKind::DroppedText => (
+            "reformatting-loses-data",
+            Severity::Warning,
+            "what follows the first YAML document here is dropped from the file".into(),
+            "separate the documents by a line of ---",
+        ),
+        LossKind::LostComment { text } => (
+            "reformatting-loses-data",
+            Severity::Warning,
+            format!("the comment {text} is dropped"),
+            "move the comment to a line of its own above the value",
+        ),
+        LossKind::UnwrappedList => (
+            "reformatting-loses-data",
+            Severity::Warning,
+            "the items of the List are written to new files, and the List stays as it is".into(),
+            "split the List into documents separated by ---",
+        ),
+        LossKind::DroppedDocument => (
+            "reformatting",
+            Severity::Note,
+            "a document without content is dropped, with its comments".into(),
+            "remove the empty document",
+        ),
+        LossKind::RemovedEmptyField { key } => (
+            "reformatting",
+            Severity::Note,
+            format!("the empty field {key} is removed"),
+            "remove the field",
+        ),
+        LossKind::GrownFoldedScalar => (
+            "reformatting",
+            Severity::Note,
+            "the folded text gets another line at each rewrite".into(),
+            "write the text with | instead of >",
+        ),
+    };
+    Finding {
+        id,
+        severity,
+        subject: Subject::Place {
+            path: path.to_owned(),
+            line: Some(loss.line),
+            column: None,
+        },
+        message,
+        evidence: format!("{path}:{}", loss.line),
+        remedy: remedy.into(),
     }
 }
 

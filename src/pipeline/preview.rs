@@ -562,6 +562,13 @@ fn fill_markers(
     }
     preview.markers = tally;
     preview.findings.extend(found);
+    for written in &run.update.written {
+        let path = run.repository_path(&written.path);
+        let losses = written.losses.iter();
+        preview
+            .findings
+            .extend(losses.map(|loss| findings::files::loss(&path, loss)));
+    }
     for problem in &run.update.problem_files {
         let path = run.repository_path(&problem.path);
         preview.findings.push(findings::files::problem_file(

@@ -571,3 +571,37 @@ fn changes_need_not_fail() {
             .expect(2),
     );
 }
+
+#[test]
+fn what_a_rewrite_damages_is_said() {
+    let environment = Environment::shop();
+    environment.write(
+        "gitops/apps/odd.yaml",
+        "metadata: {}\ntag: 1 # {\"$imagepolicy\": \"flux-system:app:name\"}\nkeep: x\n...\nlost: y\n",
+    );
+    let ran = environment.diff(&["-o", "json"]).expect(1);
+    let json = ran.json();
+    let found: Vec<(&str, u64)> = json["automations"][0]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| {
+            (
+                finding["id"].as_str().unwrap(),
+                finding["subject"]["line"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert!(found.contains(&("value-type-changes", 2)), "{found:?}");
+    assert!(found.contains(&("reformatting", 1)), "{found:?}");
+    assert!(
+        found.iter().any(|(id, _)| *id == "reformatting-loses-data"),
+        "{found:?}"
+    );
+    assert!(
+        ran.stderr
+            .contains("error[value-type-changes]: apps/odd.yaml:2:"),
+        "{}",
+        ran.stderr
+    );
+}
