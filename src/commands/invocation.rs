@@ -61,10 +61,7 @@ mod tests {
     #[test]
     fn the_file_name_of_argv0_decides() {
         let of = |program: &str| Invocation::from_program(Some(&OsString::from(program)));
-        assert_eq!(
-            of("/home/me/.fluxcd/plugins/flux-imageauto"),
-            Invocation::Flux
-        );
+        assert_eq!(of("/opt/plugins/flux-imageauto"), Invocation::Flux);
         assert_eq!(of("flux-imageauto.exe"), Invocation::Flux);
         assert_eq!(of("kubectl-imageauto"), Invocation::Kubectl);
         assert_eq!(Invocation::from_program(None), Invocation::Kubectl);
