@@ -1,7 +1,8 @@
 //! Base 64, base 32 and hashes.
 
 use super::arguments::text;
-use super::hashes::{adler32, hexadecimal, sha1, sha256, sha512};
+use super::hashes::{hexadecimal, sha1, sha256, sha512};
+use crate::go::adler32::adler32;
 use crate::go::template::function::{Function, fixed};
 use crate::go::template::value::{Type, Value};
 
