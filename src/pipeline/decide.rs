@@ -100,7 +100,6 @@ fn scan_repository(repository: &ImageRepository, recording: &TagRecording) -> Sc
         spec.exclusion_list.as_deref().unwrap_or_default(),
     ) {
         Ok(stored) => Scan::Tags {
-            listed: recorded.tags.len(),
             stored,
             recorded: recorded.clone(),
         },

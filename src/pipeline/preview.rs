@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::controllers::automation::{self, AutomationFailure};
 use crate::controllers::flux::{FluxVersion, ImageRef, ImageUpdateAutomation, ObjectKey};
 use crate::controllers::message::{self, MessageError, MessageInput, Rules, UpdatedImage};
+use crate::controllers::policy::Outcome;
 use crate::controllers::setters::discovery::{self, Discovery};
 use crate::controllers::setters::{
     self, Ignored, MarkerOutcome, RunFailure, SetterPolicy, Setters, SourceFile, Update,
 };
 use crate::facts::git::WorkTree;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::findings::{self, files::SetterScope};
 use crate::io::git;
 
@@ -107,7 +108,7 @@ fn preview_one(
     ) {
         match failure {
             Stop::Predicted(failure) => preview.error = Some(failure),
-            Stop::Unknown(failure) if failure.kind == crate::failure::FailureKind::Usage => {
+            Stop::Unknown(failure) if failure.kind == FailureKind::Usage => {
                 return Err(failure);
             }
             Stop::Unknown(failure) => preview.unknown = Some(failure),
@@ -239,12 +240,7 @@ fn why_without(decision: &super::stages::PolicyDecision) -> String {
         return message.clone();
     }
     match &decision.decision {
-        Some(decision)
-            if matches!(
-                decision.outcome,
-                crate::controllers::policy::Outcome::NotDeterministic { .. }
-            ) =>
-        {
+        Some(decision) if matches!(decision.outcome, Outcome::NotDeterministic { .. }) => {
             "the choice is not deterministic".into()
         }
         _ => "its status has no latest image".into(),
@@ -472,7 +468,7 @@ fn read(checkout: &Checkout, discovery: &Discovery) -> Result<BTreeMap<String, V
         .collect();
     paths.sort_unstable();
     paths.dedup();
-    let mut read = git::read_files(&checkout.top, &paths, discovery::may_hold_marker);
+    let read = git::read_files(&checkout.top, &paths, discovery::may_hold_marker);
     let mut sources = BTreeMap::new();
     for candidate in &discovery.candidates {
         match read.get(&candidate.path) {
@@ -486,7 +482,6 @@ fn read(checkout: &Checkout, discovery: &Discovery) -> Result<BTreeMap<String, V
             None => {}
         }
     }
-    read.clear();
     Ok(sources)
 }
 

@@ -34,8 +34,6 @@ pub enum Scan {
     Tags {
         /// The tags that policies see.
         stored: Vec<String>,
-        /// How many there were before exclusion.
-        listed: usize,
         /// What was recorded, for digests.
         recorded: RecordedTags,
     },
