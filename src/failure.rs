@@ -9,6 +9,10 @@ use crate::exit_code;
 pub enum FailureKind {
     /// A flag or an argument.
     Usage,
+    /// The cluster.
+    Cluster,
+    /// A registry.
+    Registry,
     /// Git or a work tree.
     Git,
     /// Manifests, recordings, or objects named that are not in them.
@@ -20,6 +24,8 @@ impl FailureKind {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Usage => exit_code::USAGE,
+            Self::Cluster => exit_code::CLUSTER,
+            Self::Registry => exit_code::REGISTRY,
             Self::Git => exit_code::GIT,
             Self::InvalidInput => exit_code::INVALID_INPUT,
         }
@@ -40,6 +46,22 @@ impl Failure {
     pub fn usage(message: impl Into<String>) -> Self {
         Self {
             kind: FailureKind::Usage,
+            message: message.into(),
+        }
+    }
+
+    /// The cluster can't be reached, refuses, or lacks what is named.
+    pub fn cluster(message: impl Into<String>) -> Self {
+        Self {
+            kind: FailureKind::Cluster,
+            message: message.into(),
+        }
+    }
+
+    /// A registry refuses or can't be reached.
+    pub fn registry(message: impl Into<String>) -> Self {
+        Self {
+            kind: FailureKind::Registry,
             message: message.into(),
         }
     }

@@ -47,6 +47,27 @@ impl Objects {
     }
 }
 
+/// What a look-up of one object by name gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen<T> {
+    /// It is there.
+    Found(T),
+    /// It isn't there.
+    Missing,
+    /// It may be there, but it can't be seen from here.
+    Hidden {
+        /// Why, as a sentence without a full stop: `Secret ns/name is encrypted`.
+        why: String,
+    },
+}
+
+/// A ServiceAccount, as far as registries are concerned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceAccount {
+    /// The names of its `imagePullSecrets`, in order.
+    pub image_pull_secrets: Vec<String>,
+}
+
 /// A Secret; its values never leave this struct by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Secret {

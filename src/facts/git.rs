@@ -1,6 +1,62 @@
-//! A work tree: what a clone of it would hold.
+//! A work tree: what a clone of it would hold; and what a client needs to clone one.
 
 use std::collections::BTreeMap;
+use std::fmt;
+
+use super::network::{ClientTls, Proxy};
+
+/// How to log in to a git server; what is secret in it never leaves by `Debug`.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum GitLogin {
+    /// Without credentials.
+    #[default]
+    Anonymous,
+    /// http: a user and a password.
+    Basic {
+        /// The user.
+        username: String,
+        /// The password.
+        password: String,
+    },
+    /// http: a bearer token.
+    Bearer(String),
+    /// ssh: a private key.
+    Key {
+        /// The user.
+        user: String,
+        /// The key, PEM.
+        identity: Vec<u8>,
+        /// The passphrase of the key, or empty.
+        passphrase: String,
+        /// The host keys that are trusted, in OpenSSH's format.
+        known_hosts: Vec<u8>,
+    },
+    /// Whatever the user's own git would use.
+    UserOwn,
+}
+
+impl fmt::Debug for GitLogin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Anonymous => "Anonymous",
+            Self::Basic { .. } => "Basic",
+            Self::Bearer(_) => "Bearer",
+            Self::Key { .. } => "Key",
+            Self::UserOwn => "UserOwn",
+        })
+    }
+}
+
+/// Everything that a client needs to talk to a git server as the controller would.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GitAccess {
+    /// Who we are.
+    pub login: GitLogin,
+    /// Certificates of https.
+    pub tls: ClientTls,
+    /// The proxy of the object, not of the environment.
+    pub proxy: Option<Proxy>,
+}
 
 /// What stands at a path of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,9 @@
 
 pub mod git;
 pub mod manifests;
+pub mod observer;
 pub mod recording;
+pub mod temporary;
 
 /// The error as Go prints it, without Rust's `(os error N)`.
 pub(crate) fn error_text(error: &std::io::Error) -> String {
