@@ -101,3 +101,9 @@ impl From<crate::io::git::GitError> for Failure {
         Self::git(error.to_string())
     }
 }
+
+impl From<crate::io::cluster::ClusterError> for Failure {
+    fn from(error: crate::io::cluster::ClusterError) -> Self {
+        Self::cluster(error.to_string())
+    }
+}

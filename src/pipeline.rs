@@ -4,12 +4,23 @@
 //! `controllers`; each stage takes the value of the one before and gives a new one.
 
 pub mod request;
+pub mod session;
 pub mod stages;
 
 mod decide;
+mod gate;
+mod inspect;
+mod live;
 mod load;
 mod preview;
+mod registry;
+mod scan;
+mod survey;
 
-pub use decide::{decide, scan};
+pub use decide::decide;
+pub use inspect::inspect;
 pub use load::load;
 pub use preview::preview;
+pub use scan::scan;
+pub use session::settle;
+pub use survey::survey;

@@ -3,8 +3,9 @@
 use clap::{Args, ValueEnum};
 
 use crate::exit_code;
+use crate::facts::cluster::Kind;
 use crate::failure::{Failure, FailureKind};
-use crate::pipeline::request::Request;
+use crate::pipeline::request::{Named, ObjectRequest, Request};
 use crate::pipeline::stages::{Inputs, Preview};
 use crate::pipeline::{decide, load, preview, scan};
 use crate::render::console::{Talk, Tone};
@@ -12,6 +13,7 @@ use crate::render::{diff_report, json_v1};
 
 use super::input::{GlobalArgs, OutputFormat};
 use super::invocation::Invocation;
+use super::selection;
 use super::terminal::Terminal;
 
 /// Show the exact change that the automation would push: a unified diff, the branch and the commit message
@@ -75,14 +77,17 @@ pub fn run(
     args: DiffArgs,
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
-    let request = request(invocation, global, &args)?;
-    let inputs = load(&request)?;
+    global.fits("diff", &[OutputFormat::Json, OutputFormat::Name])?;
+    let ground = global.ground(*invocation)?;
+    let request = request(ground.objects.clone(), global, &args)?;
+    let session = global.session(&ground, terminal)?;
+    let inputs = load(&request, &session)?;
     talk_about_inputs(&inputs, terminal);
     if inputs.automations.is_empty() {
         say_nothing_matches(&request, &inputs, terminal);
     }
-    let scans = scan(&request, &inputs)?;
-    let decisions = decide(&request, &inputs, &scans);
+    let scans = scan(&request, &inputs, &session)?;
+    let decisions = decide(&request, &inputs, &scans, &session)?;
     let previews = preview(&request, &inputs, &decisions)?;
     print(global, &args, &previews, terminal);
     let code = exit_code_of(&inputs, &previews);
@@ -95,86 +100,32 @@ pub fn run(
 }
 
 fn request(
-    invocation: &Invocation,
+    objects: ObjectRequest,
     global: &GlobalArgs,
     args: &DiffArgs,
 ) -> Result<Request, Failure> {
     Ok(Request {
-        manifests: global.manifests()?,
-        recursive: global.recursive,
-        scope: global.scope()?,
-        default_namespace: global.default_namespace(invocation),
+        objects,
         tags: global.tags()?,
         worktrees: global.worktrees()?,
         assumptions: global.assumptions()?,
-        flux_version: global.flux_version.map(Into::into),
         updates: update_names(&args.updates)?,
         messages: global.output != Some(OutputFormat::Name) && !args.stat,
     })
 }
 
-/// The words for an ImageUpdateAutomation: the CRD's names and flux's.
-const UPDATE_WORDS: [&str; 7] = [
-    "imageupdateautomation",
-    "imageupdateautomations",
-    "iua",
-    "imgupd",
-    "imgauto",
-    "update",
-    "updates",
-];
-/// The words for the other two kinds, so that they are refused by name.
-const OTHER_WORDS: [&str; 12] = [
-    "imagerepository",
-    "imagerepositories",
-    "imgrepo",
-    "imagerepo",
-    "repository",
-    "repositories",
-    "imagepolicy",
-    "imagepolicies",
-    "imgpol",
-    "imagepol",
-    "policy",
-    "policies",
-];
-
-/// The names in `TYPE NAME…`, `TYPE/NAME` and `NAME`, with flux's optional `image` before them.
+/// The automations that are named, by name alone or as `update/NAME`.
 fn update_names(arguments: &[String]) -> Result<Vec<String>, Failure> {
-    let mut words = arguments.iter().map(String::as_str).peekable();
-    let type_of = |word: &str| {
-        word.split('.')
-            .next()
-            .unwrap_or_default()
-            .to_ascii_lowercase()
-    };
-    if arguments.len() > 1 && arguments[0] == "image" {
-        words.next();
-    }
     let mut names = Vec::new();
-    for (index, word) in words.enumerate() {
-        let (kind, name) = word
-            .split_once('/')
-            .map_or((None, word), |(kind, name)| (Some(type_of(kind)), name));
-        match kind {
-            Some(kind) if UPDATE_WORDS.contains(&kind.as_str()) && !name.is_empty() => {
-                names.push(name.to_owned())
-            }
-            Some(_) => {
+    for named in selection::parse(arguments)? {
+        match named {
+            Named::All(Kind::ImageUpdateAutomation) => {}
+            Named::One(Kind::ImageUpdateAutomation, name) | Named::Any(name) => names.push(name),
+            Named::All(kind) | Named::One(kind, _) => {
                 return Err(Failure::usage(format!(
-                    "{word}: diff takes ImageUpdateAutomations, as NAME or update/NAME"
+                    "diff takes ImageUpdateAutomations, as NAME or update/NAME, not an {kind}"
                 )));
             }
-            None if index == 0 && UPDATE_WORDS.contains(&type_of(word).as_str()) => {}
-            None if index == 0
-                && OTHER_WORDS.contains(&type_of(word).as_str())
-                && arguments.len() > 1 =>
-            {
-                return Err(Failure::usage(format!(
-                    "{word}: diff takes ImageUpdateAutomations, as NAME or update/NAME"
-                )));
-            }
-            None => names.push(name.to_owned()),
         }
     }
     Ok(names)
@@ -197,7 +148,7 @@ fn say_nothing_matches(request: &Request, inputs: &Inputs, terminal: &Terminal) 
         .map(|key| key.namespace.as_str())
         .collect();
     namespaces.dedup();
-    let scope = match &request.scope {
+    let scope = match &request.objects.scope {
         crate::pipeline::request::NamespaceScope::One(namespace) => {
             format!(" in namespace {namespace}")
         }
@@ -233,6 +184,7 @@ fn print(global: &GlobalArgs, args: &DiffArgs, previews: &[Preview], terminal: &
     match global.output {
         Some(OutputFormat::Json) => terminal.result(&json_v1::diff(previews, args.unified)),
         Some(OutputFormat::Name) => terminal.result(&diff_report::names(previews)),
+        Some(OutputFormat::Yaml | OutputFormat::Wide) => {}
         None if args.stat => terminal.result(&diff_report::stat(previews)),
         None => {}
     }
@@ -250,12 +202,8 @@ fn exit_code_of(inputs: &Inputs, previews: &[Preview]) -> u8 {
         } else {
             exit_code::FINE
         };
-        differs.max(
-            preview
-                .unknown
-                .as_ref()
-                .map_or(exit_code::FINE, Failure::exit_code),
-        )
+        let failures = preview.unknown.iter().chain(&preview.troubles);
+        failures.map(Failure::exit_code).fold(differs, u8::max)
     };
     previews.iter().map(of).fold(problems, u8::max)
 }

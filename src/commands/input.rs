@@ -1,20 +1,29 @@
 //! The flags that most commands share, and their typed form.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use crate::controllers::flux::{FluxVersion, ObjectKey};
+use crate::controllers::labels::Selector;
 use crate::failure::Failure;
+use crate::io::cluster::Connection;
 use crate::io::manifests::ManifestSource;
-use crate::pipeline::request::{Assumption, NamespaceScope, TagSource, WorktreeSetting};
+use crate::pipeline::request::{
+    Assumption, NamespaceScope, ObjectRequest, ObjectSource, TagSource, WorktreeSetting,
+};
+use crate::pipeline::session::{Session, SessionSettings};
+use crate::pipeline::settle;
 
+use super::connection::{ConnectionArgs, duration};
 use super::invocation::Invocation;
+use super::terminal::Terminal;
 
 /// Flags that stand before or after the command.
 #[derive(Clone, Debug, Args)]
 pub struct GlobalArgs {
-    /// Read Flux objects from manifests: a file, a folder, or - for standard input (repeatable); no cluster is asked
+    /// Read Flux objects from manifests instead of the cluster: a file, a folder, or - for standard input (repeatable)
     #[arg(
         short = 'f',
         long = "filename",
@@ -28,7 +37,7 @@ pub struct GlobalArgs {
     #[arg(short = 'R', long, global = true, help_heading = "Input")]
     pub recursive: bool,
 
-    /// The namespace; with -f and without this flag all namespaces of the manifests count
+    /// The namespace [default: that of the kubeconfig's context; with -f all namespaces of the manifests]
     #[arg(
         short = 'n',
         long,
@@ -39,16 +48,20 @@ pub struct GlobalArgs {
     pub namespace: Option<String>,
 
     /// All namespaces
-    #[arg(
-        short = 'A',
-        long,
-        global = true,
-        conflicts_with = "namespace",
-        help_heading = "Input"
-    )]
+    #[arg(short = 'A', long, global = true, help_heading = "Input")]
     pub all_namespaces: bool,
 
-    /// Whose rules apply: a Flux release [default: 2.9, or 2.6 when the manifests hold v1beta1 or v1beta2 image objects]
+    /// Only objects whose labels match, such as app=shop,tier in (web, api),!canary
+    #[arg(
+        short = 'l',
+        long,
+        value_name = "SELECTOR",
+        global = true,
+        help_heading = "Input"
+    )]
+    pub selector: Option<String>,
+
+    /// Whose rules apply: a Flux release [default: what runs in the cluster; with -f 2.9, or 2.6 when the manifests hold v1beta1 or v1beta2 image objects]
     #[arg(
         long,
         value_enum,
@@ -58,16 +71,16 @@ pub struct GlobalArgs {
     )]
     pub flux_version: Option<FluxVersionArg>,
 
-    /// Where tags come from: a recording (a file), or `status`, each policy's status.latestRef
+    /// Where tags come from: the `registry`, a recording (a file), or `status`, each policy's status.latestRef [default: registry]
     #[arg(
         long,
-        value_name = "FILE|status",
+        value_name = "registry|status|FILE",
         global = true,
         help_heading = "Input"
     )]
     pub tags_from: Option<PathBuf>,
 
-    /// A local checkout that stands for the GitRepository, its uncommitted and untracked files included (repeatable with NS/NAME=)
+    /// A local checkout instead of a clone of the GitRepository, its uncommitted and untracked files included (repeatable with NS/NAME=)
     #[arg(
         long,
         value_name = "[NS/NAME=]DIR",
@@ -110,6 +123,56 @@ pub struct GlobalArgs {
     /// Say nothing but errors on stderr
     #[arg(short = 'q', long, global = true, help_heading = "Output")]
     pub quiet: bool,
+
+    /// Tell each request and program on stderr; every level from 1 up tells the same
+    #[arg(short = 'v', value_name = "LEVEL", global = true, num_args = 0..=1, require_equals = true, default_missing_value = "1", default_value = "0", hide_default_value = true, help_heading = "Output")]
+    pub verbosity: u8,
+
+    /// The same as -v
+    #[arg(long, global = true, help_heading = "Output")]
+    pub verbose: bool,
+
+    /// Leave out the headers of tables
+    #[arg(
+        long = "no-headers",
+        alias = "no-header",
+        global = true,
+        help_heading = "Output"
+    )]
+    pub no_headers: bool,
+
+    /// Sort tables by a field, such as .metadata.creationTimestamp
+    #[arg(long, value_name = "JSONPATH", global = true, help_heading = "Output")]
+    pub sort_by: Option<String>,
+
+    /// Show labels as the last column of tables
+    #[arg(long, global = true, help_heading = "Output")]
+    pub show_labels: bool,
+
+    /// The limit of the whole call, such as 90s
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "5m",
+        global = true,
+        help_heading = "Cluster"
+    )]
+    pub timeout: String,
+
+    /// Called as a flux plugin: take the namespace of the kubeconfig's context instead of flux-system
+    #[arg(
+        long,
+        env = "FLUX_NS_FOLLOWS_KUBE_CONTEXT",
+        value_parser = clap::builder::FalseyValueParser::new(),
+        hide_env = true,
+        global = true,
+        help_heading = "Cluster"
+    )]
+    pub ns_follows_kube_context: bool,
+
+    /// Which cluster, and who asks it
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
 }
 
 /// `--color`.
@@ -128,8 +191,23 @@ pub enum ColorWhen {
 pub enum OutputFormat {
     /// One JSON document.
     Json,
+    /// One YAML document.
+    Yaml,
     /// One name a line.
     Name,
+    /// The table with more columns.
+    Wide,
+}
+
+impl OutputFormat {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Yaml => "yaml",
+            Self::Name => "name",
+            Self::Wide => "wide",
+        }
+    }
 }
 
 /// `--flux-version`.
@@ -160,21 +238,59 @@ impl From<FluxVersionArg> for FluxVersion {
     }
 }
 
+/// Where a run looks, settled: flags, kubeconfig and the name of the call together.
+pub struct Ground {
+    /// What every command that reads objects is told.
+    pub objects: ObjectRequest,
+    /// The cluster, where one is asked.
+    pub connection: Option<Connection>,
+    /// `--timeout`
+    pub limit: Duration,
+}
+
 impl GlobalArgs {
-    /// The manifests of `-f`.
-    pub fn manifests(&self) -> Result<Vec<ManifestSource>, Failure> {
-        if self.filename.is_empty() {
-            return Err(Failure::usage(
-                "reading objects from a cluster is not supported yet: name manifests with -f FILE|DIR|-",
-            ));
+    /// Settles where objects come from and which namespaces count. Reads the kubeconfig unless there is `-f`.
+    pub fn ground(&self, invocation: Invocation) -> Result<Ground, Failure> {
+        if self.namespace.as_deref() == Some("") {
+            return Err(Failure::usage("-n: the namespace is empty"));
         }
-        if self
+        let limit = duration("--timeout", &self.timeout)?;
+        let source = self.source()?;
+        let selector = self.selector()?;
+        let connection = self
             .filename
-            .iter()
-            .filter(|path| path.as_os_str() == "-")
-            .count()
-            > 1
-        {
+            .is_empty()
+            .then(|| settle(&self.connection.settings()?))
+            .transpose()?;
+        let own = invocation.flux_namespace();
+        let default_namespace = match (&self.namespace, &connection, invocation) {
+            (Some(namespace), _, _) => namespace.clone(),
+            (None, _, Invocation::Flux) if !self.ns_follows_kube_context => own.clone(),
+            (None, Some(connection), _) => connection.namespace.clone(),
+            (None, None, Invocation::Flux) => own.clone(),
+            (None, None, Invocation::Kubectl) => "default".into(),
+        };
+        let objects = ObjectRequest {
+            source,
+            scope: self.scope(&default_namespace),
+            default_namespace,
+            flux_namespace: own,
+            flux_version: self.flux_version.map(Into::into),
+            selector,
+        };
+        Ok(Ground {
+            objects,
+            connection,
+            limit,
+        })
+    }
+
+    fn source(&self) -> Result<ObjectSource, Failure> {
+        if self.filename.is_empty() {
+            return Ok(ObjectSource::Cluster);
+        }
+        let stdin = |path: &&PathBuf| path.as_os_str() == "-";
+        if self.filename.iter().filter(stdin).count() > 1 {
             return Err(Failure::usage("-f -: standard input can be read only once"));
         }
         let source = |path: &PathBuf| {
@@ -184,25 +300,68 @@ impl GlobalArgs {
                 ManifestSource::Path(path.clone())
             }
         };
-        Ok(self.filename.iter().map(source).collect())
+        Ok(ObjectSource::Manifests {
+            sources: self.filename.iter().map(source).collect(),
+            recursive: self.recursive,
+        })
     }
 
-    /// The namespaces that count.
-    pub fn scope(&self) -> Result<NamespaceScope, Failure> {
+    fn scope(&self, default_namespace: &str) -> NamespaceScope {
         match &self.namespace {
-            Some(namespace) if namespace.is_empty() => {
-                Err(Failure::usage("-n: the namespace is empty"))
-            }
-            Some(namespace) => Ok(NamespaceScope::One(namespace.clone())),
-            None => Ok(NamespaceScope::All),
+            _ if self.all_namespaces => NamespaceScope::All,
+            Some(namespace) => NamespaceScope::One(namespace.clone()),
+            None if !self.filename.is_empty() => NamespaceScope::All,
+            None => NamespaceScope::One(default_namespace.to_owned()),
         }
     }
 
-    /// What an object without a namespace gets.
-    pub fn default_namespace(&self, invocation: &Invocation) -> String {
-        self.namespace
-            .clone()
-            .unwrap_or_else(|| invocation.default_namespace())
+    fn selector(&self) -> Result<Option<(String, Selector)>, Failure> {
+        let Some(text) = self
+            .selector
+            .as_ref()
+            .filter(|text| !text.trim().is_empty())
+        else {
+            return Ok(None);
+        };
+        let selector = Selector::parse(text)
+            .map_err(|error| Failure::usage(format!("-l {text}: is no label selector: {error}")))?;
+        Ok(Some((text.clone(), selector)))
+    }
+
+    /// Opens the session of a run.
+    pub fn session(&self, ground: &Ground, terminal: &Terminal) -> Result<Session, Failure> {
+        Session::open(SessionSettings {
+            now: jiff::Timestamp::now(),
+            observer: terminal.observer(self.verbosity > 0 || self.verbose),
+            limit: ground.limit,
+            connection: ground.connection.clone(),
+        })
+    }
+
+    /// Refuses the flags of tables, and the forms of output that a command doesn't have.
+    pub fn fits(&self, command: &str, forms: &[OutputFormat]) -> Result<(), Failure> {
+        if let Some(form) = self.output.filter(|form| !forms.contains(form)) {
+            let known: Vec<&str> = forms.iter().map(|form| form.word()).collect();
+            return Err(Failure::usage(format!(
+                "-o {} does not fit {command}: use {}none",
+                form.word(),
+                match known.as_slice() {
+                    [] => String::new(),
+                    known => format!("{} or ", known.join(", ")),
+                }
+            )));
+        }
+        let table = [
+            (self.no_headers, "--no-headers"),
+            (self.sort_by.is_some(), "--sort-by"),
+            (self.show_labels, "--show-labels"),
+        ];
+        match table.iter().find(|(given, _)| *given) {
+            Some((_, flag)) if command != "get" => Err(Failure::usage(format!(
+                "{flag} does not fit {command}: it is for the tables of get"
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -211,9 +370,12 @@ impl GlobalArgs {
     pub fn tags(&self) -> Result<TagSource, Failure> {
         match &self.tags_from {
             Some(path) if path.as_os_str() == "status" => Ok(TagSource::Status),
-            Some(path) if path.as_os_str() == "registry" => Err(not_yet()),
+            Some(path) if path.as_os_str() == "registry" => Ok(TagSource::Registry),
+            Some(path) if path.as_os_str().is_empty() => {
+                Err(Failure::usage("--tags-from: the file's name is empty"))
+            }
             Some(path) => Ok(TagSource::Recording(path.clone())),
-            None => Err(not_yet()),
+            None => Ok(TagSource::Registry),
         }
     }
 
@@ -226,12 +388,6 @@ impl GlobalArgs {
     pub fn assumptions(&self) -> Result<Vec<Assumption>, Failure> {
         self.assume.iter().map(|text| assumption(text)).collect()
     }
-}
-
-fn not_yet() -> Failure {
-    Failure::usage(
-        "listing tags from a registry is not supported yet: use --tags-from FILE or --tags-from status",
-    )
 }
 
 fn worktree(text: &str) -> Result<WorktreeSetting, Failure> {

@@ -42,16 +42,24 @@ impl Invocation {
         }
     }
 
-    /// The namespace of objects that name none: kubectl's, or flux's own.
-    pub fn default_namespace(self) -> String {
-        match self {
-            Self::Kubectl => "default".into(),
-            Self::Flux => match std::env::var("FLUX_SYSTEM_NAMESPACE") {
-                Ok(namespace) if !namespace.is_empty() => namespace,
-                _ => "flux-system".into(),
-            },
+    /// Flux's own namespace; a name that is no DNS label counts for nothing, as for flux.
+    pub fn flux_namespace(self) -> String {
+        let named = std::env::var("FLUX_SYSTEM_NAMESPACE").unwrap_or_default();
+        if is_dns_label(&named) {
+            named
+        } else {
+            "flux-system".into()
         }
     }
+}
+
+fn is_dns_label(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !name.is_empty()
+        && name.len() <= 63
+        && name.bytes().all(inner)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
 }
 
 #[cfg(test)]

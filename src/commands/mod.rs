@@ -1,9 +1,13 @@
 //! Flags to typed settings to pipeline to render: one file per command, dispatch of one line per arm.
 
 mod completion;
+mod connection;
 mod diff;
+mod get;
 mod input;
 mod invocation;
+mod overview;
+mod selection;
 mod terminal;
 mod version;
 
@@ -35,6 +39,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Get(get::GetArgs),
     Diff(diff::DiffArgs),
     Completion(completion::CompletionArgs),
     Version(version::VersionArgs),
@@ -52,6 +57,7 @@ fn command(invocation: &Invocation) -> clap::Command {
         .name(invocation.program_name())
         .bin_name(invocation.caller())
         .mut_subcommand("diff", |diff| diff.after_help(diff::examples(*invocation)))
+        .mut_subcommand("get", |get| get.after_help(get::examples(*invocation)))
 }
 
 fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
@@ -64,20 +70,16 @@ fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
     };
     let mut terminal = Terminal::new(&cli.global);
     let result = match cli.command {
+        Some(Command::Get(args)) => get::run(invocation, &cli.global, &args, &mut terminal),
         Some(Command::Diff(args)) => diff::run(invocation, &cli.global, args, &mut terminal),
         Some(Command::Completion(args)) => completion::run(invocation, args, &mut terminal),
-        Some(Command::Version(args)) => version::run(&cli.global, args, &mut terminal),
-        None => overview(invocation, &mut terminal),
+        Some(Command::Version(args)) => version::run(invocation, &cli.global, &args, &mut terminal),
+        None => overview::run(invocation, &cli.global, &mut terminal),
     };
     match result {
         Ok(code) => code,
         Err(failure) => report(&failure, invocation, &mut terminal),
     }
-}
-
-fn overview(invocation: &Invocation, terminal: &mut Terminal) -> Result<u8, Failure> {
-    terminal.result(command(invocation).render_help().to_string().as_bytes());
-    Ok(exit_code::FINE)
 }
 
 fn report(failure: &Failure, invocation: &Invocation, terminal: &mut Terminal) -> u8 {

@@ -1,7 +1,9 @@
 //! The process's two streams: stdout carries the result and nothing else, stderr the talk.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::io::observer::{Event, Observer};
 use crate::render::console::{Glyphs, Talk, Tone};
 
 use super::input::{ColorWhen, GlobalArgs};
@@ -10,11 +12,21 @@ use super::input::{ColorWhen, GlobalArgs};
 #[derive(Debug)]
 pub struct Terminal {
     color_out: bool,
-    color_err: bool,
-    glyphs: Glyphs,
     quiet: bool,
     hinted: bool,
     closed: bool,
+    talk: Arc<TalkStream>,
+}
+
+/// Stderr, which the threads of a run share.
+#[derive(Debug)]
+struct TalkStream {
+    color: bool,
+    glyphs: Glyphs,
+    /// Whether a line that is written over again can be shown.
+    shows_progress: bool,
+    /// The width of the progress line that stands there now.
+    progress: Mutex<usize>,
 }
 
 impl Terminal {
@@ -22,15 +34,19 @@ impl Terminal {
     pub fn new(global: &GlobalArgs) -> Self {
         Self {
             color_out: color(global.color, &io::stdout()),
-            color_err: color(global.color, &io::stderr()),
-            glyphs: if speaks_utf8() {
-                Glyphs::UNICODE
-            } else {
-                Glyphs::ASCII
-            },
             quiet: global.quiet,
             hinted: false,
             closed: false,
+            talk: Arc::new(TalkStream {
+                color: color(global.color, &io::stderr()),
+                glyphs: if speaks_utf8() {
+                    Glyphs::UNICODE
+                } else {
+                    Glyphs::ASCII
+                },
+                shows_progress: !global.quiet && io::stderr().is_terminal(),
+                progress: Mutex::new(0),
+            }),
         }
     }
 
@@ -41,7 +57,8 @@ impl Terminal {
 
     /// Writes a part of the result. A closed pipe is not an error: the rest is dropped.
     pub fn result(&mut self, bytes: &[u8]) {
-        if !self.closed {
+        if !self.closed && !bytes.is_empty() {
+            self.talk.clear_progress();
             let mut stdout = io::stdout().lock();
             self.closed = stdout
                 .write_all(bytes)
@@ -50,14 +67,18 @@ impl Terminal {
         }
     }
 
+    /// Writes a line of the result that has a sign in front.
+    pub fn result_line(&mut self, line: &Talk) {
+        let text = line.render(&self.talk.glyphs, self.color_out);
+        self.result(text.as_bytes());
+    }
+
     /// Says something; with `-q` only errors are said.
     pub fn say(&self, talk: &Talk) {
         if self.quiet && talk.tone != Tone::Error {
             return;
         }
-        let text = talk.render(&self.glyphs, self.color_err);
-        // Nobody can be told that stderr is closed.
-        drop(io::stderr().lock().write_all(text.as_bytes()));
+        self.talk.say(talk);
     }
 
     /// Says that something failed.
@@ -69,11 +90,67 @@ impl Terminal {
     pub fn hint(&mut self, hint: &str) {
         if !self.hinted && !self.quiet {
             self.hinted = true;
-            drop(
-                io::stderr()
-                    .lock()
-                    .write_all(format!("hint: {hint}\n").as_bytes()),
-            );
+            self.talk.write(&format!("hint: {hint}\n"));
+        }
+    }
+
+    /// Whoever listens to the run: progress on a terminal, and with `log` each request and program.
+    pub fn observer(&self, log: bool) -> Observer {
+        let talk = Arc::clone(&self.talk);
+        if !log && !talk.shows_progress {
+            return Observer::nobody();
+        }
+        Observer::new(move |event| match event {
+            Event::Progress { what, done, total } => talk.progress(what, done, total),
+            Event::Request {
+                method,
+                url,
+                outcome,
+                took,
+            } if log => talk.log(&format!("{method} {url}: {outcome} in {took:.1?}")),
+            Event::Program {
+                command,
+                outcome,
+                took,
+            } if log => talk.log(&format!("{command}: {outcome} in {took:.1?}")),
+            _ => {}
+        })
+    }
+}
+
+impl TalkStream {
+    fn say(&self, talk: &Talk) {
+        self.write(&talk.render(&self.glyphs, self.color));
+    }
+
+    fn log(&self, line: &str) {
+        self.say(&Talk::new(Tone::Detail, line));
+    }
+
+    fn write(&self, text: &str) {
+        self.clear_progress();
+        // Nobody can be told that stderr is closed.
+        drop(io::stderr().lock().write_all(text.as_bytes()));
+    }
+
+    fn progress(&self, what: &str, done: usize, total: usize) {
+        if !self.shows_progress || total < 2 {
+            return;
+        }
+        let line = format!("{} {done} of {total} {what}", self.glyphs.waiting());
+        let mut width = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let padding = width.saturating_sub(line.chars().count());
+        *width = line.chars().count();
+        let text = format!("\r{line}{}", " ".repeat(padding));
+        drop(io::stderr().lock().write_all(text.as_bytes()));
+    }
+
+    fn clear_progress(&self) {
+        let mut width = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if *width > 0 {
+            let text = format!("\r{}\r", " ".repeat(*width));
+            *width = 0;
+            drop(io::stderr().lock().write_all(text.as_bytes()));
         }
     }
 }

@@ -1,21 +1,29 @@
-//! `version`: reads only itself.
+//! `version`: reads only itself, unless it is asked for what runs in the cluster.
 
 use clap::Args;
+use serde_json::json;
 
 use crate::exit_code;
 use crate::failure::Failure;
+use crate::pipeline::inspect;
+use crate::render::live_versions;
 
 use super::input::{GlobalArgs, OutputFormat};
+use super::invocation::Invocation;
 use super::terminal::Terminal;
 
 /// Print the version and the controllers that it mirrors
 ///
-/// Asks nothing of a cluster.
+/// Asks nothing of a cluster without --live.
 #[derive(Debug, Args)]
 pub struct VersionArgs {
-    /// Accepted as kubectl's flag; the answer is always the client's own
-    #[arg(long)]
+    /// Accepted as kubectl's flag; without --live the answer is always the client's own
+    #[arg(long, conflicts_with = "live")]
     client: bool,
+
+    /// Ask the cluster too: its version, the image controllers' versions and flags, the API versions served
+    #[arg(long)]
+    live: bool,
 }
 
 /// The controllers whose behaviour this version repeats.
@@ -26,29 +34,43 @@ const MIRRORED: [(&str, &str); 2] = [
 
 /// Prints the version.
 pub fn run(
+    invocation: &Invocation,
     global: &GlobalArgs,
-    _args: VersionArgs,
+    args: &VersionArgs,
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
+    global.fits("version", &[OutputFormat::Json])?;
+    let live = args
+        .live
+        .then(|| {
+            let ground = global.ground(*invocation)?;
+            let session = global.session(&ground, terminal)?;
+            inspect(&ground.objects.flux_namespace, &session)
+        })
+        .transpose()?;
     let version = env!("CARGO_PKG_VERSION");
-    let text = match global.output {
-        None => format!(
+    let text = if global.output == Some(OutputFormat::Json) {
+        let mirrors: serde_json::Map<String, serde_json::Value> = MIRRORED
+            .iter()
+            .map(|(name, version)| ((*name).to_owned(), (*version).into()))
+            .collect();
+        let mut document =
+            json!({ "schemaVersion": 1, "version": version, "flux": "2.9", "mirrors": mirrors });
+        if let Some(live) = &live {
+            document["live"] = live_versions::json(live);
+        }
+        format!("{document:#}\n")
+    } else {
+        let own = format!(
             "kubectl-imageauto v{version} (as image-reflector-controller 1.2 and image-automation-controller 1.2 of Flux 2.9)\n"
-        ),
-        Some(OutputFormat::Json) => {
-            let mirrors: serde_json::Map<String, serde_json::Value> = MIRRORED
-                .iter()
-                .map(|(name, version)| ((*name).to_owned(), (*version).into()))
-                .collect();
-            let document = serde_json::json!({ "schemaVersion": 1, "version": version, "flux": "2.9", "mirrors": mirrors });
-            format!("{document:#}\n")
-        }
-        Some(OutputFormat::Name) => {
-            return Err(Failure::usage(
-                "-o name does not fit version: use -o json or none",
-            ));
-        }
+        );
+        own + &live.as_ref().map(live_versions::text).unwrap_or_default()
     };
     terminal.result(text.as_bytes());
-    Ok(exit_code::FINE)
+    let failures = live.map(|live| live.failures).unwrap_or_default();
+    for failure in &failures {
+        terminal.failure(&failure.message);
+    }
+    let codes = failures.iter().map(Failure::exit_code);
+    Ok(codes.max().unwrap_or(exit_code::FINE))
 }

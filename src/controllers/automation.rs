@@ -136,6 +136,16 @@ pub fn source_missing(name: &str) -> AutomationFailure {
     AutomationFailure::retried("SourceManagerFailed", message)
 }
 
+/// What the controller says of an automation whose GitRepository is in another namespace, where it allows no such reference.
+pub fn source_access_denied(source: &ObjectKey) -> AutomationFailure {
+    AutomationFailure::stalled(
+        "AccessDenied",
+        format!(
+            "can't access 'GitRepository/{source}', cross-namespace references have been blocked"
+        ),
+    )
+}
+
 /// Where a run reads and where it pushes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Branches {
@@ -254,6 +264,9 @@ mod tests {
             api_version: "image.toolkit.fluxcd.io/v1".into(),
             key: ObjectKey::new("flux-system", "images"),
             labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            generation: None,
+            deleted: false,
             spec: super::super::flux::ImageUpdateAutomationSpec {
                 source_ref: SourceReference {
                     name: "gitops".into(),

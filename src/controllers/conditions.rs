@@ -1,5 +1,7 @@
 //! Mirrors `api/v1/condition_types.go` and `internal/controller/*.go` of image-reflector-controller 1.2: reasons and texts.
 
+use super::flux::Condition;
+
 /// The repository's `spec.image` is no bare image name; Stalled.
 pub const IMAGE_URL_INVALID: &str = "ImageURLInvalid";
 /// A scan failed.
@@ -39,6 +41,47 @@ pub fn cross_namespace_reference_blocked(namespace: &str, name: &str) -> String 
     format!(
         "{NO_REPOSITORY}cannot access 'ImageRepository/{namespace}/{name}', cross-namespace references have been blocked"
     )
+}
+
+/// What an object's conditions say in one word and one sentence: Stalled counts before Ready, which may be an older failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readiness<'a> {
+    /// `True`, `False` or `Unknown`.
+    pub ready: &'a str,
+    /// Whether it waits for a change of the object.
+    pub stalled: bool,
+    /// One CamelCase word; empty where there is no condition yet.
+    pub reason: &'a str,
+    /// The controller's sentence.
+    pub message: &'a str,
+    /// Since when, RFC 3339; empty where it isn't known.
+    pub since: &'a str,
+}
+
+/// Sums up the conditions as `flux get` does.
+pub fn readiness(conditions: &[Condition]) -> Readiness<'_> {
+    let of = |kind: &str| conditions.iter().find(|condition| condition.kind == kind);
+    let stalled = of("Stalled").filter(|condition| condition.status == "True");
+    match stalled.or_else(|| of("Ready")) {
+        Some(condition) => Readiness {
+            ready: if stalled.is_some() {
+                "False"
+            } else {
+                &condition.status
+            },
+            stalled: stalled.is_some(),
+            reason: &condition.reason,
+            message: &condition.message,
+            since: &condition.since,
+        },
+        None => Readiness {
+            ready: "False",
+            stalled: false,
+            reason: "",
+            message: "waiting to be reconciled",
+            since: "",
+        },
+    }
 }
 
 #[cfg(test)]

@@ -48,6 +48,12 @@ pub struct Object<Spec, Status> {
     pub key: ObjectKey,
     /// `metadata.labels`.
     pub labels: BTreeMap<String, String>,
+    /// `metadata.annotations`.
+    pub annotations: BTreeMap<String, String>,
+    /// `metadata.generation`; only the cluster gives one.
+    pub generation: Option<i64>,
+    /// The object is being deleted: controllers no longer act on it.
+    pub deleted: bool,
     /// The desired state.
     pub spec: Spec,
     /// What the controller last wrote; default when there is none.
@@ -149,6 +155,15 @@ pub struct NamespaceSelector {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageRepositoryStatus {
+    /// The image's full name when it was last scanned.
+    #[serde(default)]
+    pub canonical_image_name: String,
+    /// `spec.exclusionList` at the last scan, or what stood for it.
+    #[serde(default)]
+    pub observed_exclusion_list: Vec<String>,
+    /// The request that was last answered.
+    #[serde(default)]
+    pub last_handled_reconcile_at: String,
     /// The last successful scan.
     pub last_scan_result: Option<ScanResult>,
     /// The condition list.
@@ -167,6 +182,9 @@ pub struct ScanResult {
     pub scan_time: Option<String>,
     /// The checksum of the tags.
     pub revision: Option<String>,
+    /// The first ten of the tags in descending order of their bytes.
+    #[serde(default)]
+    pub latest_tags: Vec<String>,
 }
 
 /// One entry of `status.conditions`.
@@ -184,6 +202,9 @@ pub struct Condition {
     /// A sentence for people.
     #[serde(default)]
     pub message: String,
+    /// When `status` last changed, RFC 3339.
+    #[serde(rename = "lastTransitionTime", default)]
+    pub since: String,
 }
 
 /// `spec` of an ImagePolicy.
@@ -288,6 +309,8 @@ impl fmt::Display for ImageRef {
 #[serde(rename_all = "camelCase")]
 pub struct ImagePolicyStatus {
     latest_ref: Option<ImageRef>,
+    /// What `latestRef` was before it last changed.
+    pub observed_previous_ref: Option<ImageRef>,
     /// `name:tag` of controllers before 0.35.
     latest_image: Option<String>,
     /// The condition list.
@@ -516,6 +539,13 @@ pub struct ImageUpdateAutomationStatus {
     /// `<branch>@sha1:<hash>` of the last run.
     #[serde(default)]
     pub observed_source_revision: String,
+    /// When the last run was, RFC 3339.
+    pub last_automation_run_time: Option<String>,
+    /// When the last push was, RFC 3339.
+    pub last_push_time: Option<String>,
+    /// The commit of the last push.
+    #[serde(default)]
+    pub last_push_commit: String,
     /// The condition list.
     #[serde(default)]
     pub conditions: Vec<Condition>,

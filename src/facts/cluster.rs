@@ -3,8 +3,99 @@
 use std::collections::BTreeMap;
 
 use crate::controllers::flux::{
-    GitRepository, ImagePolicy, ImageRepository, ImageUpdateAutomation, ObjectKey,
+    self, GitRepository, ImagePolicy, ImageRepository, ImageUpdateAutomation, ObjectKey,
 };
+
+/// The kinds of object that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Which tags exist.
+    ImageRepository,
+    /// Which of them is the latest.
+    ImagePolicy,
+    /// What becomes of it.
+    ImageUpdateAutomation,
+    /// Where the files are.
+    GitRepository,
+    /// Credentials.
+    Secret,
+    /// Whose pull secrets count.
+    ServiceAccount,
+    /// Whose labels grant access.
+    Namespace,
+}
+
+impl Kind {
+    /// The kind that `apiVersion` and `kind` of an object mean, if it is one of these.
+    pub fn of(api_version: &str, kind: &str) -> Option<Self> {
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let all = [
+            Self::ImageRepository,
+            Self::ImagePolicy,
+            Self::ImageUpdateAutomation,
+            Self::GitRepository,
+            Self::Secret,
+            Self::ServiceAccount,
+            Self::Namespace,
+        ];
+        all.into_iter()
+            .find(|known| known.name() == kind && known.group() == group)
+    }
+
+    /// `ImagePolicy` and the like.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ImageRepository => "ImageRepository",
+            Self::ImagePolicy => "ImagePolicy",
+            Self::ImageUpdateAutomation => "ImageUpdateAutomation",
+            Self::GitRepository => "GitRepository",
+            Self::Secret => "Secret",
+            Self::ServiceAccount => "ServiceAccount",
+            Self::Namespace => "Namespace",
+        }
+    }
+
+    /// The resource, as paths and RBAC rules name it.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::ImageRepository => "imagerepositories",
+            Self::ImagePolicy => "imagepolicies",
+            Self::ImageUpdateAutomation => "imageupdateautomations",
+            Self::GitRepository => "gitrepositories",
+            Self::Secret => "secrets",
+            Self::ServiceAccount => "serviceaccounts",
+            Self::Namespace => "namespaces",
+        }
+    }
+
+    /// The API group; empty for the core.
+    pub fn group(self) -> &'static str {
+        match self {
+            Self::ImageRepository | Self::ImagePolicy | Self::ImageUpdateAutomation => {
+                flux::IMAGE_GROUP
+            }
+            Self::GitRepository => flux::SOURCE_GROUP,
+            Self::Secret | Self::ServiceAccount | Self::Namespace => "",
+        }
+    }
+
+    /// The API versions that are read, newest first.
+    pub fn versions(self) -> &'static [&'static str] {
+        match self {
+            Self::ImageRepository | Self::ImagePolicy | Self::ImageUpdateAutomation => {
+                &["v1", "v1beta2", "v1beta1"]
+            }
+            Self::GitRepository => &["v1", "v1beta2"],
+            Self::Secret | Self::ServiceAccount | Self::Namespace => &["v1"],
+        }
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
 
 /// Objects by kind and key.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,11 +110,60 @@ pub struct Objects {
     pub git_repositories: BTreeMap<ObjectKey, GitRepository>,
     /// Secrets.
     pub secrets: BTreeMap<ObjectKey, Secret>,
+    /// ServiceAccounts.
+    pub service_accounts: BTreeMap<ObjectKey, ServiceAccount>,
     /// Labels of the Namespaces, by name.
     pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    /// What the cluster did not let us read.
+    pub hidden: Vec<Hidden>,
+}
+
+/// Objects that may be there but could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// Their kind.
+    pub kind: Kind,
+    /// Their namespace; none: all of them.
+    pub namespace: Option<String>,
+    /// The one object; none: all of the namespace.
+    pub name: Option<String>,
+    /// Why, as one paragraph.
+    pub why: String,
+}
+
+impl Hidden {
+    fn covers(&self, kind: Kind, key: &ObjectKey) -> bool {
+        let same =
+            |part: &Option<String>, whole: &str| part.as_deref().is_none_or(|part| part == whole);
+        self.kind == kind && same(&self.namespace, &key.namespace) && same(&self.name, &key.name)
+    }
 }
 
 impl Objects {
+    /// Why an object that isn't here may be there all the same; `None`: it isn't there.
+    pub fn hidden(&self, kind: Kind, key: &ObjectKey) -> Option<&str> {
+        self.hidden
+            .iter()
+            .find(|hidden| hidden.covers(kind, key))
+            .map(|hidden| hidden.why.as_str())
+    }
+
+    /// Why the objects of a kind in `namespace` could not be listed; `None`: they could.
+    pub fn hidden_in(&self, kind: Kind, namespace: &str) -> Option<&str> {
+        let whole = |hidden: &&Hidden| {
+            hidden.kind == kind
+                && hidden.name.is_none()
+                && hidden
+                    .namespace
+                    .as_deref()
+                    .is_none_or(|hidden| hidden == namespace)
+        };
+        self.hidden
+            .iter()
+            .find(whole)
+            .map(|hidden| hidden.why.as_str())
+    }
+
     /// Whether any image object is of an API version that current controllers no longer serve.
     pub fn any_old_image_object(&self) -> bool {
         let versions = self.repositories.values().map(|object| &object.api_version);

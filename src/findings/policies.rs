@@ -1,6 +1,7 @@
 //! Findings about policies and what they choose from.
 
-use crate::controllers::flux::ObjectKey;
+use crate::controllers::conditions;
+use crate::controllers::flux::{ImageRef, ObjectKey};
 use crate::controllers::policy::{Collision, Decision, Outcome};
 
 use super::{Finding, Severity, Subject};
@@ -70,6 +71,44 @@ pub fn suspended(kind: &'static str, key: &ObjectKey) -> Finding {
         message: format!("{kind} {key} is suspended"),
         evidence: "spec.suspend: true".into(),
         remedy: format!("flux resume image {word} {} -n {}", key.name, key.namespace),
+    }
+}
+
+/// A policy whose controller fails: what it keeps, under the id of what is wrong where that has one of its own.
+pub fn stuck(
+    key: &ObjectKey,
+    kept: Option<&ImageRef>,
+    reason: &'static str,
+    message: &str,
+) -> Finding {
+    let (id, remedy) = match reason {
+        conditions::ACCESS_DENIED => (
+            "cross-namespace-denied",
+            "let spec.accessFrom of the ImageRepository select the policy's namespace, or move the policy there",
+        ),
+        conditions::IMAGE_URL_INVALID => (
+            "image-url-invalid",
+            "set spec.image of the ImageRepository to a name without scheme, tag and digest",
+        ),
+        conditions::INTERVAL_NOT_CONFIGURED => {
+            ("interval-missing", "set spec.interval of the policy")
+        }
+        _ => (
+            "policy-stuck-on-old-tag",
+            "mend what the controller's message names",
+        ),
+    };
+    let kept = match kept {
+        Some(image) => format!("it stays at {image}"),
+        None => "it has no latest image".into(),
+    };
+    Finding {
+        id,
+        severity: Severity::Warning,
+        subject: policy(key),
+        message: format!("the controller fails, and {kept}: {message}"),
+        evidence: format!("{reason}: {message}"),
+        remedy: remedy.into(),
     }
 }
 

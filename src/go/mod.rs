@@ -1,6 +1,7 @@
 //! Behaviours of Go and its libraries that the controllers' decisions hang on. Pure, ignorant of Flux.
 
 pub mod adler32;
+pub mod age;
 pub mod json;
 pub mod number;
 pub mod reference;

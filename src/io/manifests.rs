@@ -5,12 +5,12 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde_json::Value;
 
-use crate::controllers::flux::{self, ObjectKey};
-use crate::facts::cluster::{Objects, Secret};
+use crate::controllers::flux::ObjectKey;
+use crate::facts::cluster::{Kind, Objects};
 use crate::io::error_text;
+use crate::io::objects::{self, Metadata, text_at};
 
 /// Where manifests come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Manifests {
     pub without_namespace: Vec<String>,
     /// Files, documents and objects that can't be used; the others still count.
     pub problems: Vec<ManifestProblem>,
+    /// Each object as it stands there, with its namespace filled in.
+    pub contents: BTreeMap<(Kind, ObjectKey), Value>,
 }
 
 /// Something in a manifest that can't be used.
@@ -75,8 +77,8 @@ enum Screening {
 struct Reading<'a> {
     default_namespace: &'a str,
     manifests: Manifests,
-    /// Kind and key to the place and content of the first such object.
-    seen: BTreeMap<(String, ObjectKey), (String, Value)>,
+    /// Kind and key to the place of the first such object.
+    places: BTreeMap<(Kind, ObjectKey), String>,
 }
 
 /// One YAML document of a text.
@@ -91,7 +93,7 @@ impl<'a> Reading<'a> {
         Self {
             default_namespace,
             manifests: Manifests::default(),
-            seen: BTreeMap::new(),
+            places: BTreeMap::new(),
         }
     }
 
@@ -220,28 +222,26 @@ impl<'a> Reading<'a> {
     }
 
     fn object(&mut self, file: &str, kind: Kind, value: &Value) -> Result<(), String> {
-        kind.check_version(text_at(value, "apiVersion"))?;
+        objects::check_version(kind, text_at(value, "apiVersion"))?;
         let mut value = value.clone();
-        remove_nulls(&mut value);
-        let metadata: Metadata = match value.get("metadata") {
-            Some(metadata) => read_part(metadata, "metadata")?,
-            None => return Err("metadata is missing".into()),
-        };
-        check_name(&metadata.name, "metadata.name")?;
+        objects::remove_nulls(&mut value);
+        let metadata = objects::metadata(&value)?;
         let key = self.key(kind, &metadata)?;
-        let content = comparable(&value, &key);
-        let identity = (format!("{kind:?}"), key.clone());
-        if let Some((first, seen)) = self.seen.get(&identity) {
+        let content = objects::comparable(&value, &key);
+        let identity = (kind, key.clone());
+        if let Some(seen) = self.manifests.contents.get(&identity) {
             return if *seen == content {
                 Ok(())
             } else {
+                let first = &self.places[&identity];
                 Err(format!(
                     "stands here and, with another content, in {first}: keep one"
                 ))
             };
         }
-        self.store(kind, &key, &metadata, &value)?;
-        self.seen.insert(identity, (file.to_owned(), content));
+        objects::store(&mut self.manifests.objects, kind, &key, &metadata, &value)?;
+        self.places.insert(identity.clone(), file.to_owned());
+        self.manifests.contents.insert(identity, content);
         Ok(())
     }
 
@@ -255,232 +255,9 @@ impl<'a> Reading<'a> {
                 .push(format!("{kind:?} {}", metadata.name));
             return Ok(ObjectKey::new(self.default_namespace, &metadata.name));
         }
-        check_name(&metadata.namespace, "metadata.namespace")?;
+        objects::check_name(&metadata.namespace, "metadata.namespace")?;
         Ok(ObjectKey::new(&metadata.namespace, &metadata.name))
     }
-
-    fn store(
-        &mut self,
-        kind: Kind,
-        key: &ObjectKey,
-        metadata: &Metadata,
-        value: &Value,
-    ) -> Result<(), String> {
-        let objects = &mut self.manifests.objects;
-        match kind {
-            Kind::ImageRepository => drop(
-                objects
-                    .repositories
-                    .insert(key.clone(), typed(key, metadata, value)?),
-            ),
-            Kind::ImagePolicy => drop(
-                objects
-                    .policies
-                    .insert(key.clone(), typed(key, metadata, value)?),
-            ),
-            Kind::ImageUpdateAutomation => drop(
-                objects
-                    .automations
-                    .insert(key.clone(), typed(key, metadata, value)?),
-            ),
-            Kind::GitRepository => drop(
-                objects
-                    .git_repositories
-                    .insert(key.clone(), typed(key, metadata, value)?),
-            ),
-            Kind::Secret => drop(objects.secrets.insert(key.clone(), secret(value)?)),
-            Kind::Namespace => drop(
-                objects
-                    .namespaces
-                    .insert(metadata.name.clone(), metadata.labels.clone()),
-            ),
-        }
-        Ok(())
-    }
-}
-
-/// The kinds that are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    ImageRepository,
-    ImagePolicy,
-    ImageUpdateAutomation,
-    GitRepository,
-    Secret,
-    Namespace,
-}
-
-impl Kind {
-    fn of(api_version: &str, kind: &str) -> Option<Self> {
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        match (group, kind) {
-            (flux::IMAGE_GROUP, "ImageRepository") => Some(Self::ImageRepository),
-            (flux::IMAGE_GROUP, "ImagePolicy") => Some(Self::ImagePolicy),
-            (flux::IMAGE_GROUP, "ImageUpdateAutomation") => Some(Self::ImageUpdateAutomation),
-            (flux::SOURCE_GROUP, "GitRepository") => Some(Self::GitRepository),
-            ("", "Secret") => Some(Self::Secret),
-            ("", "Namespace") => Some(Self::Namespace),
-            _ => None,
-        }
-    }
-
-    fn check_version(self, api_version: &str) -> Result<(), String> {
-        let read: &[&str] = match self {
-            Self::ImageRepository | Self::ImagePolicy | Self::ImageUpdateAutomation => {
-                &["v1", "v1beta2", "v1beta1"]
-            }
-            Self::GitRepository => &["v1", "v1beta2"],
-            Self::Secret | Self::Namespace => &["v1"],
-        };
-        let version = api_version.rsplit('/').next().unwrap_or_default();
-        if read.contains(&version) {
-            return Ok(());
-        }
-        Err(format!(
-            "apiVersion {api_version} is not read, only {}: migrate it (flux migrate -f)",
-            read.join(", ")
-        ))
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Metadata {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    namespace: String,
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
-}
-
-fn typed<Spec, Status>(
-    key: &ObjectKey,
-    metadata: &Metadata,
-    value: &Value,
-) -> Result<flux::Object<Spec, Status>, String>
-where
-    Spec: for<'de> Deserialize<'de> + Default,
-    Status: for<'de> Deserialize<'de> + Default,
-{
-    Ok(flux::Object {
-        api_version: text_at(value, "apiVersion").to_owned(),
-        key: key.clone(),
-        labels: metadata.labels.clone(),
-        spec: value
-            .get("spec")
-            .map(|spec| read_part(spec, "spec"))
-            .transpose()?
-            .unwrap_or_default(),
-        status: value
-            .get("status")
-            .map(|status| read_part(status, "status"))
-            .transpose()?
-            .unwrap_or_default(),
-    })
-}
-
-fn read_part<Part: for<'de> Deserialize<'de>>(value: &Value, name: &str) -> Result<Part, String> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        if path == "." {
-            format!("{name}: {}", error.inner())
-        } else {
-            format!("{name}.{path}: {}", error.inner())
-        }
-    })
-}
-
-fn secret(value: &Value) -> Result<Secret, String> {
-    if value.get("sops").is_some() {
-        return Ok(Secret::Encrypted);
-    }
-    let mut data = BTreeMap::new();
-    for (key, encoded) in members(value, "data") {
-        let text = encoded
-            .as_str()
-            .ok_or_else(|| format!("data.{key} is not a string"))?;
-        let bytes = decode_base64(text).ok_or_else(|| format!("data.{key} is not base64"))?;
-        data.insert(key.clone(), bytes);
-    }
-    for (key, text) in members(value, "stringData") {
-        let text = text
-            .as_str()
-            .ok_or_else(|| format!("stringData.{key} is not a string"))?;
-        data.insert(key.clone(), text.as_bytes().to_vec());
-    }
-    let kind = text_at(value, "type");
-    Ok(Secret::Readable {
-        kind: if kind.is_empty() {
-            "Opaque".into()
-        } else {
-            kind.to_owned()
-        },
-        data,
-    })
-}
-
-fn members<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    value
-        .get(name)
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-}
-
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    use base64::Engine;
-    let compact: String = text
-        .chars()
-        .filter(|character| !matches!(character, '\n' | '\r'))
-        .collect();
-    base64::engine::general_purpose::STANDARD
-        .decode(compact)
-        .ok()
-}
-
-fn text_at<'a>(value: &'a Value, name: &str) -> &'a str {
-    value.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// The API server drops nulls before it fills in defaults.
-fn remove_nulls(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|_, member| !member.is_null());
-            members.values_mut().for_each(remove_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(remove_nulls),
-        _ => {}
-    }
-}
-
-/// The object's content with its namespace filled in.
-fn comparable(value: &Value, key: &ObjectKey) -> Value {
-    let mut content = value.clone();
-    if let Some(metadata) = content.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.insert("namespace".into(), Value::from(key.namespace.clone()));
-    }
-    content
-}
-
-/// Names as the API server lets them in (RFC 1123 subdomains): nothing else may reach a path, a message or git.
-fn check_name(name: &str, field: &str) -> Result<(), String> {
-    let label = |label: &str| {
-        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        !label.is_empty()
-            && label.bytes().all(inner)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    if name.is_empty() {
-        return Err(format!("{field} is missing"));
-    }
-    if name.len() > 253 || !name.split('.').all(label) {
-        return Err(format!(
-            "{field} {name:?} is not a name that Kubernetes accepts (lower-case letters, digits, '-' and '.')"
-        ));
-    }
-    Ok(())
 }
 
 fn is_manifest_name(path: &Path) -> bool {
@@ -563,30 +340,5 @@ mod tests {
     fn json_and_empty_documents_are_read() {
         assert_eq!(parse("{\"a\": \"\\/\"}"), Ok(serde_json::json!({"a": "/"})));
         assert_eq!(parse("---\n# nothing\n"), Ok(Value::Null));
-    }
-
-    #[test]
-    fn names_are_those_of_kubernetes() {
-        for name in ["a", "a-b.c", "1"] {
-            assert_eq!(check_name(name, "metadata.name"), Ok(()), "{name}");
-        }
-        for name in ["", "A", "a/b", "..", "-a", "a-", "a\n", &"a".repeat(254)] {
-            assert!(check_name(name, "metadata.name").is_err(), "{name}");
-        }
-    }
-
-    #[test]
-    fn an_encrypted_secret_is_unreadable_and_others_are_decoded() {
-        let encrypted =
-            serde_json::json!({"sops": {}, "data": {"password": "ENC[AES256_GCM,data:x]"}});
-        assert_eq!(secret(&encrypted), Ok(Secret::Encrypted));
-        let readable = serde_json::json!({"data": {"a": "eA=="}, "stringData": {"b": "y"}});
-        let Ok(Secret::Readable { kind, data }) = secret(&readable) else {
-            panic!("not readable")
-        };
-        assert_eq!(
-            (kind.as_str(), data["a"].as_slice(), data["b"].as_slice()),
-            ("Opaque", &b"x"[..], &b"y"[..])
-        );
     }
 }

@@ -1,7 +1,9 @@
 //! Fetches and stores; decides nothing, prints nothing, knows no flags.
 
+pub mod cluster;
 pub mod git;
 pub mod manifests;
+mod objects;
 pub mod observer;
 pub mod recording;
 pub mod temporary;

@@ -21,9 +21,10 @@ impl TemporaryFolder {
     ///
     /// The folder can't be made.
     pub fn create() -> io::Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("kubectl-imageauto-")
-            .tempdir()?;
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let folder = builder.prefix("kubectl-imageauto-").tempdir()?;
         let path = folder.keep();
         live().insert(path.clone());
         Ok(Self { path })

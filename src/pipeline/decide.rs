@@ -1,233 +1,398 @@
-//! The second and third stage: the tags of each repository, and the latest image of each policy.
+//! The third stage: the latest image of each policy, as an automation would read it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::controllers::access::{self, Access};
-use crate::controllers::conditions;
-use crate::controllers::flux::{
-    DigestReflectionPolicy, FluxVersion, ImagePolicy, ImageRef, ImageRepository, ObjectKey,
-};
+use crate::controllers::flux::{DigestReflectionPolicy, ImagePolicy, ImageRef, ObjectKey};
 use crate::controllers::policy::{self, Outcome};
-use crate::controllers::repository;
-use crate::facts::registry::{RecordedTags, TagRecording};
+use crate::controllers::schedule::{self, NextScan};
 use crate::failure::Failure;
-use crate::findings::{self, Finding};
-use crate::io::recording;
+use crate::findings;
+use crate::go::age;
 
+use super::gate::{Undecided, fails, gate};
+use super::registry;
 use super::request::{Request, TagSource};
-use super::stages::{Decisions, ImageOrigin, Inputs, PolicyDecision, Scan, Scans};
+use super::scan::relevant_policies;
+use super::session::Session;
+use super::stages::{
+    Decisions, DigestAnswer, ImageOrigin, Inputs, PolicyDecision, Scan, Scans, WantedDigest,
+};
 
-/// Lists the tags of every repository that a policy in the namespace of one of the run's automations refers to.
+/// Decides the latest image of every policy that may count.
 ///
 /// # Errors
 ///
-/// The recording as a whole can't be read.
-pub fn scan(request: &Request, inputs: &Inputs) -> Result<Scans, Failure> {
-    let TagSource::Recording(path) = &request.tags else {
-        return Ok(Scans::default());
-    };
-    let recording = canonical(
-        recording::read(path)
-            .map_err(|error| Failure::invalid_input(format!("--tags-from {error}")))?,
-    );
-    let wanted: BTreeSet<ObjectKey> = relevant_policies(inputs)
-        .map(|policy| {
-            policy
-                .spec
-                .image_repository_ref
-                .key_from(&policy.key.namespace)
-        })
-        .collect();
-    let repositories = wanted.into_iter().filter_map(|key| {
-        let repository = inputs.objects.repositories.get(&key)?;
-        let scan = scan_repository(repository, &recording);
-        Some((key, scan))
-    });
-    Ok(Scans {
-        repositories: repositories.collect(),
-    })
-}
-
-fn relevant_policies(inputs: &Inputs) -> impl Iterator<Item = &ImagePolicy> {
-    let namespaces: BTreeSet<&str> = inputs
-        .automations
-        .iter()
-        .map(|key| key.namespace.as_str())
-        .collect();
-    inputs
-        .objects
-        .policies
-        .values()
-        .filter(move |policy| namespaces.contains(policy.key.namespace.as_str()))
-}
-
-/// Images in a recording may be named as users write them.
-fn canonical(recorded: Vec<(String, RecordedTags)>) -> TagRecording {
-    let named = |(image, tags): (String, RecordedTags)| {
-        (
-            repository::canonical_image_name(&image).unwrap_or(image),
-            tags,
-        )
-    };
-    TagRecording {
-        images: recorded.into_iter().map(named).collect(),
-    }
-}
-
-fn scan_repository(repository: &ImageRepository, recording: &TagRecording) -> Scan {
-    let spec = &repository.spec;
-    if spec.suspend {
-        return Scan::Suspended;
-    }
-    let name = match repository::canonical_image_name(&spec.image) {
-        Ok(name) => name,
-        Err(error) => {
-            return Scan::Failed {
-                reason: conditions::IMAGE_URL_INVALID,
-                message: error.to_string(),
-            };
-        }
-    };
-    let Some(recorded) = recording.images.get(&name) else {
-        let message = format!(
-            "ImageRepository {}: the image {name} is not in the recording of --tags-from; record it, or use --tags-from status",
-            repository.key
-        );
-        return Scan::Unknown(Failure::invalid_input(message));
-    };
-    match repository::stored_tags(
-        &recorded.tags,
-        spec.exclusion_list.as_deref().unwrap_or_default(),
-    ) {
-        Ok(stored) => Scan::Tags {
-            stored,
-            recorded: recorded.clone(),
-        },
-        Err(error) => Scan::Failed {
-            reason: conditions::READ_OPERATION_FAILED,
-            message: format!("scan failed: {error}"),
-        },
-    }
-}
-
-/// Decides the latest image of every policy that may count.
-pub fn decide(request: &Request, inputs: &Inputs, scans: &Scans) -> Decisions {
-    let policies = relevant_policies(inputs).map(|policy| {
-        let mut decision = decide_policy(request, inputs, scans, policy);
-        assume(request, inputs, policy, &mut decision);
-        (policy.key.clone(), decision)
-    });
-    Decisions {
-        policies: policies.collect(),
-    }
-}
-
-fn assume(request: &Request, inputs: &Inputs, policy: &ImagePolicy, decision: &mut PolicyDecision) {
-    let Some(assumption) = request
-        .assumptions
-        .iter()
-        .find(|assumption| assumption.policy == policy.key)
-    else {
-        return;
-    };
-    let repository = inputs.objects.repositories.get(
-        &policy
-            .spec
-            .image_repository_ref
-            .key_from(&policy.key.namespace),
-    );
-    let name = repository
-        .map(|repository| repository.spec.image.clone())
-        .or(decision.live.as_ref().map(|live| live.name.clone()));
-    decision.findings.clear();
-    decision.failure = None;
-    match name {
-        Some(name) => {
-            let image = assumption.image(&name);
-            decision.notes = vec![format!(
-                "{}: {image} is assumed (--assume), not decided",
-                policy.key
-            )];
-            decision.latest = Some((image, ImageOrigin::Assumed));
-            decision.unknown = None;
-        }
-        None => {
-            let message = format!(
-                "--assume {}: neither its ImageRepository nor its status tells the image's name",
-                policy.key
-            );
-            decision.unknown = Some(Failure::invalid_input(message));
-            decision.latest = None;
-        }
-    }
-}
-
-fn decide_policy(
+/// `--timeout` ended while digests were asked for.
+pub fn decide(
     request: &Request,
     inputs: &Inputs,
     scans: &Scans,
-    policy: &ImagePolicy,
-) -> PolicyDecision {
-    let live = policy.status.latest();
-    let mut decision = PolicyDecision {
-        latest: None,
-        live,
-        failure: None,
-        unknown: None,
-        decision: None,
-        findings: Vec::new(),
-        notes: Vec::new(),
+    session: &Session,
+) -> Result<Decisions, Failure> {
+    let deciding = Deciding {
+        request,
+        inputs,
+        scans,
+        session,
     };
-    if request.tags == TagSource::Status {
-        let repository = policy
-            .spec
-            .image_repository_ref
-            .key_from(&policy.key.namespace);
-        if !inputs.objects.repositories.contains_key(&repository) {
+    let chosen: Vec<Chosen<'_>> = relevant_policies(inputs)
+        .map(|policy| deciding.choose(policy))
+        .collect();
+    let wanted = chosen.iter().filter_map(|chosen| chosen.wanted.clone());
+    let digests = deciding.digests(wanted.collect())?;
+    let policies = chosen.into_iter().map(|chosen| {
+        let mut decision = deciding.conclude(&chosen, &digests);
+        decision.findings.extend(chosen.findings);
+        decision.decision = chosen.decision;
+        let key = chosen.policy.key.clone();
+        deciding.assume(chosen.policy, &mut decision);
+        (key, decision)
+    });
+    Ok(Decisions {
+        policies: policies.collect(),
+    })
+}
+
+struct Deciding<'a> {
+    request: &'a Request,
+    inputs: &'a Inputs,
+    scans: &'a Scans,
+    session: &'a Session,
+}
+
+/// What was chosen for a policy before any digest is known.
+struct Chosen<'a> {
+    policy: &'a ImagePolicy,
+    outcome: Result<Tag, Undecided>,
+    wanted: Option<WantedDigest>,
+    decision: Option<policy::Decision>,
+    findings: Vec<findings::Finding>,
+}
+
+/// A tag, and its digest as far as it is settled.
+struct Tag {
+    repository: ObjectKey,
+    name: String,
+    tag: String,
+    digest: String,
+}
+
+type Digests = BTreeMap<WantedDigest, DigestAnswer>;
+
+impl Deciding<'_> {
+    fn choose<'a>(&'a self, policy: &'a ImagePolicy) -> Chosen<'a> {
+        let mut chosen = Chosen {
+            policy,
+            outcome: Err(Undecided::NotDeterministic),
+            wanted: None,
+            decision: None,
+            findings: Vec::new(),
+        };
+        if self.request.tags != TagSource::Status {
+            chosen.outcome = self.choose_tag(policy, &mut chosen);
+            chosen.wanted = chosen
+                .outcome
+                .as_ref()
+                .ok()
+                .and_then(|tag| wanted_digest(policy, tag));
+        }
+        chosen
+    }
+
+    fn choose_tag(&self, policy: &ImagePolicy, chosen: &mut Chosen<'_>) -> Result<Tag, Undecided> {
+        let repository = gate(self.inputs, policy)?;
+        let stored = match self.scans.repositories.get(&repository.key) {
+            Some(Scan::Tags { stored, .. }) => stored,
+            Some(Scan::Failed(failure)) => {
+                return Err(Undecided::ControllerFails {
+                    reason: failure.reason,
+                    message: failure.message.clone(),
+                    ours: failure.ours.clone(),
+                });
+            }
+            Some(Scan::Suspended) => {
+                let finding = findings::policies::suspended("ImageRepository", &repository.key);
+                return Err(Undecided::LeftAlone(
+                    format!("ImageRepository {} is suspended", repository.key),
+                    Some(Box::new(finding)),
+                ));
+            }
+            Some(Scan::RefusedToUs(failure)) => {
+                return Err(Undecided::RefusedToUs(failure.clone()));
+            }
+            Some(Scan::Unknown(failure)) => return Err(Undecided::Unknown(failure.clone())),
+            None => {
+                return Err(Undecided::Unknown(Failure::invalid_input(format!(
+                    "ImageRepository {} was not scanned",
+                    repository.key
+                ))));
+            }
+        };
+        let decided = policy::decide(&policy::PolicySpec::from(&policy.spec), stored);
+        let found = [
+            findings::policies::extract_collision(&policy.key, &decided),
+            findings::policies::choice_not_deterministic(&policy.key, &decided),
+        ];
+        chosen.findings.extend(found.into_iter().flatten());
+        let outcome = decided.outcome.clone();
+        chosen.decision = Some(decided);
+        match outcome {
+            Outcome::Latest { tag } => Ok(Tag {
+                repository: repository.key.clone(),
+                name: repository.spec.image.clone(),
+                digest: kept_digest(policy, &repository.spec.image, &tag),
+                tag,
+            }),
+            Outcome::NotDeterministic { .. } => Err(Undecided::NotDeterministic),
+            Outcome::Failed(failure) if failure.is_ours => {
+                let message = format!("ImagePolicy {}: {}", policy.key, failure.message);
+                Err(Undecided::Unknown(Failure::invalid_input(message)))
+            }
+            Outcome::Failed(failure) => Err(fails(failure.reason, failure.message)),
+        }
+    }
+
+    /// Looks up the digests that are wanted, in the recording or the registry.
+    fn digests(&self, wanted: Vec<WantedDigest>) -> Result<Digests, Failure> {
+        if self.request.tags == TagSource::Registry {
+            return registry::digests(wanted, self.scans, self.session);
+        }
+        let recorded = |wanted: &WantedDigest| match self.scans.repositories.get(&wanted.repository)
+        {
+            Some(Scan::Tags { recorded, .. }) => recorded.digests.get(&wanted.tag).cloned(),
+            _ => None,
+        };
+        let answer = |wanted: WantedDigest| match recorded(&wanted) {
+            Some(digest) => (wanted, DigestAnswer::Found(digest)),
+            None => {
+                let failure = Failure::invalid_input(format!(
+                    "the digest of {}:{} is needed and not in the recording of --tags-from",
+                    wanted.name, wanted.tag
+                ));
+                (wanted, DigestAnswer::Unknown(failure))
+            }
+        };
+        Ok(wanted.into_iter().map(answer).collect())
+    }
+
+    fn conclude(&self, chosen: &Chosen<'_>, digests: &Digests) -> PolicyDecision {
+        let policy = chosen.policy;
+        let mut decision = PolicyDecision {
+            latest: None,
+            live: policy.status.latest(),
+            failure: None,
+            trouble: None,
+            unknown: None,
+            decision: None,
+            findings: Vec::new(),
+            notes: Vec::new(),
+        };
+        if self.request.tags == TagSource::Status {
+            self.by_status(policy, &mut decision);
+            return decision;
+        }
+        let image = match &chosen.outcome {
+            Ok(tag) => match chosen
+                .wanted
+                .as_ref()
+                .and_then(|wanted| digests.get(wanted))
+            {
+                None => Ok(tag.image(tag.digest.clone())),
+                Some(DigestAnswer::Found(digest)) => Ok(tag.image(digest.clone())),
+                Some(DigestAnswer::Failed(failure)) => Err(Undecided::ControllerFails {
+                    reason: failure.reason,
+                    message: failure.message.clone(),
+                    ours: failure.ours.clone(),
+                }),
+                Some(DigestAnswer::RefusedToUs(failure)) => {
+                    Err(Undecided::RefusedToUs(failure.clone()))
+                }
+                Some(DigestAnswer::Unknown(failure)) => Err(Undecided::Unknown(Failure {
+                    message: format!("ImagePolicy {}: {}", policy.key, failure.message),
+                    ..failure.clone()
+                })),
+            },
+            Err(why) => Err(why.clone()),
+        };
+        match image {
+            Ok(image) => self.recomputed(chosen, image, &mut decision),
+            Err(why) => keep(policy, why, &mut decision),
+        }
+        decision
+    }
+
+    fn by_status(&self, policy: &ImagePolicy, decision: &mut PolicyDecision) {
+        let reference = &policy.spec.image_repository_ref;
+        let repository = reference.key_from(&policy.key.namespace);
+        let objects = &self.inputs.objects;
+        if !self.inputs.live && !objects.repositories.contains_key(&repository) {
             decision.notes.push(format!(
                 "{}: ImageRepository {repository} is not in the input",
                 policy.key
             ));
         }
-        decision.latest = decision
-            .live
-            .clone()
-            .map(|image| (image, ImageOrigin::Status));
-        return decision;
+        let live = decision.live.clone();
+        decision.latest = live.map(|image| (image, ImageOrigin::Status));
     }
-    match recompute(inputs, scans, policy, &mut decision) {
-        Ok(image) => {
-            note_difference(policy, &image, &mut decision);
-            decision.latest = Some((image, ImageOrigin::Recording));
+
+    fn recomputed(&self, chosen: &Chosen<'_>, image: ImageRef, decision: &mut PolicyDecision) {
+        let policy = chosen.policy;
+        if let Some(live) = decision.live.as_ref().filter(|live| **live != image) {
+            let next = chosen
+                .outcome
+                .as_ref()
+                .ok()
+                .and_then(|tag| self.next_scan(&tag.repository));
+            decision.notes.push(match next {
+                Some(next) => format!(
+                    "{}: the cluster still says {live} ({next}); {image} is what follows that scan",
+                    policy.key
+                ),
+                None => format!(
+                    "{}: the status still says {live}; {image} is what follows the next scan",
+                    policy.key
+                ),
+            });
         }
-        Err(Undecided::Suspended(finding)) => {
-            keep_status(
-                policy,
-                &format!("{} is suspended", finding.subject),
-                &mut decision,
-            );
-            decision.findings.push(*finding);
+        let origin = if self.request.tags == TagSource::Registry {
+            ImageOrigin::Registry
+        } else {
+            ImageOrigin::Recording
+        };
+        decision.latest = Some((image, origin));
+    }
+
+    /// When a live repository was scanned and is scanned again.
+    fn next_scan(&self, key: &ObjectKey) -> Option<String> {
+        if !self.inputs.live {
+            return None;
         }
-        Err(Undecided::ControllerFails { reason, message }) => {
+        let repository = self.inputs.objects.repositories.get(key)?;
+        let now = self.session.now;
+        let scan = repository.status.last_scan_result.as_ref();
+        let scanned = scan
+            .and_then(|scan| schedule::moment(scan.scan_time.as_deref()?))
+            .map_or("never scanned".to_owned(), |scanned| {
+                format!("scanned {} ago", age::since(scanned, now))
+            });
+        let next = match schedule::next_scan(repository, now) {
+            NextScan::At(next) => format!("next scan in {}", age::until(next, now)),
+            NextScan::Due { reason, since } => {
+                let since = since.map_or(String::new(), |since| {
+                    format!(" for {}", age::since(since, now))
+                });
+                format!("next scan due{since}: {reason}")
+            }
+            NextScan::Unknown => return Some(scanned),
+        };
+        Some(format!("{scanned}, {next}"))
+    }
+
+    fn assume(&self, policy: &ImagePolicy, decision: &mut PolicyDecision) {
+        let assumptions = &self.request.assumptions;
+        let Some(assumption) = assumptions
+            .iter()
+            .find(|assumption| assumption.policy == policy.key)
+        else {
+            return;
+        };
+        let reference = &policy.spec.image_repository_ref;
+        let key = reference.key_from(&policy.key.namespace);
+        let repository = self.inputs.objects.repositories.get(&key);
+        let name = repository
+            .map(|repository| repository.spec.image.clone())
+            .or(decision.live.as_ref().map(|live| live.name.clone()));
+        decision.findings.clear();
+        decision.failure = None;
+        decision.trouble = None;
+        match name {
+            Some(name) => {
+                let image = assumption.image(&name);
+                decision.notes = vec![format!(
+                    "{}: {image} is assumed (--assume), not decided",
+                    policy.key
+                )];
+                decision.latest = Some((image, ImageOrigin::Assumed));
+                decision.unknown = None;
+            }
+            None => {
+                let message = format!(
+                    "--assume {}: neither its ImageRepository nor its status tells the image's name",
+                    policy.key
+                );
+                decision.unknown = Some(Failure::invalid_input(message));
+                decision.latest = None;
+            }
+        }
+    }
+}
+
+impl Tag {
+    fn image(&self, digest: String) -> ImageRef {
+        ImageRef {
+            name: self.name.clone(),
+            tag: self.tag.clone(),
+            digest,
+        }
+    }
+}
+
+/// The digest that the status already has for this very tag.
+fn kept_digest(policy: &ImagePolicy, name: &str, tag: &str) -> String {
+    let live = policy.status.latest();
+    let same = live.filter(|live| live.name == name && live.tag == tag);
+    match policy.spec.digest_reflection_policy {
+        DigestReflectionPolicy::IfNotPresent => same.unwrap_or_default().digest,
+        DigestReflectionPolicy::Always | DigestReflectionPolicy::Never => String::new(),
+    }
+}
+
+/// The digest that the controller would look up for a tag.
+fn wanted_digest(policy: &ImagePolicy, tag: &Tag) -> Option<WantedDigest> {
+    let wanted = policy.spec.digest_reflection_policy != DigestReflectionPolicy::Never
+        && tag.digest.is_empty();
+    wanted.then(|| WantedDigest {
+        repository: tag.repository.clone(),
+        name: tag.name.clone(),
+        tag: tag.tag.clone(),
+    })
+}
+
+/// A policy whose choice was not recomputed: what its status keeps, and why.
+fn keep(policy: &ImagePolicy, why: Undecided, decision: &mut PolicyDecision) {
+    match why {
+        Undecided::LeftAlone(why, finding) => {
+            keep_status(policy, &why, decision);
+            decision.findings.extend(finding.map(|finding| *finding));
+        }
+        Undecided::ControllerFails {
+            reason,
+            message,
+            ours,
+        } => {
             keep_status(
                 policy,
                 &format!("the controller fails ({reason}: {message})"),
-                &mut decision,
+                decision,
             );
+            decision.findings.push(findings::policies::stuck(
+                &policy.key,
+                decision.live.as_ref(),
+                reason,
+                &message,
+            ));
+            decision.trouble = ours;
             decision.failure = Some((reason.to_owned(), message));
         }
-        Err(Undecided::Unknown(failure)) => decision.unknown = Some(failure),
-        Err(Undecided::NotDeterministic) => {}
-    }
-    decision
-}
-
-fn note_difference(policy: &ImagePolicy, image: &ImageRef, decision: &mut PolicyDecision) {
-    if let Some(live) = decision.live.as_ref().filter(|live| *live != image) {
-        decision.notes.push(format!(
-            "{}: the status still says {live}; {image} is what follows the next scan",
-            policy.key
-        ));
+        Undecided::RefusedToUs(failure) => {
+            if decision.live.is_none() {
+                decision.unknown = Some(failure);
+                return;
+            }
+            keep_status(policy, &failure.message, decision);
+        }
+        Undecided::Unknown(failure) => decision.unknown = Some(failure),
+        Undecided::NotDeterministic => {}
     }
 }
 
@@ -243,159 +408,4 @@ fn keep_status(policy: &ImagePolicy, why: &str, decision: &mut PolicyDecision) {
     decision
         .notes
         .push(format!("{}: {why}; {kept}", policy.key));
-}
-
-/// Why a policy's choice is not recomputed.
-enum Undecided {
-    Suspended(Box<Finding>),
-    ControllerFails {
-        reason: &'static str,
-        message: String,
-    },
-    Unknown(Failure),
-    NotDeterministic,
-}
-
-fn fails(reason: &'static str, message: impl Into<String>) -> Undecided {
-    Undecided::ControllerFails {
-        reason,
-        message: message.into(),
-    }
-}
-
-fn recompute(
-    inputs: &Inputs,
-    scans: &Scans,
-    policy: &ImagePolicy,
-    decision: &mut PolicyDecision,
-) -> Result<ImageRef, Undecided> {
-    let suspendable = inputs.rules >= FluxVersion::V2_7;
-    if policy.spec.suspend && suspendable {
-        return Err(Undecided::Suspended(Box::new(
-            findings::policies::suspended("ImagePolicy", &policy.key),
-        )));
-    }
-    if policy.spec.digest_reflection_policy == DigestReflectionPolicy::Always
-        && policy.spec.interval.is_none()
-    {
-        return Err(fails(
-            conditions::INTERVAL_NOT_CONFIGURED,
-            conditions::INTERVAL_NOT_CONFIGURED_MESSAGE,
-        ));
-    }
-    let repository = referred_repository(inputs, policy)?;
-    let (stored, recorded) = match scans.repositories.get(&repository.key) {
-        Some(Scan::Tags {
-            stored, recorded, ..
-        }) => (stored, recorded),
-        Some(Scan::Failed { reason, message }) => return Err(fails(reason, message.clone())),
-        Some(Scan::Suspended) => {
-            return Err(Undecided::Suspended(Box::new(
-                findings::policies::suspended("ImageRepository", &repository.key),
-            )));
-        }
-        Some(Scan::Unknown(failure)) => return Err(Undecided::Unknown(failure.clone())),
-        None => {
-            return Err(Undecided::Unknown(Failure::invalid_input(format!(
-                "ImageRepository {} was not scanned",
-                repository.key
-            ))));
-        }
-    };
-    let tag = choose(policy, stored, decision)?;
-    let digest = digest(policy, &repository.spec.image, &tag, recorded)?;
-    Ok(ImageRef {
-        name: repository.spec.image.clone(),
-        tag,
-        digest,
-    })
-}
-
-fn referred_repository<'a>(
-    inputs: &'a Inputs,
-    policy: &ImagePolicy,
-) -> Result<&'a ImageRepository, Undecided> {
-    let key = policy
-        .spec
-        .image_repository_ref
-        .key_from(&policy.key.namespace);
-    let Some(repository) = inputs.objects.repositories.get(&key) else {
-        return Err(fails(
-            conditions::DEPENDENCY_NOT_READY,
-            conditions::repository_not_found(&key.name),
-        ));
-    };
-    let selectors: Option<Vec<BTreeMap<String, String>>> =
-        repository.spec.access_from.as_ref().map(|access| {
-            access
-                .namespace_selectors
-                .iter()
-                .map(|selector| selector.match_labels.clone())
-                .collect()
-        });
-    let labels = inputs.objects.namespaces.get(&policy.key.namespace);
-    match access::check(
-        &key.namespace,
-        &key.name,
-        &policy.key.namespace,
-        selectors.as_deref(),
-        labels,
-    ) {
-        Access::Granted => Ok(repository),
-        Access::Denied { message } => Err(fails(conditions::ACCESS_DENIED, message)),
-        Access::Unknown => Err(Undecided::Unknown(Failure::invalid_input(format!(
-            "ImagePolicy {}: access to ImageRepository {key} hangs on the labels of Namespace {}, which is not in the input: add it with -f",
-            policy.key, policy.key.namespace
-        )))),
-    }
-}
-
-fn choose(
-    policy: &ImagePolicy,
-    stored: &[String],
-    decision: &mut PolicyDecision,
-) -> Result<String, Undecided> {
-    let decided = policy::decide(&policy::PolicySpec::from(&policy.spec), stored);
-    decision
-        .findings
-        .extend(findings::policies::extract_collision(&policy.key, &decided));
-    decision
-        .findings
-        .extend(findings::policies::choice_not_deterministic(
-            &policy.key,
-            &decided,
-        ));
-    let outcome = decided.outcome.clone();
-    decision.decision = Some(decided);
-    match outcome {
-        Outcome::Latest { tag } => Ok(tag),
-        Outcome::NotDeterministic { .. } => Err(Undecided::NotDeterministic),
-        Outcome::Failed(failure) if failure.is_ours => {
-            let message = format!("ImagePolicy {}: {}", policy.key, failure.message);
-            Err(Undecided::Unknown(Failure::invalid_input(message)))
-        }
-        Outcome::Failed(failure) => Err(fails(failure.reason, failure.message)),
-    }
-}
-
-fn digest(
-    policy: &ImagePolicy,
-    name: &str,
-    tag: &str,
-    recorded: &RecordedTags,
-) -> Result<String, Undecided> {
-    let kept = policy
-        .status
-        .latest()
-        .filter(|live| live.name == name && live.tag == tag && !live.digest.is_empty());
-    let known = recorded.digests.get(tag).cloned();
-    let digest = match policy.spec.digest_reflection_policy {
-        DigestReflectionPolicy::Never => Some(String::new()),
-        DigestReflectionPolicy::IfNotPresent => kept.map(|live| live.digest).or(known),
-        DigestReflectionPolicy::Always => known,
-    };
-    digest.ok_or_else(|| {
-        let message = format!("ImagePolicy {}: the digest of {name}:{tag} is needed and not in the recording of --tags-from", policy.key);
-        Undecided::Unknown(Failure::invalid_input(message))
-    })
 }

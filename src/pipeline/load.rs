@@ -1,56 +1,83 @@
-//! The first stage: objects from manifests, and the automations that the run is about.
+//! The first stage: the objects of the run, from manifests or the cluster, and the automations that it is about.
 
 use std::collections::BTreeMap;
 
 use crate::controllers::flux::{FluxVersion, ObjectKey};
+use crate::controllers::installation::Installation;
+use crate::facts::cluster::Objects;
 use crate::failure::Failure;
-use crate::io::manifests::{self, Manifests};
+use crate::io::manifests::{self, ManifestSource, Manifests};
 
-use super::request::Request;
+use super::live;
+use super::request::{ObjectRequest, ObjectSource, Request};
+use super::session::Session;
 use super::stages::Inputs;
 
 /// Loads the objects of `request` and picks its automations.
 ///
 /// # Errors
 ///
-/// A named automation that is not in the input, or an assumption about a policy that isn't.
-pub fn load(request: &Request) -> Result<Inputs, Failure> {
-    let manifests = manifests::read(
-        &request.manifests,
-        request.recursive,
-        &request.default_namespace,
-    );
-    let rules = request
-        .flux_version
-        .unwrap_or(if manifests.objects.any_old_image_object() {
-            FluxVersion::V2_6
-        } else {
-            FluxVersion::V2_9
-        });
-    let automations = select(request, &manifests)?;
+/// A named automation that is not there, or an assumption about a policy that isn't; a cluster that can't be asked.
+pub fn load(request: &Request, session: &Session) -> Result<Inputs, Failure> {
+    let inputs = match &request.objects.source {
+        ObjectSource::Manifests { sources, recursive } => {
+            from_manifests(request, sources, *recursive)?
+        }
+        ObjectSource::Cluster => live::load(request, session)?,
+    };
     for assumption in &request.assumptions {
-        if !manifests.objects.policies.contains_key(&assumption.policy) {
+        if !inputs.objects.policies.contains_key(&assumption.policy) {
             return Err(Failure::usage(format!(
-                "--assume {}: there is no such ImagePolicy in the input",
-                assumption.policy
+                "--assume {}: there is no such ImagePolicy in the {}",
+                assumption.policy,
+                place(&inputs)
             )));
         }
     }
+    Ok(inputs)
+}
+
+/// What the objects are in: the input, or the cluster.
+pub(super) fn place(inputs: &Inputs) -> &'static str {
+    if inputs.live { "cluster" } else { "input" }
+}
+
+fn from_manifests(
+    request: &Request,
+    sources: &[ManifestSource],
+    recursive: bool,
+) -> Result<Inputs, Failure> {
+    let objects = &request.objects;
+    let manifests = manifests::read(sources, recursive, &objects.default_namespace);
+    let installation = offline_installation(objects, &manifests.objects);
+    let automations = select(request, &manifests.objects)?;
     Ok(Inputs {
         automations,
-        rules,
-        notes: notes(request, &manifests),
+        installation,
+        live: false,
+        notes: notes(objects, &manifests),
         objects: manifests.objects,
         problems: manifests.problems,
     })
 }
 
-fn select(request: &Request, manifests: &Manifests) -> Result<Vec<ObjectKey>, Failure> {
-    let in_scope = manifests
-        .objects
-        .automations
-        .keys()
-        .filter(|key| request.scope.includes(&key.namespace));
+/// The controllers that manifests alone speak of.
+pub(super) fn offline_installation(request: &ObjectRequest, objects: &Objects) -> Installation {
+    let inferred = if objects.any_old_image_object() {
+        FluxVersion::V2_6
+    } else {
+        FluxVersion::V2_9
+    };
+    Installation::of_release(request.flux_version.unwrap_or(inferred))
+}
+
+fn select(request: &Request, objects: &Objects) -> Result<Vec<ObjectKey>, Failure> {
+    let selector = request.objects.selector.as_ref();
+    let in_scope = objects.automations.values().filter(|automation| {
+        request.objects.scope.includes(&automation.key.namespace)
+            && selector.is_none_or(|(_, selector)| selector.matches(&automation.labels))
+    });
+    let in_scope = in_scope.map(|automation| &automation.key);
     if request.updates.is_empty() {
         return Ok(in_scope.cloned().collect());
     }
@@ -62,7 +89,7 @@ fn select(request: &Request, manifests: &Manifests) -> Result<Vec<ObjectKey>, Fa
     for name in &request.updates {
         match by_name.get(name.as_str()) {
             Some(keys) => selected.extend(keys.iter().map(|key| (*key).clone())),
-            None => return Err(Failure::invalid_input(not_found(name, manifests))),
+            None => return Err(Failure::invalid_input(not_found(name, objects))),
         }
     }
     selected.sort();
@@ -70,9 +97,8 @@ fn select(request: &Request, manifests: &Manifests) -> Result<Vec<ObjectKey>, Fa
     Ok(selected)
 }
 
-fn not_found(name: &str, manifests: &Manifests) -> String {
-    let present: Vec<String> = manifests
-        .objects
+fn not_found(name: &str, objects: &Objects) -> String {
+    let present: Vec<String> = objects
         .automations
         .keys()
         .map(ToString::to_string)
@@ -85,7 +111,8 @@ fn not_found(name: &str, manifests: &Manifests) -> String {
     format!("ImageUpdateAutomation {name} is not in the input; {rest}")
 }
 
-fn notes(request: &Request, manifests: &Manifests) -> Vec<String> {
+/// What there is to say about manifests that were read.
+pub(super) fn notes(request: &ObjectRequest, manifests: &Manifests) -> Vec<String> {
     let mut notes = Vec::new();
     match manifests.without_namespace.as_slice() {
         [] => {}

@@ -11,6 +11,7 @@ use crate::controllers::setters::discovery::{self, Discovery};
 use crate::controllers::setters::{
     self, Ignored, MarkerOutcome, RunFailure, SetterPolicy, Setters, SourceFile, Update,
 };
+use crate::facts::cluster::Kind;
 use crate::facts::git::WorkTree;
 use crate::failure::{Failure, FailureKind};
 use crate::findings::{self, files::SetterScope};
@@ -135,6 +136,7 @@ fn empty(automation: &ImageUpdateAutomation) -> Preview {
         message: None,
         error: None,
         unknown: None,
+        troubles: Vec::new(),
         skipped: None,
         files: Vec::new(),
         markers: Default::default(),
@@ -172,6 +174,20 @@ fn fill(
     automation: &ImageUpdateAutomation,
     preview: &mut Preview,
 ) -> Result<(), Stop> {
+    if automation.deleted {
+        preview
+            .notes
+            .push("the automation is being deleted: this is what it would do if it stayed".into());
+    }
+    let installation = &inputs.installation;
+    if installation
+        .automation(&automation.key.namespace, &automation.labels)
+        .is_none()
+    {
+        preview.notes.push(
+            "no image-automation-controller watches the automation (--watch-label-selector): this is what one would do".into(),
+        );
+    }
     if automation.spec.suspend {
         preview.findings.push(findings::policies::suspended(
             "ImageUpdateAutomation",
@@ -199,6 +215,10 @@ fn fill_policies(
     automation: &ImageUpdateAutomation,
     preview: &mut Preview,
 ) -> Result<(), Stop> {
+    let namespace = &automation.key.namespace;
+    if let Some(why) = inputs.objects.hidden_in(Kind::ImagePolicy, namespace) {
+        return Err(Failure::cluster(why).into());
+    }
     for (key, decision) in &decisions.policies {
         let Some(policy) = inputs
             .objects
@@ -225,6 +245,7 @@ fn fill_policies(
                 why: why_without(decision),
             }),
         }
+        preview.troubles.extend(decision.trouble.clone());
         if let Some(failure) = &decision.unknown {
             preview.unknown.get_or_insert_with(|| failure.clone());
         }
@@ -253,8 +274,20 @@ fn fill_source(
     preview: &mut Preview,
 ) -> Result<(), Stop> {
     let key = automation::source_key(automation)?;
+    let blocked = inputs
+        .automation_controller(automation)
+        .is_some_and(|controller| controller.no_cross_namespace_refs);
+    if blocked && key.namespace != automation.key.namespace {
+        return Err(automation::source_access_denied(&key).into());
+    }
     let source = inputs.objects.git_repositories.get(&key);
     if source.is_none() {
+        if let Some(why) = inputs.objects.hidden(Kind::GitRepository, &key) {
+            return Err(Failure::cluster(why).into());
+        }
+        if inputs.live {
+            return Err(automation::source_missing(&key.name).into());
+        }
         preview.notes.push(format!(
             "GitRepository {key} is not in the input: its ref and URL are not known"
         ));
@@ -263,7 +296,7 @@ fn fill_source(
             .push(findings::automations::source_missing(&automation.key, &key));
     }
     preview.source.url = source.map(|source| without_user_info(&source.spec.url));
-    let branches = automation::branches(automation, source, inputs.rules);
+    let branches = automation::branches(automation, source, inputs.automation_rules(automation));
     // Without the GitRepository its ref may be what the automation leans on: that is not known, not a failure.
     let branches = match branches {
         Err(_) if source.is_none() => None,
@@ -635,7 +668,7 @@ fn fill_message(
         updated_images: &updated,
         rules,
     };
-    let rules = if inputs.rules < FluxVersion::V2_7 {
+    let rules = if inputs.automation_rules(automation) < FluxVersion::V2_7 {
         Rules::Flux2_6
     } else {
         Rules::Current

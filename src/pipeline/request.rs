@@ -3,7 +3,23 @@
 use std::path::PathBuf;
 
 use crate::controllers::flux::{FluxVersion, ImageRef, ObjectKey};
+use crate::controllers::labels::Selector;
+use crate::facts::cluster::Kind;
 use crate::io::manifests::ManifestSource;
+
+/// Where objects come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObjectSource {
+    /// The session's cluster.
+    Cluster,
+    /// Manifests on disk or standard input.
+    Manifests {
+        /// The files and folders.
+        sources: Vec<ManifestSource>,
+        /// Whether folders are read with all that is below them.
+        recursive: bool,
+    },
+}
 
 /// Which namespaces count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +47,8 @@ pub enum TagSource {
     Status,
     /// A recording.
     Recording(PathBuf),
+    /// The registry.
+    Registry,
 }
 
 /// A local checkout that stands for a GitRepository.
@@ -64,25 +82,84 @@ impl Assumption {
     }
 }
 
-/// The settings of a run from files.
+/// Objects that a command line names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// The manifests.
-    pub manifests: Vec<ManifestSource>,
-    /// Whether folders are read with all that is below them.
-    pub recursive: bool,
+pub enum Named {
+    /// All of a kind.
+    All(Kind),
+    /// One of a kind.
+    One(Kind, String),
+    /// Those of the three image kinds that have this name.
+    Any(String),
+}
+
+impl Named {
+    /// The three kinds that a bare name may mean.
+    pub const IMAGE_KINDS: [Kind; 3] = [
+        Kind::ImageRepository,
+        Kind::ImagePolicy,
+        Kind::ImageUpdateAutomation,
+    ];
+
+    /// Whether an object is meant.
+    pub fn means(&self, kind: Kind, object: &str) -> bool {
+        self.means_kind(kind)
+            && match self {
+                Self::All(_) => true,
+                Self::One(_, name) | Self::Any(name) => name == object,
+            }
+    }
+
+    /// Whether objects of a kind are meant.
+    pub fn means_kind(&self, kind: Kind) -> bool {
+        match self {
+            Self::All(wanted) | Self::One(wanted, _) => *wanted == kind,
+            Self::Any(_) => Self::IMAGE_KINDS.contains(&kind),
+        }
+    }
+}
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::All(kind) => write!(formatter, "{kind}"),
+            Self::One(kind, name) => write!(formatter, "{kind} {name}"),
+            Self::Any(name) => write!(
+                formatter,
+                "ImageRepository, ImagePolicy or ImageUpdateAutomation {name}"
+            ),
+        }
+    }
+}
+
+/// What every command that reads objects is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectRequest {
+    /// Where objects come from.
+    pub source: ObjectSource,
     /// Which namespaces count.
     pub scope: NamespaceScope,
-    /// What an object without a namespace gets.
+    /// What an object of the manifests without a namespace gets.
     pub default_namespace: String,
+    /// Where Flux's own controllers are looked for.
+    pub flux_namespace: String,
+    /// Whose rules apply; `None`: by what runs, or by the API versions of the input.
+    pub flux_version: Option<FluxVersion>,
+    /// The label selector of the command line, as it is written and read.
+    pub selector: Option<(String, Selector)>,
+}
+
+/// The settings of a run that predicts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The objects.
+    pub objects: ObjectRequest,
     /// Where tags come from.
     pub tags: TagSource,
     /// Local checkouts.
     pub worktrees: Vec<WorktreeSetting>,
     /// Hypothetical latest images.
     pub assumptions: Vec<Assumption>,
-    /// Whose rules apply; `None`: by the API versions of the input.
-    pub flux_version: Option<FluxVersion>,
     /// Automations by name; empty: all.
     pub updates: Vec<String>,
     /// Whether commit messages are wanted.

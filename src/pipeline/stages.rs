@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::controllers::automation::{AutomationFailure, Branches};
-use crate::controllers::flux::{FluxVersion, ImageRef, ObjectKey};
+use crate::controllers::flux::{
+    FluxVersion, ImagePolicy, ImageRef, ImageUpdateAutomation, ObjectKey,
+};
+use crate::controllers::installation::{
+    Controller, ControllerKind, ControllerProcess, Installation,
+};
 use crate::controllers::policy::Decision;
 use crate::controllers::setters::LocatedChange;
-use crate::facts::cluster::Objects;
-use crate::facts::registry::RecordedTags;
+use crate::facts::cluster::{Kind, Objects};
+use crate::facts::registry::{RecordedTags, RegistryAccess};
 use crate::failure::Failure;
 use crate::findings::Finding;
 use crate::io::manifests::ManifestProblem;
@@ -19,12 +24,101 @@ pub struct Inputs {
     pub objects: Objects,
     /// The automations that the run is about, in order.
     pub automations: Vec<ObjectKey>,
-    /// Whose rules apply.
-    pub rules: FluxVersion,
+    /// The controllers whose rules apply.
+    pub installation: Installation,
+    /// Whether the objects are a cluster's, and what isn't here isn't there.
+    pub live: bool,
     /// Remarks for the user.
     pub notes: Vec<String>,
     /// Manifests that can't be used.
     pub problems: Vec<ManifestProblem>,
+}
+
+impl Inputs {
+    /// The release whose rules a policy's reflector follows.
+    pub fn reflector_rules(&self, policy: &ImagePolicy) -> FluxVersion {
+        self.installation
+            .reflector(&policy.key.namespace, &policy.labels)
+            .map_or_else(FluxVersion::default, |controller| controller.release)
+    }
+
+    /// The automation controller that looks after an automation, or would if its selector took it.
+    pub fn automation_controller(&self, automation: &ImageUpdateAutomation) -> Option<&Controller> {
+        self.installation
+            .automation(&automation.key.namespace, &automation.labels)
+            .or(self.installation.automations.first())
+    }
+
+    /// The release whose rules an automation's controller follows.
+    pub fn automation_rules(&self, automation: &ImageUpdateAutomation) -> FluxVersion {
+        self.automation_controller(automation)
+            .map_or_else(FluxVersion::default, |controller| controller.release)
+    }
+}
+
+/// One object as it is recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Surveyed {
+    /// Its kind.
+    pub kind: Kind,
+    /// Namespace and name.
+    pub key: ObjectKey,
+    /// The whole object.
+    pub object: serde_json::Value,
+}
+
+/// Objects and their recorded state.
+#[derive(Clone, Debug, Default)]
+pub struct Survey {
+    /// The kubeconfig's context; none offline.
+    pub context: Option<String>,
+    /// By kind, namespace and name.
+    pub objects: Vec<Surveyed>,
+    /// The same objects, typed; one that can't be typed is missing here.
+    pub typed: Objects,
+    /// What was asked for and could not be had.
+    pub failures: Vec<Failure>,
+    /// Remarks for the user.
+    pub notes: Vec<String>,
+    /// Where there are such objects, looked up only when none were found.
+    pub namespaces_elsewhere: Vec<String>,
+}
+
+/// What runs in a cluster.
+#[derive(Clone, Debug)]
+pub struct LiveVersions {
+    /// The kubeconfig's context.
+    pub context: Option<String>,
+    /// Its URL.
+    pub server: String,
+    /// The Kubernetes version, `v1.36.3`.
+    pub kubernetes: Option<String>,
+    /// The image controllers.
+    pub controllers: Vec<RunningController>,
+    /// The API versions of the image kinds.
+    pub served: Vec<ServedVersions>,
+    /// What was forbidden.
+    pub failures: Vec<Failure>,
+}
+
+/// An image controller that runs.
+#[derive(Clone, Debug)]
+pub struct RunningController {
+    /// Which one.
+    pub kind: ControllerKind,
+    /// How it was started.
+    pub process: ControllerProcess,
+    /// What that makes of it, or why it can't run that way.
+    pub settings: Result<Controller, String>,
+}
+
+/// The API versions in which a kind is served.
+#[derive(Clone, Debug)]
+pub struct ServedVersions {
+    /// The kind.
+    pub kind: Kind,
+    /// Newest first; empty: none.
+    pub versions: Vec<&'static str>,
 }
 
 /// What is known of an ImageRepository's tags.
@@ -38,16 +132,24 @@ pub enum Scan {
         recorded: RecordedTags,
     },
     /// The controller's scan fails or the object is stalled; policies keep what they have.
-    Failed {
-        /// The condition's reason.
-        reason: &'static str,
-        /// The condition's message.
-        message: String,
-    },
+    Failed(ScanFailure),
     /// The controller does not scan it.
     Suspended,
+    /// The registry refuses us, whose credentials are not the controller's.
+    RefusedToUs(Failure),
     /// We could not find out.
     Unknown(Failure),
+}
+
+/// A failure that the controller would write into the conditions of a repository or a policy.
+#[derive(Clone, Debug)]
+pub struct ScanFailure {
+    /// The condition's reason.
+    pub reason: &'static str,
+    /// The condition's message.
+    pub message: String,
+    /// The registry's part in it, where it refuses or can't be reached.
+    pub ours: Option<Failure>,
 }
 
 /// Every ImageRepository that a policy of the run refers to.
@@ -55,11 +157,50 @@ pub enum Scan {
 pub struct Scans {
     /// By key; a repository that is not in the input has no entry.
     pub repositories: BTreeMap<ObjectKey, Scan>,
+    /// What each registry was asked with, where registries are asked.
+    pub access: BTreeMap<ObjectKey, RegistryConnection>,
+    /// Remarks for the user.
+    pub notes: Vec<String>,
+}
+
+/// What a repository's registry is asked with, and whose credentials these are.
+#[derive(Clone, Debug)]
+pub struct RegistryConnection {
+    /// Login, certificates, proxy.
+    pub access: RegistryAccess,
+    /// Whose credentials; none: the object's own, or nobody's because it has none.
+    pub users_own: Option<String>,
+}
+
+/// A digest that a policy needs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WantedDigest {
+    /// The ImageRepository.
+    pub repository: ObjectKey,
+    /// Its `spec.image`.
+    pub name: String,
+    /// The tag.
+    pub tag: String,
+}
+
+/// What came of looking for a digest.
+#[derive(Clone, Debug)]
+pub enum DigestAnswer {
+    /// The digest.
+    Found(String),
+    /// The controller fails.
+    Failed(ScanFailure),
+    /// The registry refuses us, whose credentials are not the controller's.
+    RefusedToUs(Failure),
+    /// We could not find out.
+    Unknown(Failure),
 }
 
 /// Where a policy's latest image comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageOrigin {
+    /// Recomputed from what the registry lists.
+    Registry,
     /// Recomputed from recorded tags.
     Recording,
     /// What the controller wrote into the status.
@@ -72,6 +213,7 @@ impl ImageOrigin {
     /// The word in JSON and on screen.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Registry => "registry",
             Self::Recording => "recording",
             Self::Status => "status",
             Self::Assumed => "assumed",
@@ -88,6 +230,8 @@ pub struct PolicyDecision {
     pub live: Option<ImageRef>,
     /// The controller's own failure, as reason and message.
     pub failure: Option<(String, String)>,
+    /// A registry's part in that failure.
+    pub trouble: Option<Failure>,
     /// Our failure to find out.
     pub unknown: Option<Failure>,
     /// The recomputed decision.
@@ -209,6 +353,8 @@ pub struct Preview {
     pub error: Option<AutomationFailure>,
     /// Our failure to find out.
     pub unknown: Option<Failure>,
+    /// Registries that refuse or can't be reached; the preview goes on with what the policies keep.
+    pub troubles: Vec<Failure>,
     /// Why the controller would skip the run.
     pub skipped: Option<String>,
     /// What the commit would hold.

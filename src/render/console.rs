@@ -29,6 +29,11 @@ impl Glyphs {
         failure: "x",
         warning: "!",
     };
+
+    /// The sign of something that is awaited.
+    pub fn waiting(&self) -> &'static str {
+        self.waiting
+    }
 }
 
 /// What kind of thing is said.

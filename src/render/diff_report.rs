@@ -127,6 +127,12 @@ pub fn closing(preview: &Preview) -> Vec<Talk> {
             ),
         ));
     }
+    talk.extend(
+        preview
+            .troubles
+            .iter()
+            .map(|trouble| Talk::new(Tone::Error, trouble.message.clone())),
+    );
     if let Some(unknown) = &preview.unknown {
         talk.push(Talk::new(
             Tone::Error,

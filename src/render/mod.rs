@@ -2,5 +2,10 @@
 
 pub mod console;
 pub mod diff_report;
+pub mod json_path;
 pub mod json_v1;
+pub mod live_versions;
+pub mod objects;
+pub mod overview;
+pub mod table;
 pub mod unified_diff;

@@ -15,18 +15,26 @@ fn the_reference_in_the_documentation_is_the_help() {
     let mut reference = String::from(
         "# Command reference\n\nWritten from the program's own help; `UPDATE=1 cargo test --test cli help` renews it.\n",
     );
+    reference.push_str(
+        "\nThe flags under the first heading stand before or after every command; the others' own flags follow.\n",
+    );
+    let shared = paragraphs(&environment.run(&["--help"]).expect(0).stdout);
     for arguments in [
         &["--help"][..],
+        &["get", "--help"],
         &["diff", "--help"],
         &["completion", "--help"],
         &["version", "--help"],
     ] {
         let help = environment.run(arguments).expect(0).stdout;
         let command = arguments[..arguments.len() - 1].join(" ");
-        let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+        let own = paragraphs(&help)
+            .into_iter()
+            .filter(|paragraph| command.is_empty() || !shared.contains(paragraph));
+        let text = own.collect::<Vec<_>>().join("\n\n");
         reference.push_str(&format!(
             "\n## kubectl imageauto {command}\n\n```\n{}\n```\n",
-            lines.join("\n").trim_end()
+            text.trim_end()
         ));
     }
     let reference = reference.replace("## kubectl imageauto \n", "## kubectl imageauto\n");
@@ -34,11 +42,31 @@ fn the_reference_in_the_documentation_is_the_help() {
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&file, &reference).unwrap();
     }
-    assert_eq!(
-        fs::read_to_string(&file).unwrap_or_default(),
-        reference,
-        "run UPDATE=1 cargo test --test cli help"
+    let written = fs::read_to_string(&file).unwrap_or_default();
+    let different = reference
+        .lines()
+        .zip(written.lines().chain(std::iter::repeat("")))
+        .find(|(help, written)| help != written);
+    assert!(
+        different.is_none() && reference.len() == written.len(),
+        "run UPDATE=1 cargo test --test cli help: {different:?}"
     );
+}
+
+/// A help text cut at its blank lines, so that what all commands share is told once.
+fn paragraphs(help: &str) -> Vec<String> {
+    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+    let mut paragraphs: Vec<String> = Vec::new();
+    for paragraph in lines.join("\n").split("\n\n") {
+        // Defaults and possible values belong to the flag above them, and a heading to the flag below it.
+        match paragraphs.last_mut() {
+            Some(last) if paragraph.starts_with("          ") => {
+                last.push_str(&format!("\n\n{paragraph}"));
+            }
+            _ => paragraphs.push(paragraph.to_owned()),
+        }
+    }
+    paragraphs
 }
 
 #[cfg(unix)]

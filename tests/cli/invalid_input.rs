@@ -347,25 +347,25 @@ fn flags_that_make_no_sense_are_usage_errors() {
         );
         assert_eq!(ran.stdout, "");
     };
-    usage(&["diff"], "name manifests with -f");
-    usage(
-        &["diff", "-f", "objects"],
-        "use --tags-from FILE or --tags-from status",
-    );
-    usage(
-        &["diff", "-f", "objects", "--tags-from", "registry"],
-        "not supported yet",
-    );
-    usage(
-        &["diff", "-f", "objects", "--tags-from", "tags.json"],
-        "cloning GitRepository flux-system/gitops is not supported yet",
-    );
     usage(
         &["diff", "-f", "-", "-f", "-", "--tags-from", "status"],
         "only once",
     );
     usage(&["diff", "--nonsense"], "unexpected argument '--nonsense'");
-    usage(&["diff", "-n", "a", "-A"], "cannot be used with");
+    usage(&["diff", "-n", ""], "-n: the namespace is empty");
+    usage(
+        &["diff", "-f", "objects", "-o", "wide"],
+        "-o wide does not fit diff: use json, name or none",
+    );
+    usage(
+        &["diff", "-f", "objects", "--sort-by", ".a"],
+        "--sort-by does not fit diff",
+    );
+    usage(
+        &["get", "--timeout", "soon"],
+        "--timeout soon: is no duration",
+    );
+    usage(&["version", "--live", "--client"], "cannot be used with");
     usage(&["diff", "-o", "xml"], "invalid value 'xml'");
     usage(&["dif"], "unrecognized subcommand");
     usage(

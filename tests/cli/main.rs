@@ -5,11 +5,15 @@
     reason = "a test that can't prepare its case fails"
 )]
 
+mod cluster;
 mod completion;
 mod diff;
 mod environment;
+mod get;
 mod help;
 mod invalid_input;
+mod live;
 mod readme;
 mod schema;
+mod server;
 mod worktree;

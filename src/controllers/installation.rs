@@ -1,0 +1,341 @@
+//! Mirrors the flags of `main.go` and the gates of `internal/features/features.go` of image-reflector-controller 1.2 and
+//! image-automation-controller 1.2: what they say about the decisions of the controllers that run.
+
+use std::collections::BTreeMap;
+
+use super::flux::FluxVersion;
+use super::labels::Selector;
+
+/// Which of the two image controllers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ControllerKind {
+    /// image-reflector-controller: scans and policies.
+    Reflector,
+    /// image-automation-controller: updates.
+    Automation,
+}
+
+impl ControllerKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Reflector, Self::Automation];
+
+    /// Its name, as images and Deployments have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reflector => "image-reflector-controller",
+            Self::Automation => "image-automation-controller",
+        }
+    }
+
+    /// The Flux release that a version `MAJOR.MINOR` of the controller belongs to; the newest known for a newer one.
+    fn release(self, major: u64, minor: u64) -> FluxVersion {
+        match (major, minor) {
+            (0, _) => FluxVersion::V2_6,
+            (1, 0) => FluxVersion::V2_7,
+            (1, 1) => FluxVersion::V2_8,
+            _ => FluxVersion::V2_9,
+        }
+    }
+}
+
+/// One running controller, as far as its decisions hang on how it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Controller {
+    /// Its version as its image says it, without `v`: `1.2.3`; `None` where the image has no such tag.
+    pub version: Option<String>,
+    /// The release whose rules it follows.
+    pub release: FluxVersion,
+    /// Objects in other namespaces can't be referred to.
+    pub no_cross_namespace_refs: bool,
+    /// The objects that it looks after.
+    pub watch_label_selector: Selector,
+    /// The one namespace that it looks after; `None`: all.
+    pub watch_namespace: Option<String>,
+    /// Its feature gates as they are set.
+    pub feature_gates: BTreeMap<String, bool>,
+}
+
+impl Controller {
+    /// A controller of `release` without flags.
+    pub fn of_release(release: FluxVersion) -> Self {
+        Self {
+            version: None,
+            release,
+            no_cross_namespace_refs: false,
+            watch_label_selector: Selector::default(),
+            watch_namespace: None,
+            feature_gates: BTreeMap::new(),
+        }
+    }
+
+    /// Whether it looks after an object.
+    pub fn watches(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
+        self.watch_namespace
+            .as_deref()
+            .is_none_or(|watched| watched == namespace)
+            && self.watch_label_selector.matches(labels)
+    }
+
+    /// Whether a feature gate is on, `default` being its value where it isn't set.
+    pub fn gate(&self, name: &str, default: bool) -> bool {
+        self.feature_gates.get(name).copied().unwrap_or(default)
+    }
+}
+
+/// How a controller was started: what stands in its Deployment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ControllerProcess {
+    /// The container's image.
+    pub image: String,
+    /// The Flux release of the Deployment's label `app.kubernetes.io/version`, without `v`.
+    pub flux_release: Option<String>,
+    /// The container's arguments.
+    pub arguments: Vec<String>,
+    /// The namespace that it runs in.
+    pub namespace: String,
+}
+
+impl ControllerProcess {
+    /// Which controller it is, by the last part of its image's name.
+    pub fn kind(&self) -> Option<ControllerKind> {
+        let name = self.image.rsplit('/').next().unwrap_or_default();
+        let name = name.split([':', '@']).next().unwrap_or_default();
+        ControllerKind::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+
+    /// The controller that these settings make.
+    ///
+    /// # Errors
+    ///
+    /// Its selector can't be read; the controller itself would not start.
+    pub fn controller(&self, kind: ControllerKind) -> Result<Controller, String> {
+        let flags = Flags(&self.arguments);
+        let selector = flags.value("watch-label-selector").unwrap_or_default();
+        let watch_label_selector = Selector::parse(selector)
+            .map_err(|error| format!("--watch-label-selector={selector}: {error}"))?;
+        let version = self.version();
+        let release = version
+            .as_deref()
+            .and_then(major_minor)
+            .map(|(major, minor)| kind.release(major, minor))
+            .or_else(|| self.flux_release.as_deref().and_then(flux_release));
+        Ok(Controller {
+            version,
+            release: release.unwrap_or_default(),
+            no_cross_namespace_refs: flags.is_set("no-cross-namespace-refs", false),
+            watch_label_selector,
+            watch_namespace: (!flags.is_set("watch-all-namespaces", true))
+                .then(|| self.namespace.clone()),
+            feature_gates: flags.feature_gates(),
+        })
+    }
+
+    fn version(&self) -> Option<String> {
+        let name = self.image.split('@').next().unwrap_or_default();
+        let tag = name.rsplit('/').next()?.split_once(':')?.1;
+        let version = tag.strip_prefix('v').unwrap_or(tag);
+        major_minor(version).map(|_| version.to_owned())
+    }
+}
+
+fn major_minor(version: &str) -> Option<(u64, u64)> {
+    let mut parts = version.split('.');
+    let mut number = || parts.next()?.parse::<u64>().ok();
+    Some((number()?, number()?))
+}
+
+fn flux_release(version: &str) -> Option<FluxVersion> {
+    Some(match major_minor(version)? {
+        (2, 9..) | (3.., _) => FluxVersion::V2_9,
+        (2, 8) => FluxVersion::V2_8,
+        (2, 7) => FluxVersion::V2_7,
+        _ => FluxVersion::V2_6,
+    })
+}
+
+/// Command line arguments as pflag reads them; the last one of a name counts.
+struct Flags<'a>(&'a [String]);
+
+impl<'a> Flags<'a> {
+    /// The value of `--name=value` or `--name value`; a bare `--name` at the end or before another flag is empty.
+    fn value(&self, name: &str) -> Option<&'a str> {
+        let mut found = None;
+        let mut arguments = self.0.iter().map(String::as_str).peekable();
+        while let Some(argument) = arguments.next() {
+            let Some(flag) = argument.strip_prefix("--") else {
+                continue;
+            };
+            match flag.split_once('=') {
+                Some((flag, value)) if flag == name => found = Some(value),
+                None if flag == name => {
+                    let next = arguments.next_if(|next| !next.starts_with('-'));
+                    found = Some(next.unwrap_or_default());
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// A flag that needs no value.
+    fn is_set(&self, name: &str, default: bool) -> bool {
+        let bare = format!("--{name}");
+        let with_value = format!("--{name}=");
+        let last = self.0.iter().rev().find_map(|argument| {
+            if *argument == bare {
+                Some(true)
+            } else {
+                let value = argument.strip_prefix(&with_value)?;
+                Some(matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
+            }
+        });
+        last.unwrap_or(default)
+    }
+
+    fn feature_gates(&self) -> BTreeMap<String, bool> {
+        let gates = self.value("feature-gates").unwrap_or_default();
+        gates
+            .split(',')
+            .filter_map(|gate| gate.trim().split_once('='))
+            .map(|(name, value)| {
+                (
+                    name.trim().to_owned(),
+                    value.trim().eq_ignore_ascii_case("true"),
+                )
+            })
+            .collect()
+    }
+}
+
+/// The controllers whose rules apply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    /// Those that scan and decide; sharding makes several.
+    pub reflectors: Vec<Controller>,
+    /// Those that update.
+    pub automations: Vec<Controller>,
+}
+
+impl Installation {
+    /// One controller of each kind, of `release` and without flags.
+    pub fn of_release(release: FluxVersion) -> Self {
+        Self {
+            reflectors: vec![Controller::of_release(release)],
+            automations: vec![Controller::of_release(release)],
+        }
+    }
+
+    /// The same controllers as if they were of `release`.
+    pub fn at_release(mut self, release: FluxVersion) -> Self {
+        let all = self.reflectors.iter_mut().chain(&mut self.automations);
+        all.for_each(|controller| controller.release = release);
+        self
+    }
+
+    /// The reflector that looks after an object; `None`: none does.
+    pub fn reflector(
+        &self,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Option<&Controller> {
+        watching(&self.reflectors, namespace, labels)
+    }
+
+    /// The automation controller that looks after an object; `None`: none does.
+    pub fn automation(
+        &self,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Option<&Controller> {
+        watching(&self.automations, namespace, labels)
+    }
+}
+
+fn watching<'a>(
+    controllers: &'a [Controller],
+    namespace: &str,
+    labels: &BTreeMap<String, String>,
+) -> Option<&'a Controller> {
+    controllers
+        .iter()
+        .find(|controller| controller.watches(namespace, labels))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(image: &str, arguments: &[&str]) -> ControllerProcess {
+        ControllerProcess {
+            image: image.into(),
+            arguments: arguments.iter().map(|text| (*text).to_owned()).collect(),
+            namespace: "flux-system".into(),
+            ..ControllerProcess::default()
+        }
+    }
+
+    #[test]
+    fn the_image_tells_kind_and_release() {
+        let of = |image: &str| {
+            let process = process(image, &[]);
+            let kind = process.kind()?;
+            Some((kind, process.controller(kind).unwrap().release))
+        };
+        assert_eq!(
+            of("ghcr.io/fluxcd/image-reflector-controller:v1.1.1"),
+            Some((ControllerKind::Reflector, FluxVersion::V2_8))
+        );
+        assert_eq!(
+            of("mirror:5000/image-automation-controller:v0.41.2@sha256:00"),
+            Some((ControllerKind::Automation, FluxVersion::V2_6))
+        );
+        assert_eq!(
+            of("x/image-automation-controller@sha256:00"),
+            Some((ControllerKind::Automation, FluxVersion::V2_9))
+        );
+        assert_eq!(of("ghcr.io/fluxcd/source-controller:v1.9.3"), None);
+        let mut labelled = process("x/image-automation-controller@sha256:00", &[]);
+        labelled.flux_release = Some("2.7.3".into());
+        assert_eq!(
+            labelled
+                .controller(ControllerKind::Automation)
+                .unwrap()
+                .release,
+            FluxVersion::V2_7
+        );
+    }
+
+    #[test]
+    fn flags_are_read_as_pflag_does() {
+        let controller = process(
+            "x/image-reflector-controller:v1.2.3",
+            &[
+                "--watch-all-namespaces=false",
+                "--no-cross-namespace-refs",
+                "--watch-label-selector",
+                "sharding.fluxcd.io/key=shard1",
+                "--feature-gates=FluxStorage=true,CacheSecretsAndConfigMaps=false",
+            ],
+        )
+        .controller(ControllerKind::Reflector)
+        .unwrap();
+        assert!(controller.no_cross_namespace_refs);
+        assert_eq!(controller.watch_namespace.as_deref(), Some("flux-system"));
+        assert!(controller.gate("FluxStorage", false));
+        assert!(!controller.gate("ObjectLevelWorkloadIdentity", false));
+        let labels = BTreeMap::from([("sharding.fluxcd.io/key".to_owned(), "shard1".to_owned())]);
+        assert!(controller.watches("flux-system", &labels));
+        assert!(!controller.watches("apps", &labels));
+        assert!(!controller.watches("flux-system", &BTreeMap::new()));
+        assert!(
+            process(
+                "x/image-reflector-controller:v1",
+                &["--watch-label-selector=a in"]
+            )
+            .controller(ControllerKind::Reflector)
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,297 @@
+//! A cluster that is asked: one request after another or side by side, each told to the observer and turned into typed errors.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use http::{Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use kube::Client;
+use kube::client::{AuthError, Body};
+use serde_json::Value;
+
+use crate::facts::cluster::Kind;
+use crate::io::observer::{Event, Observer};
+
+use super::connection::Connection;
+use super::error::{ClusterError, kube_cause};
+
+/// An open connection to a cluster; cheap to clone.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    connection: Connection,
+    observer: Observer,
+    /// The API version in which each kind is served, once that is known.
+    pub(super) served: Arc<Mutex<BTreeMap<Kind, &'static str>>>,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Cluster({})", self.server())
+    }
+}
+
+/// What a request is about, for the message when it is forbidden.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Purpose {
+    pub(super) verb: &'static str,
+    /// The plural with its group.
+    pub(super) resource: String,
+    /// ` in namespace x`, or ` in all namespaces`, or nothing.
+    pub(super) place: String,
+}
+
+/// What came of a question.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Answer {
+    /// The answer.
+    Json(Value),
+    /// The resource is served, but the object isn't there.
+    NoSuchObject,
+    /// The path means nothing to the server.
+    NoSuchPath,
+    /// The continuation of a list came too late.
+    Expired,
+}
+
+/// Nothing that is read has answers beyond this.
+const BODY_LIMIT: usize = 512 * 1024 * 1024;
+
+impl Cluster {
+    /// Opens the connection; nothing is sent yet, but an exec plugin may run. Needs a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// Certificates or credentials can't be used.
+    pub fn open(connection: Connection, observer: Observer) -> Result<Self, ClusterError> {
+        let client = Client::try_from(connection.config.clone()).map_err(|error| {
+            ClusterError::Configuration(format!(
+                "the credentials of {} for {} can't be used: {}",
+                connection.user,
+                connection.config.cluster_url,
+                plugin_words(&error)
+            ))
+        })?;
+        Ok(Self {
+            client,
+            connection,
+            observer,
+            served: Arc::default(),
+        })
+    }
+
+    /// Its URL.
+    pub fn server(&self) -> String {
+        self.connection
+            .config
+            .cluster_url
+            .to_string()
+            .trim_end_matches('/')
+            .to_owned()
+    }
+
+    /// The kubeconfig's context.
+    pub fn context(&self) -> Option<&str> {
+        self.connection.context.as_deref()
+    }
+
+    /// `GET path`.
+    pub(super) async fn get_json(
+        &self,
+        path: &str,
+        purpose: &Purpose,
+    ) -> Result<Answer, ClusterError> {
+        let request = Request::builder()
+            .method(Method::GET)
+            .uri(path)
+            .header(http::header::ACCEPT, "application/json")
+            .body(Body::empty());
+        let request = request.map_err(|error| {
+            ClusterError::Configuration(format!("{path} is no path of the API: {error}"))
+        })?;
+        let asked = Instant::now();
+        let answer = self.limited(path, self.exchange(request)).await;
+        self.tell(path, &answer, asked.elapsed());
+        let (status, body) = answer?;
+        match status {
+            StatusCode::OK => serde_json::from_slice(&body)
+                .map(Answer::Json)
+                .map_err(|error| ClusterError::BadAnswer {
+                    server: self.server(),
+                    request: format!("GET {path}"),
+                    cause: format!("no JSON: {error}"),
+                }),
+            StatusCode::NOT_FOUND if names_an_object(&body) => Ok(Answer::NoSuchObject),
+            StatusCode::NOT_FOUND => Ok(Answer::NoSuchPath),
+            StatusCode::GONE => Ok(Answer::Expired),
+            other => Err(self.refusal(path, purpose, other, &body)),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Body>,
+    ) -> Result<(StatusCode, Vec<u8>), ClusterError> {
+        let path = request.uri().path().to_owned();
+        let answer = self
+            .client
+            .send(request)
+            .await
+            .map_err(|error| self.failed(&path, &error))?;
+        let status = answer.status();
+        let body = http_body_util::Limited::new(answer.into_body(), BODY_LIMIT);
+        let body = body
+            .collect()
+            .await
+            .map_err(|error| ClusterError::Unreachable {
+                server: self.server(),
+                cause: super::error::root_cause(error.as_ref()),
+            })?;
+        Ok((status, body.to_bytes().to_vec()))
+    }
+
+    /// `work` within `--request-timeout`.
+    async fn limited<T>(
+        &self,
+        path: &str,
+        work: impl Future<Output = Result<T, ClusterError>>,
+    ) -> Result<T, ClusterError> {
+        let Some(limit) = self.connection.request_timeout else {
+            return work.await;
+        };
+        let within = tokio::time::timeout(limit, work).await;
+        within.unwrap_or_else(|_| {
+            Err(ClusterError::TimedOut {
+                server: self.server(),
+                request: format!("GET {path}"),
+                limit: format!("{limit:?} (--request-timeout)"),
+            })
+        })
+    }
+
+    fn tell(
+        &self,
+        path: &str,
+        answer: &Result<(StatusCode, Vec<u8>), ClusterError>,
+        took: Duration,
+    ) {
+        self.observer.tell(Event::Request {
+            method: "GET",
+            url: format!("{}{path}", self.server()),
+            outcome: match answer {
+                Ok((status, _)) => status.to_string(),
+                Err(error) => error.to_string(),
+            },
+            took,
+        });
+    }
+
+    fn failed(&self, path: &str, error: &kube::Error) -> ClusterError {
+        match error {
+            kube::Error::Auth(_) => ClusterError::Configuration(format!(
+                "the credentials of {} for {} can't be had: {}",
+                self.connection.user,
+                self.server(),
+                plugin_words(error)
+            )),
+            kube::Error::HttpError(_) => ClusterError::Configuration(format!(
+                "GET {path}: {error}: a flag or the kubeconfig holds what a header can't"
+            )),
+            _ => ClusterError::Unreachable {
+                server: self.server(),
+                cause: kube_cause(error),
+            },
+        }
+    }
+
+    fn refusal(
+        &self,
+        path: &str,
+        purpose: &Purpose,
+        status: StatusCode,
+        body: &[u8],
+    ) -> ClusterError {
+        let message = status_message(body);
+        match status {
+            StatusCode::UNAUTHORIZED => ClusterError::Unauthorized {
+                server: self.server(),
+                user: self.connection.user.clone(),
+                message,
+            },
+            StatusCode::FORBIDDEN => ClusterError::Forbidden {
+                verb: purpose.verb,
+                resource: purpose.resource.clone(),
+                place: purpose.place.clone(),
+                message,
+            },
+            other => ClusterError::Refused {
+                server: self.server(),
+                request: format!("GET {path}"),
+                status: other.as_u16(),
+                message,
+            },
+        }
+    }
+}
+
+/// A plugin's own words where it has some; kube's errors would show its whole output, which may be a token.
+fn plugin_words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Auth(AuthError::AuthExecRun { cmd, out }) => {
+            let words = String::from_utf8_lossy(&out.stderr);
+            let last = words.lines().rev().find(|line| !line.trim().is_empty());
+            format!(
+                "the exec plugin {cmd} ended with {}: {}",
+                out.status,
+                last.unwrap_or("it said nothing").trim()
+            )
+        }
+        kube::Error::Auth(AuthError::AuthExecParse(_)) => {
+            "the exec plugin's answer is no ExecCredential".into()
+        }
+        kube::Error::Auth(error) => error.to_string(),
+        other => kube_cause(other),
+    }
+}
+
+/// Whether the body of a 404 is the API's word that one object is missing, not that it doesn't know the path.
+fn names_an_object(body: &[u8]) -> bool {
+    let status: Option<Value> = serde_json::from_slice(body).ok();
+    status.is_some_and(|status| {
+        status
+            .pointer("/details/name")
+            .and_then(Value::as_str)
+            .is_some_and(|name| !name.is_empty())
+    })
+}
+
+/// `message` of the API's Status, else the beginning of whatever text came.
+fn status_message(body: &[u8]) -> String {
+    let status: Option<Value> = serde_json::from_slice(body).ok();
+    let message = status
+        .as_ref()
+        .and_then(|status| status["message"].as_str());
+    match message {
+        Some(message) => message.to_owned(),
+        None => {
+            let text = String::from_utf8_lossy(body);
+            text.trim().chars().take(200).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::status_message;
+
+    #[test]
+    fn the_servers_own_words_are_kept() {
+        assert_eq!(
+            status_message(br#"{"kind":"Status","message":"no, thanks"}"#),
+            "no, thanks"
+        );
+        assert_eq!(status_message(b"upstream is down\n"), "upstream is down");
+        assert_eq!(status_message(b""), "");
+    }
+}

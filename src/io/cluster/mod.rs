@@ -1,0 +1,14 @@
+//! The Kubernetes API; the only place that names kube.
+
+mod client;
+mod connection;
+mod error;
+mod objects;
+mod proxy;
+
+pub use client::Cluster;
+pub use connection::{Connection, ConnectionSettings, settle};
+pub use error::ClusterError;
+pub use objects::{Listed, Scope};
+
+pub use super::objects::add;

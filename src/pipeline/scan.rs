@@ -1,0 +1,126 @@
+//! The second stage: the tags of each ImageRepository that a decision of the run hangs on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::controllers::conditions;
+use crate::controllers::flux::{ImagePolicy, ImageRepository, ObjectKey};
+use crate::controllers::repository;
+use crate::facts::registry::{RecordedTags, TagRecording};
+use crate::failure::Failure;
+use crate::io::recording;
+
+use super::gate::gate;
+use super::registry;
+use super::request::{Request, TagSource};
+use super::session::Session;
+use super::stages::{Inputs, Scan, ScanFailure, Scans};
+
+/// Lists the tags of every repository that a policy in the namespace of one of the run's automations chooses from.
+///
+/// # Errors
+///
+/// The recording as a whole can't be read, or the cluster can't be asked for credentials.
+pub fn scan(request: &Request, inputs: &Inputs, session: &Session) -> Result<Scans, Failure> {
+    let wanted = || wanted(inputs);
+    match &request.tags {
+        TagSource::Status => Ok(Scans::default()),
+        TagSource::Recording(path) => from_recording(path, wanted()),
+        TagSource::Registry => registry::scan(wanted(), inputs, session),
+    }
+}
+
+/// The policies that an automation of the run may read.
+pub(super) fn relevant_policies(inputs: &Inputs) -> impl Iterator<Item = &ImagePolicy> {
+    let namespaces: BTreeSet<&str> = inputs
+        .automations
+        .iter()
+        .map(|key| key.namespace.as_str())
+        .collect();
+    inputs
+        .objects
+        .policies
+        .values()
+        .filter(move |policy| namespaces.contains(policy.key.namespace.as_str()))
+}
+
+/// The repositories whose tags are looked at; a policy that doesn't get so far needs none.
+fn wanted(inputs: &Inputs) -> BTreeMap<ObjectKey, &ImageRepository> {
+    let passing = relevant_policies(inputs).filter_map(|policy| gate(inputs, policy).ok());
+    passing
+        .map(|repository| (repository.key.clone(), repository))
+        .collect()
+}
+
+fn from_recording(
+    path: &Path,
+    wanted: BTreeMap<ObjectKey, &ImageRepository>,
+) -> Result<Scans, Failure> {
+    let recording = canonical(
+        recording::read(path)
+            .map_err(|error| Failure::invalid_input(format!("--tags-from {error}")))?,
+    );
+    let scans = wanted.into_iter().map(|(key, repository)| {
+        let scan = recorded(repository, &recording);
+        (key, scan)
+    });
+    Ok(Scans {
+        repositories: scans.collect(),
+        ..Scans::default()
+    })
+}
+
+/// Images in a recording may be named as users write them.
+fn canonical(recorded: Vec<(String, RecordedTags)>) -> TagRecording {
+    let named = |(image, tags): (String, RecordedTags)| {
+        (
+            repository::canonical_image_name(&image).unwrap_or(image),
+            tags,
+        )
+    };
+    TagRecording {
+        images: recorded.into_iter().map(named).collect(),
+    }
+}
+
+fn recorded(repository: &ImageRepository, recording: &TagRecording) -> Scan {
+    let name = match image_name(repository) {
+        Ok(name) => name,
+        Err(scan) => return *scan,
+    };
+    match recording.images.get(&name) {
+        Some(recorded) => stored(repository, recorded.clone()),
+        None => Scan::Unknown(Failure::invalid_input(format!(
+            "ImageRepository {}: the image {name} is not in the recording of --tags-from; record it, or use --tags-from status",
+            repository.key
+        ))),
+    }
+}
+
+/// The canonical name of the repository's image, or the scan that it makes impossible.
+pub(super) fn image_name(repository: &ImageRepository) -> Result<String, Box<Scan>> {
+    let spec = &repository.spec;
+    if spec.suspend {
+        return Err(Box::new(Scan::Suspended));
+    }
+    repository::canonical_image_name(&spec.image).map_err(|error| {
+        Box::new(Scan::Failed(ScanFailure {
+            reason: conditions::IMAGE_URL_INVALID,
+            message: error.to_string(),
+            ours: None,
+        }))
+    })
+}
+
+/// What the controller stores of the tags that were listed.
+pub(super) fn stored(repository: &ImageRepository, recorded: RecordedTags) -> Scan {
+    let exclusions = repository.spec.exclusion_list.as_deref();
+    match repository::stored_tags(&recorded.tags, exclusions.unwrap_or_default()) {
+        Ok(stored) => Scan::Tags { stored, recorded },
+        Err(error) => Scan::Failed(ScanFailure {
+            reason: conditions::READ_OPERATION_FAILED,
+            message: format!("scan failed: {error}"),
+            ours: None,
+        }),
+    }
+}

@@ -1,0 +1,109 @@
+//! What a run has at hand besides its settings: the clock's word, who listens, the cluster, and the time that is left.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::failure::Failure;
+use crate::io::cluster::{self, Cluster, Connection, ConnectionSettings};
+use crate::io::observer::Observer;
+
+/// One run of a command.
+pub struct Session {
+    /// When the run began; what is decided by time is decided by this one moment.
+    pub now: Timestamp,
+    /// Who listens.
+    pub observer: Observer,
+    limit: Duration,
+    ends: Instant,
+    runtime: tokio::runtime::Runtime,
+    cluster: Option<Cluster>,
+}
+
+/// What a session is opened with.
+#[derive(Debug)]
+pub struct SessionSettings {
+    /// The moment that counts as now.
+    pub now: Timestamp,
+    /// Who listens.
+    pub observer: Observer,
+    /// `--timeout`: the limit of the whole run.
+    pub limit: Duration,
+    /// The cluster, where one is asked.
+    pub connection: Option<Connection>,
+}
+
+/// Settles which cluster and namespace a run is about. Reads files; asks nobody.
+///
+/// # Errors
+///
+/// There is no kubeconfig, it can't be read, or it doesn't hold what is named.
+pub fn settle(settings: &ConnectionSettings) -> Result<Connection, Failure> {
+    Ok(cluster::settle(settings)?)
+}
+
+impl Session {
+    /// Opens a session; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// The credentials of the cluster can't be used.
+    pub fn open(settings: SessionSettings) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::cluster(format!("no event loop can be started: {error}")))?;
+        let guard = runtime.enter();
+        let cluster = settings
+            .connection
+            .map(|connection| Cluster::open(connection, settings.observer.clone()))
+            .transpose()?;
+        drop(guard);
+        Ok(Self {
+            now: settings.now,
+            observer: settings.observer,
+            limit: settings.limit,
+            ends: Instant::now() + settings.limit,
+            runtime,
+            cluster,
+        })
+    }
+
+    /// The cluster.
+    ///
+    /// # Errors
+    ///
+    /// The run has none: it reads manifests.
+    pub fn cluster(&self) -> Result<&Cluster, Failure> {
+        self.cluster
+            .as_ref()
+            .ok_or_else(|| Failure::usage("this needs a cluster: leave out -f"))
+    }
+
+    /// The kubeconfig's context, where a cluster is asked.
+    pub fn context(&self) -> Option<&str> {
+        self.cluster.as_ref()?.context()
+    }
+
+    /// What is left of `--timeout`.
+    pub fn left(&self) -> Duration {
+        self.ends.saturating_duration_since(Instant::now())
+    }
+
+    /// Waits for `work` as long as `--timeout` allows.
+    ///
+    /// # Errors
+    ///
+    /// The time is up; `doing` says what was going on.
+    pub fn wait<T>(&self, doing: &str, work: impl Future<Output = T>) -> Result<T, Failure> {
+        let left = self.left();
+        let limited = async { tokio::time::timeout(left, work).await };
+        self.runtime.block_on(limited).map_err(|_| {
+            Failure::cluster(format!(
+                "{doing} took longer than {:?}: allow more with --timeout",
+                self.limit
+            ))
+        })
+    }
+}

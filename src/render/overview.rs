@@ -1,0 +1,191 @@
+//! The overview: counts, what is not as it should be, the next scan and the last push.
+
+use jiff::Timestamp;
+
+use crate::controllers::conditions::readiness;
+use crate::controllers::flux::{Condition, ObjectKey};
+use crate::controllers::schedule::{self, NextScan, moment};
+use crate::facts::cluster::{Kind, Objects};
+use crate::pipeline::stages::Survey;
+
+use super::console::{Talk, Tone};
+use crate::go::age;
+
+/// What there is to say, in order; empty of troubles where all is well.
+pub fn lines(survey: &Survey, scope: &str, now: Timestamp) -> Vec<Talk> {
+    let objects = &survey.typed;
+    let mut troubles = troubles(objects, now);
+    troubles.sort_by_key(|trouble| trouble.rank);
+    let mut lines = vec![Talk::new(
+        Tone::Action,
+        format!(
+            "{}{scope}: {}",
+            survey
+                .context
+                .as_ref()
+                .map(|context| format!("context {context}, "))
+                .unwrap_or_default(),
+            counts(objects)
+        ),
+    )];
+    if troubles.is_empty() && !survey.objects.is_empty() {
+        lines.push(Talk::new(Tone::Success, "all are ready"));
+    }
+    lines.extend(troubles.into_iter().map(|trouble| {
+        let tone = match trouble.rank {
+            Rank::NotReady => Tone::Error,
+            Rank::Stale => Tone::Warning,
+            Rank::Suspended => Tone::Note,
+        };
+        Talk::new(tone, trouble.text)
+    }));
+    lines.extend(next_scan(objects, now).map(|text| Talk::new(Tone::Detail, text)));
+    lines.extend(last_push(objects, now).map(|text| Talk::new(Tone::Detail, text)));
+    lines
+}
+
+fn counts(objects: &Objects) -> String {
+    let count = |number: usize, one: &str, several: &str| {
+        format!("{number} {}", if number == 1 { one } else { several })
+    };
+    [
+        count(objects.repositories.len(), "repository", "repositories"),
+        count(objects.policies.len(), "policy", "policies"),
+        count(objects.automations.len(), "update", "updates"),
+    ]
+    .join(", ")
+}
+
+/// How bad something is, the worst first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    NotReady,
+    Stale,
+    Suspended,
+}
+
+struct Trouble {
+    rank: Rank,
+    text: String,
+}
+
+fn troubles(objects: &Objects, now: Timestamp) -> Vec<Trouble> {
+    let mut found = Vec::new();
+    for (key, object) in &objects.repositories {
+        let conditions = &object.status.conditions;
+        found.extend(of_object(
+            Kind::ImageRepository,
+            key,
+            object.spec.suspend,
+            conditions,
+            now,
+        ));
+        if !object.spec.suspend
+            && let NextScan::Due {
+                since: Some(due), ..
+            } = schedule::next_scan(object, now)
+            && let Some(interval) = schedule::interval(object.spec.interval.as_deref())
+            && let Some(late) = schedule::overdue(due, interval, now)
+        {
+            found.push(Trouble {
+                rank: Rank::Stale,
+                text: format!(
+                    "ImageRepository {key} is stale: its scan is overdue by {}",
+                    age::length(late)
+                ),
+            });
+        }
+    }
+    for (key, object) in &objects.policies {
+        let conditions = &object.status.conditions;
+        found.extend(of_object(
+            Kind::ImagePolicy,
+            key,
+            object.spec.suspend,
+            conditions,
+            now,
+        ));
+    }
+    for (key, object) in &objects.automations {
+        let conditions = &object.status.conditions;
+        let kind = Kind::ImageUpdateAutomation;
+        found.extend(of_object(kind, key, object.spec.suspend, conditions, now));
+        if !object.spec.suspend
+            && let Some(due) = schedule::next_run(object)
+            && let Some(interval) = schedule::interval(object.spec.interval.as_deref())
+            && let Some(late) = schedule::overdue(due, interval, now)
+        {
+            found.push(Trouble {
+                rank: Rank::Stale,
+                text: format!(
+                    "ImageUpdateAutomation {key} is stale: its run is overdue by {}",
+                    age::length(late)
+                ),
+            });
+        }
+    }
+    found
+}
+
+fn of_object(
+    kind: Kind,
+    key: &ObjectKey,
+    suspended: bool,
+    conditions: &[Condition],
+    now: Timestamp,
+) -> Option<Trouble> {
+    if suspended {
+        return Some(Trouble {
+            rank: Rank::Suspended,
+            text: format!("{kind} {key} is suspended"),
+        });
+    }
+    let state = readiness(conditions);
+    if state.ready == "True" {
+        return None;
+    }
+    let word = if state.stalled {
+        "stalled"
+    } else {
+        "not ready"
+    };
+    let since = moment(state.since).map_or_else(String::new, |since| {
+        format!(" for {}", age::since(since, now))
+    });
+    let reason = if state.reason.is_empty() {
+        String::new()
+    } else {
+        format!("{}: ", state.reason)
+    };
+    Some(Trouble {
+        rank: Rank::NotReady,
+        text: format!("{kind} {key} is {word}{since}: {reason}{}", state.message),
+    })
+}
+
+fn next_scan(objects: &Objects, now: Timestamp) -> Option<String> {
+    let scans = objects
+        .repositories
+        .values()
+        .filter(|object| !object.spec.suspend);
+    let scans = scans.filter_map(|object| match schedule::next_scan(object, now) {
+        NextScan::At(at) => Some((at, &object.key)),
+        _ => None,
+    });
+    let (at, key) = scans.min()?;
+    Some(format!("next scan in {}: {key}", age::until(at, now)))
+}
+
+fn last_push(objects: &Objects, now: Timestamp) -> Option<String> {
+    let pushes = objects.automations.values().filter_map(|object| {
+        let at = moment(object.status.last_push_time.as_deref()?)?;
+        Some((at, object))
+    });
+    let (at, object) = pushes.max_by_key(|(at, _)| *at)?;
+    let commit = object.status.last_push_commit.get(..7).unwrap_or_default();
+    Some(format!(
+        "last push {} ago: {commit} by {}",
+        age::since(at, now),
+        object.key
+    ))
+}
