@@ -1,6 +1,10 @@
-//! JSON as the bytes that Go's `encoding/json` writes.
+//! JSON as Go's `encoding/json` reads it, and as the bytes that it writes.
+
+mod reader;
 
 use std::fmt::Write as _;
+
+pub use reader::{Json, SyntaxError, mismatch, read, read_first, read_to_depth};
 
 /// A string with its quotes, escaped as Go's encoder does by default: what HTML could misread is escaped too.
 pub fn string(text: &str) -> String {

@@ -2,6 +2,8 @@
 
 pub mod adler32;
 pub mod age;
+pub mod base64;
+pub mod glob;
 pub mod json;
 pub mod number;
 pub mod reference;
@@ -9,3 +11,5 @@ pub mod regexp;
 pub mod semver;
 pub mod template;
 pub mod text;
+pub mod url;
+pub mod x509;

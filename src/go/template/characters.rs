@@ -132,7 +132,7 @@ fn is_assigned(character: char) -> bool {
 }
 
 /// The first character of `bytes` and its width; an invalid byte is `U+FFFD` of width 1.
-pub(super) fn decode(bytes: &[u8]) -> Option<(char, usize)> {
+pub(in crate::go) fn decode(bytes: &[u8]) -> Option<(char, usize)> {
     let first = *bytes.first()?;
     if first < 0x80 {
         return Some((char::from(first), 1));
@@ -162,13 +162,13 @@ pub(super) fn count(bytes: &[u8]) -> usize {
 }
 
 /// Appends a character as UTF-8.
-pub(super) fn push(out: &mut Vec<u8>, character: char) {
+pub(in crate::go) fn push(out: &mut Vec<u8>, character: char) {
     let mut buffer = [0; 4];
     out.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes());
 }
 
 /// The bytes as text; each invalid byte becomes `U+FFFD`.
-pub(super) fn lossy(bytes: &[u8]) -> String {
+pub(in crate::go) fn lossy(bytes: &[u8]) -> String {
     characters(bytes).map(|(character, _)| character).collect()
 }
 
@@ -176,7 +176,7 @@ pub(super) fn lossy(bytes: &[u8]) -> String {
 const MARKS: u32 = 0x10_fe00;
 
 /// The bytes as text that can be turned back: a byte that isn't UTF-8 becomes a character of its own.
-pub(super) fn marked(bytes: &[u8]) -> String {
+pub(in crate::go) fn marked(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_string(),
         Err(_) => {
@@ -194,7 +194,7 @@ pub(super) fn marked(bytes: &[u8]) -> String {
 }
 
 /// The bytes of a [`marked`] text.
-pub(super) fn unmarked(text: &str) -> Vec<u8> {
+pub(in crate::go) fn unmarked(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for character in text.chars() {
         match (character as u32).checked_sub(MARKS).map(u8::try_from) {

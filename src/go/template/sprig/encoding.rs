@@ -3,6 +3,7 @@
 use super::arguments::text;
 use super::hashes::{hexadecimal, sha1, sha256, sha512};
 use crate::go::adler32::adler32;
+use crate::go::base64;
 use crate::go::template::function::{Function, fixed};
 use crate::go::template::value::{Type, Value};
 
@@ -16,7 +17,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     }),
     fixed("b64dec", &[TEXT], TEXT, |_, values| {
         Ok(Value::text(or_complaint(
-            decoded_64(&text(&values, 0)),
+            base64::decode(&text(&values, 0), true),
             "base64",
         )))
     }),
@@ -87,55 +88,6 @@ fn unpack(out: &mut Vec<u8>, letters: &[u32], bits: u32) {
             out.push((held >> count) as u8);
             held &= (1 << count) - 1;
         }
-    }
-}
-
-fn decoded_64(text: &[u8]) -> Result<Vec<u8>, usize> {
-    let is_newline = |byte: u8| byte == b'\n' || byte == b'\r';
-    let skip = |mut place: usize| {
-        while place < text.len() && is_newline(text[place]) {
-            place += 1;
-        }
-        place
-    };
-    let mut out = Vec::new();
-    let mut group = Vec::new();
-    let mut place = 0;
-    while place < text.len() {
-        let byte = text[place];
-        place += 1;
-        if let Some(letter) = letter(BASE_64, byte) {
-            group.push(letter);
-            if group.len() == 4 {
-                unpack(&mut out, &group, 6);
-                group.clear();
-            }
-            continue;
-        }
-        if is_newline(byte) {
-            continue;
-        }
-        if byte != b'=' || group.len() < 2 {
-            return Err(place - 1);
-        }
-        if group.len() == 2 {
-            place = skip(place);
-            match text.get(place) {
-                None => return Err(text.len()),
-                Some(b'=') => place += 1,
-                Some(_) => return Err(place - 1),
-            }
-        }
-        place = skip(place);
-        if place < text.len() {
-            return Err(place);
-        }
-        unpack(&mut out, &group, 6);
-        group.clear();
-    }
-    match group.len() {
-        0 => Ok(out),
-        held => Err(text.len() - held),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::arguments::text;
 use super::json_reader::read;
-use crate::go::template::characters::{self, decode};
+use crate::go::template::characters::decode;
 use crate::go::template::function::{Fault, Function, Outcome, fixed};
 use crate::go::template::limits::{Bound, Limits};
 use crate::go::template::number::format_float;
@@ -225,18 +225,4 @@ fn fields_of(structure: &Struct) -> Vec<(String, Value)> {
         }
     }
     out
-}
-
-/// The text as Go shows a byte in JSON's error messages.
-pub(super) fn quoted_byte(byte: u8) -> String {
-    match byte {
-        b'\'' => "'\\''".to_string(),
-        b'"' => "'\"'".to_string(),
-        other => {
-            let text = char::from(other).to_string();
-            let quoted = crate::go::template::quote::quote(text.as_bytes(), false);
-            let quoted = characters::lossy(&quoted);
-            format!("'{}'", &quoted[1..quoted.len() - 1])
-        }
-    }
 }
