@@ -4,6 +4,8 @@ use super::flux::Condition;
 
 /// The repository's `spec.image` is no bare image name; Stalled.
 pub const IMAGE_URL_INVALID: &str = "ImageURLInvalid";
+/// A Secret or a ServiceAccount that the repository names is missing or malformed.
+pub const AUTHENTICATION_FAILED: &str = "AuthenticationFailed";
 /// A scan failed.
 pub const READ_OPERATION_FAILED: &str = "ReadOperationFailed";
 /// Digests are to be reflected always, at no interval; Stalled.

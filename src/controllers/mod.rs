@@ -8,6 +8,7 @@ pub mod installation;
 pub mod labels;
 pub mod message;
 pub mod policy;
+pub mod registry_access;
 pub mod repository;
 pub mod schedule;
 pub mod setters;

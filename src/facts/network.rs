@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Certificates of a client, PEM; the key never leaves by `Debug`.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct ClientTls {
     /// Authorities that are trusted besides the system's.
     pub authorities: Option<Vec<u8>>,
@@ -12,7 +12,7 @@ pub struct ClientTls {
 }
 
 /// A client's certificate and its key, PEM.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ClientIdentity {
     /// The certificate, with its chain.
     pub certificate: Vec<u8>,
@@ -37,7 +37,7 @@ impl fmt::Debug for ClientIdentity {
 }
 
 /// A proxy that an object names; its password never leaves by `Debug`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Proxy {
     /// `http://`, `https://` or `socks5://` with host and port.
     pub address: String,

@@ -22,7 +22,7 @@ pub struct TagRecording {
 }
 
 /// How to log in to a registry; what is secret in it never leaves by `Debug`.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub enum RegistryLogin {
     /// Without credentials.
     #[default]
@@ -35,7 +35,13 @@ pub enum RegistryLogin {
         password: String,
     },
     /// An OAuth2 refresh token (`identitytoken` in Docker's words).
-    IdentityToken(String),
+    IdentityToken {
+        /// The token.
+        token: String,
+        /// The user and the password that stood beside it: for a Basic challenge, and for token servers that know no
+        /// refresh tokens.
+        basic: Option<(String, String)>,
+    },
     /// A bearer token that is sent as it is (`registrytoken` in Docker's words).
     RegistryToken(String),
 }
@@ -45,14 +51,14 @@ impl fmt::Debug for RegistryLogin {
         formatter.write_str(match self {
             Self::Anonymous => "Anonymous",
             Self::Basic { .. } => "Basic",
-            Self::IdentityToken(_) => "IdentityToken",
+            Self::IdentityToken { .. } => "IdentityToken",
             Self::RegistryToken(_) => "RegistryToken",
         })
     }
 }
 
 /// Everything that a client needs to talk to a registry as the controller would.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RegistryAccess {
     /// Who we are.
     pub login: RegistryLogin,
