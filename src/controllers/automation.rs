@@ -263,10 +263,6 @@ mod tests {
         ImageUpdateAutomation {
             api_version: "image.toolkit.fluxcd.io/v1".into(),
             key: ObjectKey::new("flux-system", "images"),
-            labels: BTreeMap::new(),
-            annotations: BTreeMap::new(),
-            generation: None,
-            deleted: false,
             spec: super::super::flux::ImageUpdateAutomationSpec {
                 source_ref: SourceReference {
                     name: "gitops".into(),
@@ -282,7 +278,7 @@ mod tests {
                 }),
                 ..Default::default()
             },
-            status: Default::default(),
+            ..Default::default()
         }
     }
 

@@ -40,7 +40,7 @@ impl fmt::Display for ObjectKey {
 }
 
 /// A Flux, Git or core object: its key, labels, API version and typed parts.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Object<Spec, Status> {
     /// `image.toolkit.fluxcd.io/v1` and the like.
     pub api_version: String,

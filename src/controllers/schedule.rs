@@ -129,10 +129,6 @@ mod tests {
         Object {
             api_version: "image.toolkit.fluxcd.io/v1".into(),
             key: ObjectKey::new("flux-system", "app"),
-            labels: Default::default(),
-            annotations: Default::default(),
-            generation: Some(1),
-            deleted: false,
             spec: ImageRepositorySpec {
                 image: "registry.example.com/app".into(),
                 interval: Some("5m".into()),
@@ -147,6 +143,7 @@ mod tests {
                 }),
                 ..Default::default()
             },
+            ..Default::default()
         }
     }
 

@@ -90,9 +90,8 @@ fn repository(spec: ImageRepositorySpec) -> ImageRepository {
     ImageRepository {
         api_version: "image.toolkit.fluxcd.io/v1".into(),
         key: ObjectKey::new(NAMESPACE, "app"),
-        labels: BTreeMap::new(),
         spec,
-        status: Default::default(),
+        ..Default::default()
     }
 }
 
