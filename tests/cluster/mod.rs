@@ -9,6 +9,7 @@ mod article;
 pub mod control_plane;
 pub mod objects;
 pub mod programs;
+mod recipes;
 pub mod registry;
 pub mod repository;
 

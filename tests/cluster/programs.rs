@@ -2,56 +2,14 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Instant;
 
+use super::recipes::{Recipe, recipe};
 use super::tell;
-
-/// How a program is built, where that is more than its folder's main package.
-struct Recipe {
-    name: &'static str,
-    package: &'static str,
-    link_flags: &'static str,
-    /// What the first build takes on two cores; later ones take seconds.
-    minutes: u32,
-}
-
-const RECIPES: [Recipe; 5] = [
-    Recipe {
-        name: "etcd",
-        package: "go.etcd.io/etcd/server/v3",
-        link_flags: "",
-        minutes: 1,
-    },
-    Recipe {
-        name: "apiserver",
-        package: "k8s.io/kubernetes/cmd/kube-apiserver",
-        // Clients can't parse the version that it reports without this.
-        link_flags: "-X k8s.io/component-base/version.gitVersion=v1.36.3",
-        minutes: 6,
-    },
-    Recipe {
-        name: "irc",
-        package: "github.com/fluxcd/image-reflector-controller",
-        link_flags: "",
-        minutes: 3,
-    },
-    Recipe {
-        name: "iac",
-        package: "github.com/fluxcd/image-automation-controller",
-        link_flags: "",
-        minutes: 3,
-    },
-    Recipe {
-        name: "registry",
-        package: "github.com/distribution/distribution/v3/cmd/registry",
-        link_flags: "",
-        minutes: 2,
-    },
-];
 
 /// The Go version, or `None` where Go isn't installed, which is said loudly, and is a failure when `CI` is set.
 pub fn go_version() -> Option<&'static str> {
@@ -77,7 +35,7 @@ pub fn go_version() -> Option<&'static str> {
 
 /// The path of a program of `tests/cluster/programs` or `tests/oracle/programs`, built first when that is needed.
 ///
-/// `None` where Go isn't installed. Panics when the build fails.
+/// `None` where Go isn't installed, or the C compiler that the program needs. Panics when the build fails.
 pub fn go_program(name: &str) -> Option<PathBuf> {
     go_programs(&[name]).map(|mut paths| paths.remove(0))
 }
@@ -90,33 +48,31 @@ pub fn go_programs(names: &[&str]) -> Option<Vec<PathBuf>> {
     // Held until all are built: another test binary waits instead of building the same.
     let lock = File::create(cache.join("lock")).expect("the cache folder is writable");
     lock.lock().expect("the cache folder can be locked");
-    let paths = names
-        .iter()
-        .enumerate()
-        .map(|(index, name)| {
-            let folder = program_folder(name);
-            let built = cache.join(format!(
-                "{name}-{:016x}",
-                fingerprint(&folder, name, version)
-            ));
-            if !built.exists() {
-                let minutes = RECIPES
-                    .iter()
-                    .find(|recipe| recipe.name == *name)
-                    .map_or(1, |recipe| recipe.minutes);
-                let unit = if minutes == 1 { "minute" } else { "minutes" };
-                tell(&format!(
-                    "building {name} ({} of {}), about {minutes} {unit} the first time",
-                    index + 1,
-                    names.len()
-                ));
-                let started = Instant::now();
-                build(name, &folder, &built);
-                tell(&format!("built {name} in {:.0?}", started.elapsed()));
+    let mut paths = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let folder = program_folder(name);
+        let built = cache.join(format!(
+            "{name}-{:016x}",
+            fingerprint(&folder, name, version)
+        ));
+        if !built.exists() {
+            let recipe = recipe(name);
+            if recipe.has_c && !has_c_compiler() {
+                return None;
             }
-            built
-        })
-        .collect();
+            let minutes = recipe.minutes;
+            let unit = if minutes == 1 { "minute" } else { "minutes" };
+            tell(&format!(
+                "building {name} ({} of {}), about {minutes} {unit} the first time",
+                index + 1,
+                names.len()
+            ));
+            let started = Instant::now();
+            build(name, &folder, &built);
+            tell(&format!("built {name} in {:.0?}", started.elapsed()));
+        }
+        paths.push(built);
+    }
     Some(paths)
 }
 
@@ -206,21 +162,27 @@ fn downloaded(command: &mut Command) -> (PathBuf, String) {
 }
 
 fn build(name: &str, folder: &Path, built: &Path) {
-    let recipe = RECIPES.iter().find(|recipe| recipe.name == name);
+    let recipe = recipe(name);
     let unfinished = built.with_extension(format!("building-{}", std::process::id()));
-    let output = Command::new("go")
-        .current_dir(folder)
-        .args([
-            "build",
-            "-buildvcs=false",
-            "-ldflags",
-            recipe.map_or("", |recipe| recipe.link_flags),
-            "-o",
-        ])
-        .arg(&unfinished)
-        .arg(recipe.map_or(".", |recipe| recipe.package))
+    let vendored = built.with_file_name(format!("{name}-vendored"));
+    let mut command = go_in_the_background();
+    command
+        .args(["build", "-buildvcs=false", "-ldflags", recipe.link_flags])
+        .args(["-tags", recipe.tags, "-o"])
+        .arg(&unfinished);
+    if recipe.left_out.is_empty() {
+        command.current_dir(folder);
+    } else {
+        vendor(recipe, folder, &vendored);
+        command.current_dir(&vendored).arg("-mod=vendor");
+    }
+    if recipe.has_c {
+        command.env("CGO_ENABLED", "1");
+    }
+    let output = command
+        .arg(recipe.package)
         .output()
-        .expect("go can be run");
+        .expect("nice and go can be run");
     assert!(
         output.status.success(),
         "building {name} failed:\n{}",
@@ -228,6 +190,86 @@ fn build(name: &str, folder: &Path, built: &Path) {
     );
     // A rename, so that an interrupted build never leaves half a program under the final name.
     fs::rename(&unfinished, built).expect("the cache folder is writable");
+    remove(&vendored);
+}
+
+/// Copies the program's modules to `vendored`, and puts there, empty, what they leave out.
+///
+/// The folder always has the same path, which the Go build cache goes by.
+fn vendor(recipe: &Recipe, folder: &Path, vendored: &Path) {
+    remove(vendored);
+    fs::create_dir(vendored).expect("the cache folder is writable");
+    for name in ["go.mod", "go.sum"] {
+        fs::copy(folder.join(name), vendored.join(name)).expect("the cache folder is writable");
+    }
+    let output = go_in_the_background()
+        .current_dir(vendored)
+        // What is left out is an error otherwise.
+        .args(["mod", "vendor", "-e"])
+        .output()
+        .expect("nice and go can be run");
+    assert!(
+        output.status.success(),
+        "vendoring the modules of {} failed:\n{}",
+        recipe.name,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let left_out = vendored.join("vendor").join(recipe.left_out);
+    fs::create_dir_all(left_out.parent().expect("it has a folder"))
+        .and_then(|()| fs::write(&left_out, ""))
+        .expect("the cache folder is writable");
+}
+
+fn remove(folder: &Path) {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            panic!("{}: {error}", folder.display())
+        }
+        _ => {}
+    }
+}
+
+/// The `go` client at the lowest priority: tests with a time limit may run meanwhile, and a build is in no hurry.
+fn go_in_the_background() -> Command {
+    let mut command = Command::new("nice");
+    command.args(["-n", "19", "go"]);
+    command
+}
+
+/// Whether the C compiler that Go uses is there, told as [`is_there`] does.
+fn has_c_compiler() -> bool {
+    let output = Command::new("go")
+        .args(["env", "CC"])
+        .output()
+        .expect("go can be run");
+    let compiler = String::from_utf8_lossy(&output.stdout);
+    let compiler = compiler.split_whitespace().next().unwrap_or("gcc");
+    is_there(
+        compiler,
+        "--version",
+        "install a C compiler, which the git forge is built with",
+    )
+}
+
+/// Whether a program can be run; where not it is said loudly what is skipped, and is a failure when `CI` is set.
+pub fn is_there(program: &str, question: &str, what_for: &str) -> bool {
+    let found = Command::new(program)
+        .arg(question)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok();
+    if !found {
+        assert!(
+            env::var_os("CI").is_none(),
+            "{program} isn't on PATH: {what_for}"
+        );
+        tell(&format!(
+            "SKIPPED: {program} isn't on PATH, so the tests that need it were NOT run: {what_for}"
+        ));
+    }
+    found
 }
 
 fn cache_folder() -> PathBuf {
@@ -252,11 +294,14 @@ fn program_folder(name: &str) -> PathBuf {
 fn fingerprint(folder: &Path, name: &str, version: &str) -> u64 {
     let mut paths = files_below(folder);
     paths.sort();
-    let recipe = RECIPES.iter().find(|recipe| recipe.name == name);
-    let mut parts: Vec<Vec<u8>> = vec![
-        version.into(),
-        recipe.map_or("", |recipe| recipe.link_flags).into(),
-    ];
+    let recipe = recipe(name);
+    let mut parts: Vec<Vec<u8>> = vec![version.into(), recipe.link_flags.into()];
+    parts.extend(
+        [recipe.tags, recipe.left_out]
+            .iter()
+            .filter(|part| !part.is_empty())
+            .map(|part| part.as_bytes().to_vec()),
+    );
     for path in paths {
         let relative = path.strip_prefix(folder).unwrap_or(&path);
         parts.push(relative.as_os_str().as_encoded_bytes().to_vec());
