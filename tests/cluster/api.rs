@@ -6,10 +6,13 @@ use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::{Request, Response};
 
-/// The API server, asked as the administrator.
+/// The API server, asked as the administrator or as another user.
+#[derive(Clone)]
 pub struct Api {
     address: String,
     agent: Agent,
+    /// `None` is the administrator, whom the proxy puts in.
+    token: Option<String>,
 }
 
 /// The API server said no.
@@ -37,6 +40,15 @@ impl Api {
         Self {
             address: address.to_owned(),
             agent: agent(),
+            token: None,
+        }
+    }
+
+    /// The same API, asked by whom this bearer token belongs to.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
         }
     }
 
@@ -107,10 +119,14 @@ impl Api {
         content_type: &str,
         body: &str,
     ) -> Result<Value, Refusal> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address))
-            .header("Content-Type", content_type)
+            .header("Content-Type", content_type);
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let request = request
             .body(body.to_owned())
             .expect("the request is well formed");
         let mut answer: Response<ureq::Body> = self

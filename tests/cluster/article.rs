@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::api::{path, wait_for};
 use super::objects::{image_collection, verdict};
-use super::registry::{login, push_tags};
+use super::registry::push_tags;
 use super::repository::{Repository, git, output};
 use super::{ControlPlane, control_plane, tell};
 
@@ -40,7 +40,7 @@ struct Case<'a> {
 fn the_article_migrated_does_what_diff_predicts() {
     let Some(plane) = control_plane() else { return };
     let secret =
-        json!({"auths": {(&plane.addresses.registry.address): {"auth": login(plane)}}}).to_string();
+        json!({"auths": {(&plane.addresses.registry.address): {"auth": plane.addresses.registry.basic()}}}).to_string();
     let pull = json!({
         "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
         "metadata": {"namespace": NAMESPACE, "name": "registry-pull"},

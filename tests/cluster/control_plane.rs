@@ -1,36 +1,44 @@
 //! Starting the control plane: one supervisor process holds everything, and lives as long as the pipe to it.
 
-use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::Instant;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::Agent;
 
-use super::api::{self, Api, wait_for};
-use super::programs::{go_programs, module_folder, module_folder_at};
+use super::api::{self, Api};
+use super::clusters::{Cluster, ClusterAddresses, USERS};
+use super::definitions::Served;
+use super::forge::Forge;
+use super::programs::go_programs;
 use super::tell;
 
 /// The running control plane.
 pub struct ControlPlane {
-    /// The Kubernetes API.
+    /// The API server that the controllers work with.
+    pub cluster: Cluster,
+    /// Its API, as the administrator.
     pub api: Api,
     /// Where everything is.
     pub addresses: Addresses,
+    others: [OnceLock<Cluster>; 5],
+    forge: OnceLock<Option<Forge>>,
     agent: Agent,
     /// The supervisor ends when its standard input closes, which the end of this process does, however it comes.
     _supervisor: Child,
 }
 
-/// The addresses that the supervisor tells; all are HOST:PORT of plain http servers.
+/// The addresses that the supervisor tells besides those of the API server; all are HOST:PORT of plain http servers.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Addresses {
-    api: String,
     control: String,
     /// The OCI registry and its account.
     pub registry: Login,
@@ -44,8 +52,16 @@ pub struct Addresses {
     pub logs: PathBuf,
 }
 
-/// A server with one account.
+/// The line that the supervisor prints once everything is up.
 #[derive(Deserialize)]
+struct Ready {
+    cluster: ClusterAddresses,
+    #[serde(flatten)]
+    addresses: Addresses,
+}
+
+/// A server and an account there.
+#[derive(Clone, Deserialize)]
 pub struct Login {
     /// HOST:PORT.
     pub address: String,
@@ -100,6 +116,7 @@ fn start() -> Option<ControlPlane> {
         command.arg(flag).arg(program);
     }
     let mut supervisor = command
+        .args(["-users", &USERS.join(",")])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -108,15 +125,18 @@ fn start() -> Option<ControlPlane> {
     BufReader::new(supervisor.stdout.take().expect("its output is a pipe"))
         .read_line(&mut line)
         .expect("its output can be read");
-    let addresses: Addresses =
+    let ready: Ready =
         serde_json::from_str(&line).expect("the control plane starts; its errors are above");
+    let cluster = Cluster::prepare(ready.cluster, Served::V1);
     let plane = ControlPlane {
-        api: Api::new(&addresses.api),
-        addresses,
+        api: cluster.api.clone(),
+        cluster,
+        addresses: ready.addresses,
+        others: Default::default(),
+        forge: OnceLock::new(),
         agent: api::agent(),
         _supervisor: supervisor,
     };
-    plane.install_definitions();
     plane.create_namespace("flux-system");
     plane.restart(Controller::Reflector, &[]);
     plane.restart(Controller::Automation, &[]);
@@ -136,25 +156,50 @@ impl ControlPlane {
             all.push("--requeue-dependency=2s");
         }
         all.extend(flags);
-        let url = format!(
-            "http://{}/{}/start",
-            self.addresses.control,
-            controller.name()
+        self.ask_supervisor::<Value>(
+            &format!("{}/start", controller.name()),
+            &json!({"flags": all}),
         );
+    }
+
+    /// An API server that serves these versions of the image objects, started at the first call.
+    ///
+    /// Only that of `Served::V1` has controllers.
+    pub fn cluster_serving(&self, served: Served) -> &Cluster {
+        if served == Served::V1 {
+            return &self.cluster;
+        }
+        self.others[served as usize].get_or_init(|| {
+            let started = Instant::now();
+            let name = format!("{served:?}").to_lowercase();
+            let addresses = self.ask_supervisor(&format!("clusters/{name}/start"), &json!({}));
+            let cluster = Cluster::prepare(addresses, served);
+            tell(&format!(
+                "a cluster serving {served:?} is up after {:.1?}",
+                started.elapsed()
+            ));
+            cluster
+        })
+    }
+
+    /// The git forge, started at the first call; `None` where it can't be built.
+    pub fn forge(&self) -> Option<&Forge> {
+        self.forge.get_or_init(|| Forge::start(self)).as_ref()
+    }
+
+    /// Asks the supervisor for something and waits until it is there.
+    pub fn ask_supervisor<T: DeserializeOwned>(&self, path: &str, question: &Value) -> T {
         let mut answer = self
             .agent
-            .post(&url)
-            .send_json(json!({"flags": all}))
+            .post(&format!("http://{}/{path}", self.addresses.control))
+            .send_json(question)
             .expect("the supervisor answers");
         let text = answer
             .body_mut()
             .read_to_string()
             .expect("the supervisor answers in text");
-        assert!(
-            answer.status().is_success(),
-            "{}: {text}",
-            controller.name()
-        );
+        assert!(answer.status().is_success(), "{path}: {text}");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     /// Adds to the table of made-up tag lists: repository to tags, in the order in which they are listed.
@@ -169,61 +214,21 @@ impl ControlPlane {
 
     /// Creates a namespace with the Secret `git` for the git server; one that exists is no error.
     pub fn create_namespace(&self, name: &str) {
-        let namespace =
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        self.cluster.create_namespace(name);
         let login = &self.addresses.git;
-        let secret = json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": name, "name": "git"},
-            "stringData": {"username": login.user, "password": login.password},
-        });
-        for object in [namespace, secret] {
-            self.api
-                .apply(&object)
-                .unwrap_or_else(|refusal| panic!("{refusal:?}"));
-        }
-    }
-
-    /// Installs the custom resource definitions of the controllers' own modules, and that of GitRepository.
-    fn install_definitions(&self) {
-        let reflector = module_folder("irc", "github.com/fluxcd/image-reflector-controller");
-        let automation = module_folder("iac", "github.com/fluxcd/image-automation-controller");
-        // The automation controller needs only the definition; source-controller itself doesn't run.
-        let source = module_folder_at(
-            "github.com/fluxcd/source-controller",
-            "v1.9.3",
-            "h1:Zj1gfvK/2MFIm/K3vh5fSHoJBoggLKMuLWf5ZEmaF0w=",
-        );
-        let wanted = [
-            (&reflector, "image.toolkit.fluxcd.io", "imagerepositories"),
-            (&reflector, "image.toolkit.fluxcd.io", "imagepolicies"),
-            (
-                &automation,
-                "image.toolkit.fluxcd.io",
-                "imageupdateautomations",
-            ),
-            (&source, "source.toolkit.fluxcd.io", "gitrepositories"),
-        ];
-        for (folder, group, plural) in wanted {
-            self.install_definition(folder, group, plural);
-        }
-    }
-
-    fn install_definition(&self, module: &Path, group: &str, plural: &str) {
-        let file = module
-            .join("config/crd/bases")
-            .join(format!("{group}_{plural}.yaml"));
-        let text =
-            fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        let path =
-            format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.{group}");
         self.api
-            .apply_text(&path, &text)
-            .unwrap_or_else(|refusal| panic!("{plural}: {refusal:?}"));
-        wait_for(
-            &format!("{plural} to be served"),
-            Duration::from_secs(60),
-            || self.api.get(&format!("/apis/{group}/v1/{plural}")).ok(),
-        );
+            .apply(&json!({
+                "apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": name, "name": "git"},
+                "stringData": {"username": login.user, "password": login.password},
+            }))
+            .unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    }
+}
+
+impl Login {
+    /// `user:password` in base64, as Basic authentication and Docker's config file want it.
+    pub fn basic(&self) -> String {
+        BASE64_STANDARD.encode(format!("{}:{}", self.user, self.password))
     }
 }
 

@@ -6,12 +6,17 @@ use std::io::Write as _;
 
 pub mod api;
 mod article;
+pub mod clusters;
+pub mod command_line;
 pub mod control_plane;
+pub mod definitions;
+pub mod forge;
 pub mod objects;
 pub mod programs;
 mod recipes;
 pub mod registry;
 pub mod repository;
+pub mod ssh;
 
 pub use control_plane::{ControlPlane, control_plane};
 

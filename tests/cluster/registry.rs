@@ -25,7 +25,10 @@ pub fn push_tags<'a>(
             let request = Request::builder()
                 .method(method)
                 .uri(url)
-                .header("Authorization", format!("Basic {}", login(plane)))
+                .header(
+                    "Authorization",
+                    format!("Basic {}", plane.addresses.registry.basic()),
+                )
                 .header("Content-Type", content_type)
                 .body(body)
                 .expect("the request is well formed");
@@ -72,29 +75,4 @@ pub fn push_tags<'a>(
             manifest.to_string(),
         );
     }
-}
-
-/// `user:password` of the registry in base64, as Basic authentication and Docker's config file want it.
-pub fn login(plane: &ControlPlane) -> String {
-    let login = &plane.addresses.registry;
-    base64(format!("{}:{}", login.user, login.password).as_bytes())
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    bytes
-        .chunks(3)
-        .flat_map(|chunk| {
-            let bits = (0..3).fold(0_usize, |bits, index| {
-                bits << 8 | usize::from(*chunk.get(index).unwrap_or(&0))
-            });
-            (0..4).map(move |index| {
-                if index > chunk.len() {
-                    '='
-                } else {
-                    char::from(ALPHABET[bits >> (18 - 6 * index) & 63])
-                }
-            })
-        })
-        .collect()
 }

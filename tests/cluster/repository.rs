@@ -1,4 +1,4 @@
-//! Git repositories on the git server, written and read through their folders.
+//! Git repositories of the servers here, written and read through their folders.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::ControlPlane;
+use super::control_plane::Login;
 
-/// A bare repository that the git server serves.
+/// A bare repository that a git server serves.
 pub struct Repository {
     folder: PathBuf,
     /// Its http address, without user info.
@@ -30,23 +31,15 @@ pub struct Commit {
 }
 
 impl Repository {
-    /// Makes a repository whose branch `main` has one commit with these files (path to bytes).
+    /// Makes a repository on the plain git server, whose branch `main` has one commit with these files (path to bytes).
     pub fn create<'a>(
         plane: &ControlPlane,
         name: &str,
         files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     ) -> Self {
-        let repository = Self {
-            folder: plane.addresses.git_folder.join(format!("{name}.git")),
-            url: format!("http://{}/{name}.git", plane.addresses.git.address),
-        };
-        let folder = repository
-            .folder
-            .to_str()
-            .expect("the folder's path is text");
-        output(
-            git().args(["init", "--quiet", "--bare", "--initial-branch=main", folder]),
-            b"",
+        let repository = Self::make(
+            plane.addresses.git_folder.join(format!("{name}.git")),
+            format!("http://{}/{name}.git", plane.addresses.git.address),
         );
         for setting in [
             "http.receivepack",
@@ -59,12 +52,28 @@ impl Repository {
         repository
     }
 
+    /// Makes an empty bare repository in `folder`, which is then reached at `url`.
+    pub fn make(folder: PathBuf, url: String) -> Self {
+        output(
+            git()
+                .args(["init", "--quiet", "--bare", "--initial-branch=main"])
+                .arg(&folder),
+            b"",
+        );
+        Self::at(folder, url)
+    }
+
+    /// The bare repository in `folder`, which is reached at `url`.
+    pub fn at(folder: PathBuf, url: String) -> Self {
+        Self { folder, url }
+    }
+
     /// The bare repository itself.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Adds a commit to `branch`, which need not exist, with these files changed or added.
+    /// Adds a commit to `branch`, which need not exist, with these files changed or added; the server isn't asked.
     pub fn commit_files<'a>(
         &self,
         branch: &str,
@@ -185,6 +194,19 @@ pub fn git() -> Command {
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_TERMINAL_PROMPT", "0");
+    command
+}
+
+/// git with an account of an http server, which doesn't show in the arguments.
+pub fn git_with_login(login: &Login) -> Command {
+    let mut command = git();
+    command
+        .env("GIT_CONFIG_COUNT", "1")
+        .env("GIT_CONFIG_KEY_0", "http.extraHeader")
+        .env(
+            "GIT_CONFIG_VALUE_0",
+            format!("Authorization: Basic {}", login.basic()),
+        );
     command
 }
 

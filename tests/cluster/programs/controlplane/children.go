@@ -31,7 +31,7 @@ type Child struct {
 	log    string
 	cmd    *exec.Cmd
 	exited chan struct{}
-	// asked is set before we end it ourselves; guarded by the mutex of Children.
+	// asked is set when its end is no surprise, as before we end it ourselves; guarded by the mutex of Children.
 	asked bool
 }
 
@@ -57,11 +57,28 @@ func (c *Children) startOnOneThread() {
 
 // start runs a program with its output in a log of its own. extra is added to a small environment.
 func (c *Children) start(name, path string, extra []string, arguments ...string) (*Child, error) {
+	return c.launch(&Child{name: name}, path, extra, arguments)
+}
+
+// run is start for a program that comes to an end, which must be a success.
+func (c *Children) run(name, path string, arguments ...string) error {
+	child, err := c.launch(&Child{name: name, asked: true}, path, nil, arguments)
+	if err != nil {
+		return err
+	}
+	<-child.exited
+	if state := child.cmd.ProcessState; !state.Success() {
+		return fmt.Errorf("%s %s: %s\n%s", name, arguments[0], state, child.tail())
+	}
+	return nil
+}
+
+func (c *Children) launch(child *Child, path string, extra, arguments []string) (*Child, error) {
 	if err := os.MkdirAll(c.logs, 0o755); err != nil {
 		return nil, err
 	}
-	log := filepath.Join(c.logs, name+".log")
-	output, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	child.log = filepath.Join(c.logs, child.name+".log")
+	output, err := os.OpenFile(child.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +98,7 @@ func (c *Children) start(name, path string, extra []string, arguments ...string)
 	if err := <-answer; err != nil {
 		return nil, err
 	}
-	child := &Child{name: name, log: log, cmd: cmd, exited: make(chan struct{})}
+	child.cmd, child.exited = cmd, make(chan struct{})
 	c.list = append(c.list, child)
 	go c.wait(child)
 	return child, nil
@@ -108,7 +125,7 @@ func (c *Children) end(child *Child) {
 	select {
 	case <-child.exited:
 	case <-time.After(10 * time.Second):
-		_ = child.cmd.Process.Kill()
+		child.kill()
 		<-child.exited
 	}
 }
@@ -119,12 +136,21 @@ func (c *Children) endAll() {
 	c.ending = true
 	for _, child := range c.list {
 		child.asked = true
-		_ = child.cmd.Process.Kill()
+		child.kill()
 	}
 	list := c.list
 	c.mutex.Unlock()
 	for _, child := range list {
 		<-child.exited
+	}
+}
+
+// kill kills a child that still runs, with the processes that it started.
+func (child *Child) kill() {
+	select {
+	case <-child.exited:
+	default:
+		_ = syscall.Kill(-child.cmd.Process.Pid, syscall.SIGKILL)
 	}
 }
 

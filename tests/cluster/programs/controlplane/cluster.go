@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -20,19 +19,25 @@ import (
 
 // Cluster is a running API server.
 type Cluster struct {
-	address    string
-	token      string
-	roots      *x509.CertPool
-	kubeconfig string
+	address string
+	roots   *x509.CertPool
 }
 
-// startCluster runs etcd and the API server in folder. There is no controller manager and no kubelet: objects are
-// records only.
-func startCluster(folder string, programs Programs, children *Children) (*Cluster, error) {
+// Clusters starts API servers by name. They share one etcd, where each has a prefix of its own, and their users.
+type Clusters struct {
+	folder   string
+	program  string
+	etcdURL  string
+	users    Users
+	children *Children
+}
+
+// newClusters runs etcd in folder.
+func newClusters(folder string, programs Programs, users Users, children *Children) (*Clusters, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(3)
+	ports, err := freePorts(2)
 	if err != nil {
 		return nil, err
 	}
@@ -48,39 +53,53 @@ func startCluster(folder string, programs Programs, children *Children) (*Cluste
 	if err := etcd.untilReady(http.DefaultClient, etcdURL+"/health", time.Minute); err != nil {
 		return nil, err
 	}
+	return &Clusters{
+		folder: folder, program: programs.APIServer, etcdURL: etcdURL, users: users, children: children,
+	}, users.write(folder + "/tokens.csv")
+}
 
-	token := secret()
-	tokens := folder + "/tokens.csv"
-	if err := os.WriteFile(tokens, []byte(token+`,administrator,administrator,"system:masters"`+"\n"), 0o600); err != nil {
-		return nil, err
+// start runs an API server and tells its addresses once it is ready. There is no controller manager and no kubelet:
+// objects are records only.
+func (c *Clusters) start(name string) (ClusterAddresses, error) {
+	folder := filepath.Join(c.folder, name)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return ClusterAddresses{}, err
+	}
+	ports, err := freePorts(1)
+	if err != nil {
+		return ClusterAddresses{}, err
 	}
 	if err := writeServiceAccountKeys(folder); err != nil {
-		return nil, err
+		return ClusterAddresses{}, err
 	}
-	apiserver, err := children.start("kube-apiserver", programs.APIServer, nil,
-		"--etcd-servers="+etcdURL, "--cert-dir="+folder+"/certs",
-		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", ports[2]),
+	apiserver, err := c.children.start("kube-apiserver-"+name, c.program, nil,
+		"--etcd-servers="+c.etcdURL, "--etcd-prefix=/"+name, "--cert-dir="+folder+"/certs",
+		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", ports[0]),
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file="+folder+"/service-accounts.pub",
 		"--service-account-signing-key-file="+folder+"/service-accounts.key",
-		"--service-cluster-ip-range=10.0.0.0/24", "--authorization-mode=RBAC", "--token-auth-file="+tokens,
+		"--service-cluster-ip-range=10.0.0.0/24", "--authorization-mode=RBAC", "--token-auth-file="+c.folder+"/tokens.csv",
 		"--disable-admission-plugins=ServiceAccount",
 		"--max-requests-inflight=4000", "--max-mutating-requests-inflight=2000")
 	if err != nil {
-		return nil, err
+		return ClusterAddresses{}, err
 	}
-	address := fmt.Sprintf("https://127.0.0.1:%d", ports[2])
-	authority := folder + "/certs/apiserver.crt"
-	roots, err := untilWritten(apiserver, authority)
-	if err != nil {
-		return nil, err
+	cluster := &Cluster{address: fmt.Sprintf("https://127.0.0.1:%d", ports[0])}
+	addresses := ClusterAddresses{
+		Server: cluster.address, Authority: folder + "/certs/apiserver.crt",
+		Kubeconfigs: folder + "/kubeconfigs", Tokens: c.users,
 	}
-	cluster := &Cluster{address: address, token: token, roots: roots, kubeconfig: folder + "/kubeconfig"}
+	if cluster.roots, err = untilWritten(apiserver, addresses.Authority); err != nil {
+		return ClusterAddresses{}, err
+	}
 	client := &http.Client{Transport: cluster.transport()}
-	if err := apiserver.untilReady(client, address+"/readyz", 3*time.Minute); err != nil {
-		return nil, err
+	if err := apiserver.untilReady(client, cluster.address+"/readyz", 3*time.Minute); err != nil {
+		return ClusterAddresses{}, err
 	}
-	return cluster, cluster.writeKubeconfig(authority)
+	if addresses.API, err = cluster.serveProxy(c.users[administrator]); err != nil {
+		return ClusterAddresses{}, err
+	}
+	return addresses, addresses.writeKubeconfigs()
 }
 
 // untilWritten waits for the certificate that the API server makes for itself.
@@ -122,29 +141,38 @@ func writeServiceAccountKeys(folder string) error {
 	)
 }
 
-func (c *Cluster) writeKubeconfig(authority string) error {
-	text := fmt.Sprintf(`apiVersion: v1
+func (a ClusterAddresses) writeKubeconfigs() error {
+	if err := os.MkdirAll(a.Kubeconfigs, 0o700); err != nil {
+		return err
+	}
+	for user, token := range a.Tokens {
+		text := fmt.Sprintf(`apiVersion: v1
 kind: Config
-current-context: test
+current-context: %[1]s
 clusters:
 - name: test
-  cluster: {server: %q, certificate-authority: %q}
+  cluster: {server: %[2]q, certificate-authority: %[3]q}
 users:
-- name: administrator
-  user: {token: %q}
+- name: %[1]s
+  user: {token: %[4]q}
 contexts:
-- name: test
-  context: {cluster: test, user: administrator, namespace: flux-system}
-`, c.address, authority, c.token)
-	return os.WriteFile(c.kubeconfig, []byte(text), 0o600)
+- name: %[1]s
+  context: {cluster: test, user: %[1]s, namespace: flux-system}
+`, user, a.Server, a.Authority, token)
+		if err := os.WriteFile(filepath.Join(a.Kubeconfigs, user), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *Cluster) transport() *http.Transport {
 	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.roots}, ForceAttemptHTTP2: true}
 }
 
-// serveProxy gives the address of a plain http server that passes everything on as the administrator.
-func (c *Cluster) serveProxy() (string, error) {
+// serveProxy gives the address of a plain http server that passes everything on: as the user whose token a request
+// carries, or with the token given here.
+func (c *Cluster) serveProxy(token string) (string, error) {
 	target, err := url.Parse(c.address)
 	if err != nil {
 		return "", err
@@ -154,14 +182,9 @@ func (c *Cluster) serveProxy() (string, error) {
 		FlushInterval: -1,
 		Rewrite: func(request *httputil.ProxyRequest) {
 			request.SetURL(target)
-			request.Out.Header.Set("Authorization", "Bearer "+c.token)
+			if request.In.Header.Get("Authorization") == "" {
+				request.Out.Header.Set("Authorization", "Bearer "+token)
+			}
 		},
 	})
-}
-
-// secret gives a random token or password.
-func secret() string {
-	bytes := make([]byte, 18)
-	_, _ = rand.Read(bytes)
-	return base64.RawURLEncoding.EncodeToString(bytes)
 }

@@ -23,8 +23,11 @@ type Controllers struct {
 }
 
 // serveControl answers POST /NAME/start with {"flags": ["--...", ...]} once the controller is ready (one that runs is
-// stopped before), and POST /NAME/stop once it has ended.
-func serveControl(controllers *Controllers) (string, error) {
+// stopped before), and POST /NAME/stop once it has ended. POST /clusters/NAME/start answers with the addresses of an API
+// server, POST /forge/start with {"program": "PATH", "files": "FOLDER"}, asked once, with those of the forge.
+func serveControl(
+	controllers *Controllers, clusters *Clusters, startForge func(program, files string) (ForgeAddresses, error),
+) (string, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{name}/start", func(writer http.ResponseWriter, request *http.Request) {
 		var asked struct {
@@ -34,21 +37,39 @@ func serveControl(controllers *Controllers) (string, error) {
 		if err == nil {
 			err = controllers.start(request.PathValue("name"), asked.Flags)
 		}
-		answer(writer, err)
+		answer(writer, struct{}{}, err)
 	})
 	mux.HandleFunc("POST /{name}/stop", func(writer http.ResponseWriter, request *http.Request) {
 		controllers.mutex.Lock()
 		defer controllers.mutex.Unlock()
 		controllers.stop(request.PathValue("name"))
-		answer(writer, nil)
+		answer(writer, struct{}{}, nil)
+	})
+	mux.HandleFunc("POST /clusters/{name}/start", func(writer http.ResponseWriter, request *http.Request) {
+		addresses, err := clusters.start(request.PathValue("name"))
+		answer(writer, addresses, err)
+	})
+	mux.HandleFunc("POST /forge/start", func(writer http.ResponseWriter, request *http.Request) {
+		var asked struct {
+			Program string `json:"program"`
+			Files   string `json:"files"`
+		}
+		err := json.NewDecoder(request.Body).Decode(&asked)
+		var addresses ForgeAddresses
+		if err == nil {
+			addresses, err = startForge(asked.Program, asked.Files)
+		}
+		answer(writer, addresses, err)
 	})
 	return serve(mux)
 }
 
-func answer(writer http.ResponseWriter, err error) {
+func answer(writer http.ResponseWriter, value any, err error) {
 	if err != nil {
 		http.Error(writer, err.Error(), http.StatusInternalServerError)
+		return
 	}
+	_ = json.NewEncoder(writer).Encode(value)
 }
 
 func (c *Controllers) start(name string, flags []string) error {

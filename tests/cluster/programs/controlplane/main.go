@@ -1,5 +1,6 @@
 // Command controlplane starts a Kubernetes API server, the two Flux image controllers, an OCI registry, a git server
-// and a server of made-up tag lists on free loopback ports, and prints one line of JSON with their addresses.
+// and a server of made-up tag lists on free loopback ports, and prints one line of JSON with their addresses. Further
+// API servers and a git forge start when they are asked for.
 //
 // It lives as long as its standard input: when that closes, however the process at the other end came to its end, or
 // when it is interrupted, it ends every process that it started and deletes its folder.
@@ -13,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 )
 
@@ -23,18 +25,29 @@ type Programs struct {
 
 // Addresses is what the ready line tells: every server is plain http on a loopback address.
 type Addresses struct {
-	Folder     string `json:"folder"`
-	Logs       string `json:"logs"`
-	Kubeconfig string `json:"kubeconfig"`
-	// API is a proxy to the API server that adds the administrator's token.
-	API string `json:"api"`
-	// Control starts and stops the controllers.
+	Logs    string           `json:"logs"`
+	Cluster ClusterAddresses `json:"cluster"`
+	// Control starts and stops the controllers, and starts what only some tests need.
 	Control  string `json:"control"`
 	Registry Login  `json:"registry"`
 	Git      Login  `json:"git"`
 	// GitFolder holds the bare repositories that the git server serves.
 	GitFolder string `json:"gitFolder"`
 	TagLists  string `json:"tagLists"`
+}
+
+// ClusterAddresses is how an API server is reached.
+type ClusterAddresses struct {
+	// API is a plain http proxy to it that adds the administrator's token to a request that has none.
+	API string `json:"api"`
+	// Server is its own https address.
+	Server string `json:"server"`
+	// Authority is the path of its certificate authority.
+	Authority string `json:"authority"`
+	// Kubeconfigs is the folder of the kubeconfigs, one for each user, called as the user.
+	Kubeconfigs string `json:"kubeconfigs"`
+	// Tokens are the users' bearer tokens.
+	Tokens Users `json:"tokens"`
 }
 
 // Login is a server's HOST:PORT and the one account that it knows.
@@ -46,19 +59,21 @@ type Login struct {
 
 func main() {
 	var programs Programs
+	var users string
 	flag.StringVar(&programs.Etcd, "etcd", "", "path of etcd")
 	flag.StringVar(&programs.APIServer, "apiserver", "", "path of kube-apiserver")
 	flag.StringVar(&programs.Registry, "registry", "", "path of the distribution registry")
 	flag.StringVar(&programs.Reflector, "reflector", "", "path of image-reflector-controller")
 	flag.StringVar(&programs.Automation, "automation", "", "path of image-automation-controller")
+	flag.StringVar(&users, "users", "", "users of the API servers besides the administrator, separated by commas")
 	flag.Parse()
-	if err := run(programs); err != nil {
+	if err := run(programs, newUsers(users)); err != nil {
 		fmt.Fprintln(os.Stderr, "controlplane:", err)
 		os.Exit(1)
 	}
 }
 
-func run(programs Programs) (err error) {
+func run(programs Programs, users Users) (err error) {
 	ended := endOfLife()
 	folder, err := os.MkdirTemp("", "imageauto-control-plane-")
 	if err != nil {
@@ -72,7 +87,7 @@ func run(programs Programs) (err error) {
 
 	started := make(chan error, 1)
 	go func() {
-		addresses, err := startAll(folder, programs, children)
+		addresses, err := startAll(folder, programs, users, children)
 		if err == nil {
 			err = json.NewEncoder(os.Stdout).Encode(addresses)
 		}
@@ -110,16 +125,16 @@ func endOfLife() <-chan struct{} {
 	return ended
 }
 
-func startAll(folder string, programs Programs, children *Children) (Addresses, error) {
+func startAll(folder string, programs Programs, users Users, children *Children) (Addresses, error) {
 	registry, err := startRegistry(folder+"/registry", programs.Registry, children)
 	if err != nil {
 		return Addresses{}, err
 	}
-	cluster, err := startCluster(folder+"/cluster", programs, children)
+	clusters, err := newClusters(folder+"/clusters", programs, users, children)
 	if err != nil {
 		return Addresses{}, err
 	}
-	api, err := cluster.serveProxy()
+	cluster, err := clusters.start("main")
 	if err != nil {
 		return Addresses{}, err
 	}
@@ -132,18 +147,21 @@ func startAll(folder string, programs Programs, children *Children) (Addresses, 
 	if err != nil {
 		return Addresses{}, err
 	}
-	control, err := serveControl(&Controllers{
+	controllers := &Controllers{
 		folder:     folder + "/controllers",
-		kubeconfig: cluster.kubeconfig,
+		kubeconfig: filepath.Join(cluster.Kubeconfigs, administrator),
 		programs:   map[string]string{"reflector": programs.Reflector, "automation": programs.Automation},
 		running:    map[string]*Child{},
 		children:   children,
+	}
+	control, err := serveControl(controllers, clusters, func(program, files string) (ForgeAddresses, error) {
+		return startForge(folder+"/forge", program, files, children)
 	})
 	if err != nil {
 		return Addresses{}, err
 	}
 	return Addresses{
-		Folder: folder, Logs: folder + "/logs", Kubeconfig: cluster.kubeconfig, API: api, Control: control,
+		Logs: folder + "/logs", Cluster: cluster, Control: control,
 		Registry: registry, Git: git, GitFolder: gitFolder, TagLists: tagLists,
 	}, nil
 }
