@@ -16,7 +16,7 @@ lint:
 test:
     scripts/hermetic
 
-# The suites on the real control plane: Go besides; about 15 minutes the first time.
+# The suites on the real control plane: Go, a C compiler and OpenSSH besides; 15 to 25 minutes the first time.
 control-plane:
     scripts/control-plane
 
