@@ -126,6 +126,8 @@ const RULES: &[Rule] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("Command::new(\"git\")", &["io/git"]),
     ("use clap", &["commands", "main.rs"]),
+    ("reqwest", &["io/registry"]),
+    ("hyper::", &["io/registry"]),
 ];
 
 fn source() -> PathBuf {

@@ -6,6 +6,7 @@ pub mod manifests;
 mod objects;
 pub mod observer;
 pub mod recording;
+pub mod registry;
 pub mod temporary;
 
 /// The error as Go prints it, without Rust's `(os error N)`.

@@ -1,6 +1,8 @@
 //! Reading JSON as Go's `encoding/json` does: its complaints, its patience with duplicates, its look at struct fields.
 
-use crate::go::template::{characters, quote};
+use std::collections::BTreeMap;
+
+use crate::go::template::{characters, number, quote};
 
 /// A JSON value; the members of an object are in the text's order, duplicates among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +89,34 @@ impl Json {
             .iter()
             .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
+    }
+
+    /// What `fmt` prints for the value once it is decoded into an `any`: `map[b:[1 x] c:<nil>]`.
+    pub fn printed(&self) -> String {
+        match self {
+            Json::Null => "<nil>".into(),
+            Json::Bool(truth) => truth.to_string(),
+            Json::Number(text) => number::parse_float(text).map_or_else(
+                || text.clone(),
+                |value| number::format_float(value, 'g', None),
+            ),
+            Json::String(text) => text.clone(),
+            Json::Array(items) => {
+                let items: Vec<String> = items.iter().map(Json::printed).collect();
+                format!("[{}]", items.join(" "))
+            }
+            Json::Object(members) => {
+                let members: BTreeMap<&str, String> = members
+                    .iter()
+                    .map(|(key, value)| (key.as_str(), value.printed()))
+                    .collect();
+                let members: Vec<String> = members
+                    .iter()
+                    .map(|(key, value)| format!("{key}:{value}"))
+                    .collect();
+                format!("map[{}]", members.join(" "))
+            }
+        }
     }
 
     /// The kind's name in Go's complaints.
@@ -405,6 +435,18 @@ mod tests {
             object.members("tags").collect::<Vec<_>>(),
             [&Json::Number("1".into()), &Json::Null]
         );
+    }
+
+    #[test]
+    fn values_are_printed_as_fmt_does() {
+        let value = read(
+            br#"{"b": [1, 2.50, 1000000, "x y"], "a": null, "b": {"d": true}, "c": [1e21, {}]}"#,
+        );
+        assert_eq!(
+            value.unwrap().printed(),
+            "map[a:<nil> b:map[d:true] c:[1e+21 map[]]]"
+        );
+        assert_eq!(read(b"[1000000, 2.50]").unwrap().printed(), "[1e+06 2.5]");
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod function;
 mod lexer;
 mod limits;
 mod node;
-mod number;
+pub(super) mod number;
 mod parser;
 pub(super) mod quote;
 mod sprig;

@@ -64,7 +64,7 @@ fn underscores_are_well_placed(text: &str) -> bool {
 }
 
 /// `strconv.ParseFloat`; none for a syntax error or a number out of range.
-pub(super) fn parse_float(text: &str) -> Option<f64> {
+pub(in crate::go) fn parse_float(text: &str) -> Option<f64> {
     let lower = text.to_ascii_lowercase();
     let (negative, body) = match lower.as_bytes().first()? {
         b'-' => (true, &lower[1..]),
@@ -191,7 +191,7 @@ impl Decimal {
 }
 
 /// `strconv.FormatFloat` for 64 bits: a verb of `eEfgGbxX`, and the precision or the shortest one.
-pub(super) fn format_float(value: f64, verb: char, precision: Option<usize>) -> String {
+pub(in crate::go) fn format_float(value: f64, verb: char, precision: Option<usize>) -> String {
     if value.is_nan() {
         return "NaN".to_string();
     }

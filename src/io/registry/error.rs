@@ -1,0 +1,108 @@
+//! Why a registry gave no answer, in the controller's words.
+
+use crate::facts::registry::RegistryLogin;
+
+/// Why a registry gave no answer; displays as what happened, without credentials.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct RegistryError {
+    kind: RegistryErrorKind,
+    text: String,
+    controller: Option<String>,
+}
+
+/// The kinds of [`RegistryError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistryErrorKind {
+    /// The registry, or its token server, answered with a status that isn't success.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// It answered that there were too many requests.
+    RateLimited,
+    /// There is no connection: no such name, nobody listens, certificates don't fit, a proxy refuses.
+    Unreachable,
+    /// It took longer than the repository allows.
+    TimedOut,
+    /// What it answered can't be read.
+    BadAnswer,
+    /// A bound of ours, where the controller has none: it may well succeed.
+    OurLimit,
+}
+
+impl RegistryError {
+    /// What the controller would meet too, and how it would say it.
+    pub(super) fn new(kind: RegistryErrorKind, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
+            kind,
+            controller: Some(text.clone()),
+            text,
+        }
+    }
+
+    pub(super) fn bad_answer(text: impl Into<String>) -> Self {
+        Self::new(RegistryErrorKind::BadAnswer, text)
+    }
+
+    /// A bound of ours.
+    pub(super) fn our_limit(text: impl Into<String>) -> Self {
+        Self {
+            kind: RegistryErrorKind::OurLimit,
+            text: text.into(),
+            controller: None,
+        }
+    }
+
+    /// What goes on for ever: we say so at once, the controller runs into its timeout.
+    pub(super) fn endless(text: impl Into<String>, controller: impl Into<String>) -> Self {
+        Self {
+            kind: RegistryErrorKind::BadAnswer,
+            text: text.into(),
+            controller: Some(controller.into()),
+        }
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> RegistryErrorKind {
+        self.kind
+    }
+
+    /// What the controller would print after `scan failed: `, or for a digest after `failed fetching descriptor for
+    /// "<image>:<tag>": `. `None` for a bound of ours: the controller has none.
+    pub fn controller_text(&self) -> Option<&str> {
+        self.controller.as_deref()
+    }
+
+    /// The same error in a longer text.
+    pub(super) fn within(self, wrap: impl Fn(&str) -> String) -> Self {
+        Self {
+            kind: self.kind,
+            text: wrap(&self.text),
+            controller: self.controller.map(|text| wrap(&text)),
+        }
+    }
+
+    /// The same error without what is secret in `login`, should a server have echoed it.
+    pub(super) fn without(self, login: &RegistryLogin) -> Self {
+        let secrets: Vec<&str> = match login {
+            RegistryLogin::Anonymous => Vec::new(),
+            RegistryLogin::Basic { password, .. } => vec![password],
+            RegistryLogin::IdentityToken { token, basic } => {
+                let password = basic.as_ref().map(|(_, password)| password.as_str());
+                password.into_iter().chain([token.as_str()]).collect()
+            }
+            RegistryLogin::RegistryToken(token) => vec![token],
+        };
+        self.within(|text| {
+            secrets
+                .iter()
+                // A password of a few letters may be a part of any word.
+                .filter(|secret| secret.len() >= 6)
+                .fold(text.to_owned(), |text, secret| {
+                    text.replace(*secret, "REDACTED")
+                })
+        })
+    }
+}

@@ -1,0 +1,343 @@
+//! The HTTP client: one set of connections for each combination of certificates and proxy, and a bound of requests for each
+//! host. It sends what it is told, once, and follows nothing.
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, Method};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::RegistrySettings;
+use super::authorization::Tokens;
+use super::broken::{Broken, Target, UnknownHost, body_text, host_name};
+use super::ping::Pings;
+use super::tls;
+use crate::facts::network::{ClientTls, Proxy};
+use crate::facts::registry::RegistryAccess;
+use crate::go::url::Url;
+use crate::io::observer::Observer;
+
+/// How long a connection may take to be made, as in Go's default transport.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+const USER_AGENT: &str = concat!("kubectl-imageauto/", env!("CARGO_PKG_VERSION"));
+
+/// What is shared by the scans of a run.
+pub(super) struct Wire {
+    pub observer: Observer,
+    pub pings: Pings,
+    pub tokens: Tokens,
+    max_requests: usize,
+    permits: Mutex<HashMap<String, Arc<Semaphore>>>,
+    clients: Mutex<HashMap<ClientKey, reqwest::Client>>,
+    names: Arc<Names>,
+}
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Wire")
+            .field("max_requests", &self.max_requests)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct ClientKey {
+    tls: ClientTls,
+    proxy: Option<Proxy>,
+    /// The environment's proxies are not used.
+    direct: bool,
+}
+
+/// A request; it is sent to exactly this URL.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub method: Method,
+    pub url: Url,
+    pub headers: HeaderMap,
+    pub body: Option<String>,
+    /// How much of the answer's body is read.
+    pub most: usize,
+}
+
+/// An answer of whatever status.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    /// As much of the body as came, and as was asked for.
+    pub body: Vec<u8>,
+    /// Why the body isn't whole, in Go's words.
+    pub broken: Option<String>,
+    /// There was more than was asked for.
+    pub cut: bool,
+}
+
+impl Answer {
+    /// A header's first value as text.
+    pub fn header(&self, name: &http::HeaderName) -> Option<String> {
+        let value = self.headers.get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    }
+}
+
+impl Wire {
+    pub fn new(settings: &RegistrySettings, observer: Observer) -> Self {
+        Self {
+            observer,
+            pings: Pings::default(),
+            tokens: Tokens::default(),
+            max_requests: settings.max_requests_per_host.max(1),
+            permits: Mutex::default(),
+            clients: Mutex::default(),
+            names: Arc::default(),
+        }
+    }
+
+    /// Waits for the turn of a request to `host`.
+    pub async fn turn(&self, host: &str) -> Option<OwnedSemaphorePermit> {
+        let permits = {
+            let mut hosts = locked(&self.permits);
+            hosts
+                .entry(host.to_owned())
+                .or_insert_with(|| Arc::new(Semaphore::new(self.max_requests)))
+                .clone()
+        };
+        // It is closed by nobody.
+        permits.acquire_owned().await.ok()
+    }
+
+    /// Sends a request and reads the answer; both end at `deadline`.
+    pub async fn send(
+        &self,
+        request: &Request,
+        access: &RegistryAccess,
+        deadline: Instant,
+    ) -> Result<Answer, Broken> {
+        if Instant::now() >= deadline {
+            return Err(Broken::deadline());
+        }
+        let host = request.url.authority();
+        let client = self.client(access, &host)?;
+        let prepared = prepared(&client, request)?;
+        let answer = match within(deadline, client.execute(prepared)).await {
+            None => return Err(Broken::deadline()),
+            Some(Ok(answer)) => answer,
+            Some(Err(error)) => {
+                let address = self.dialled(&request.url, access.proxy.as_ref());
+                let scheme = access.proxy.as_ref().and_then(proxy_scheme);
+                return Err(Broken::of(
+                    &error,
+                    Target {
+                        host: &format!("{}:{}", host_name(&host), port_of(&request.url)),
+                        address: &address,
+                        proxy: scheme.as_deref(),
+                    },
+                ));
+            }
+        };
+        Ok(read(answer, request.most, deadline).await)
+    }
+
+    /// The addresses that a host name stands for; none where it can't be resolved.
+    pub async fn addresses(&self, host: &str) -> Vec<IpAddr> {
+        match host.parse() {
+            Ok(address) => vec![address],
+            Err(_) => self.names.look_up(host).await.unwrap_or_default(),
+        }
+    }
+
+    fn client(&self, access: &RegistryAccess, host: &str) -> Result<reqwest::Client, Broken> {
+        let key = ClientKey {
+            tls: access.tls.clone(),
+            proxy: access.proxy.clone(),
+            // Go sends nothing for this machine through the environment's proxies.
+            direct: access.proxy.is_some() || is_this_machine(host_name(host)),
+        };
+        let mut clients = locked(&self.clients);
+        if let Some(client) = clients.get(&key) {
+            return Ok(client.clone());
+        }
+        let client = build(&key, self.names.clone()).map_err(Broken::ours)?;
+        clients.insert(key, client.clone());
+        Ok(client)
+    }
+
+    /// IP address and port that a connection for `url` goes to, as far as they are known.
+    fn dialled(&self, url: &Url, proxy: Option<&Proxy>) -> String {
+        let proxied = proxy.and_then(|proxy| Url::parse(&proxy.address).ok());
+        let url = proxied.as_ref().unwrap_or(url);
+        let authority = url.authority();
+        let host = host_name(&authority);
+        let address = match host.parse() {
+            Ok(address) => Some(address),
+            Err(_) => self.names.known(host),
+        };
+        address.map_or_else(String::new, |address| {
+            SocketAddr::new(address, port_of(url)).to_string()
+        })
+    }
+}
+
+/// The port, or the usual one of the scheme.
+fn port_of(url: &Url) -> u16 {
+    let authority = url.authority();
+    let written = authority
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok());
+    written.unwrap_or(match url.scheme.as_str() {
+        "http" => 80,
+        "socks5" => 1080,
+        _ => 443,
+    })
+}
+
+fn build(key: &ClientKey, names: Arc<Names>) -> Result<reqwest::Client, String> {
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::configuration(&key.tls)?)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .user_agent(USER_AGENT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .dns_resolver(Resolver(names));
+    if key.direct {
+        builder = builder.no_proxy();
+    }
+    if let Some(proxy) = &key.proxy {
+        builder = builder.proxy(proxy_of(proxy)?);
+    }
+    builder
+        .build()
+        .map_err(|error| format!("the connection can't be prepared: {error}"))
+}
+
+fn proxy_of(proxy: &Proxy) -> Result<reqwest::Proxy, String> {
+    let unusable = || "the proxy's address can't be used".to_owned();
+    // As in Go, the proxy resolves the names.
+    let address = match proxy.address.strip_prefix("socks5://") {
+        Some(rest) => format!("socks5h://{rest}"),
+        None => proxy.address.clone(),
+    };
+    let mut url = reqwest::Url::parse(&address).map_err(|_| unusable())?;
+    if !proxy.username.is_empty() {
+        url.set_username(&proxy.username).map_err(|()| unusable())?;
+        url.set_password(Some(&proxy.password))
+            .map_err(|()| unusable())?;
+    }
+    reqwest::Proxy::all(url).map_err(|_| unusable())
+}
+
+fn proxy_scheme(proxy: &Proxy) -> Option<String> {
+    let (scheme, _) = proxy.address.split_once("://")?;
+    Some(scheme.to_owned())
+}
+
+fn prepared(client: &reqwest::Client, request: &Request) -> Result<reqwest::Request, Broken> {
+    let mut builder = client
+        .request(request.method.clone(), request.url.to_string())
+        .headers(request.headers.clone());
+    if let Some(body) = &request.body {
+        builder = builder.body(body.clone());
+    }
+    builder
+        .build()
+        .map_err(|_| Broken::ours("the URL can't be used".into()))
+}
+
+async fn read(mut answer: reqwest::Response, most: usize, deadline: Instant) -> Answer {
+    let mut out = Answer {
+        status: answer.status().as_u16(),
+        headers: std::mem::take(answer.headers_mut()),
+        body: Vec::new(),
+        broken: None,
+        cut: false,
+    };
+    loop {
+        match within(deadline, answer.chunk()).await {
+            None => {
+                out.broken = Some(Broken::deadline().text);
+                return out;
+            }
+            Some(Err(error)) => {
+                out.broken = Some(body_text(&error));
+                return out;
+            }
+            Some(Ok(None)) => return out,
+            Some(Ok(Some(chunk))) => {
+                let room = most - out.body.len();
+                out.body.extend(&chunk[..chunk.len().min(room)]);
+                if chunk.len() > room {
+                    out.cut = true;
+                    return out;
+                }
+            }
+        }
+    }
+}
+
+async fn within<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
+    tokio::time::timeout_at(deadline.into(), future).await.ok()
+}
+
+/// Whether Go takes the host for this machine itself.
+fn is_this_machine(host: &str) -> bool {
+    host == "localhost"
+        || host
+            .parse()
+            .is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
+}
+
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The system's resolver, which remembers what it found for the texts of errors.
+#[derive(Debug, Default)]
+struct Names {
+    found: Mutex<HashMap<String, Vec<IpAddr>>>,
+}
+
+impl Names {
+    async fn look_up(&self, host: &str) -> Option<Vec<IpAddr>> {
+        let addresses: Vec<IpAddr> = tokio::net::lookup_host((host, 0))
+            .await
+            .ok()?
+            .map(|address| address.ip())
+            .collect();
+        locked(&self.found).insert(host.to_owned(), addresses.clone());
+        Some(addresses)
+    }
+
+    fn known(&self, host: &str) -> Option<IpAddr> {
+        locked(&self.found).get(host)?.first().copied()
+    }
+}
+
+/// [`Names`] in the form that the client wants.
+struct Resolver(Arc<Names>);
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let names = self.0.clone();
+        Box::pin(async move {
+            let host = name.as_str();
+            match names.look_up(host).await {
+                Some(addresses) => {
+                    let addresses = addresses
+                        .into_iter()
+                        .map(|address| SocketAddr::new(address, 0));
+                    Ok(Box::new(addresses) as Addrs)
+                }
+                None => {
+                    Err(Box::new(UnknownHost(host.to_owned())) as Box<dyn StdError + Send + Sync>)
+                }
+            }
+        })
+    }
+}
