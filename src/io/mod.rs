@@ -1,6 +1,7 @@
 //! Fetches and stores; decides nothing, prints nothing, knows no flags.
 
 pub mod cluster;
+pub mod docker_config;
 pub mod git;
 pub mod manifests;
 mod objects;
