@@ -7,6 +7,7 @@ pub mod request;
 pub mod session;
 pub mod stages;
 
+mod credentials;
 mod decide;
 mod gate;
 mod inspect;

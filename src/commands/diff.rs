@@ -87,6 +87,7 @@ pub fn run(
         say_nothing_matches(&request, &inputs, terminal);
     }
     let scans = scan(&request, &inputs, &session)?;
+    talk_about(&scans.notes, terminal);
     let decisions = decide(&request, &inputs, &scans, &session)?;
     let previews = preview(&request, &inputs, &decisions)?;
     print(global, &args, &previews, terminal);
@@ -131,10 +132,14 @@ fn update_names(arguments: &[String]) -> Result<Vec<String>, Failure> {
     Ok(names)
 }
 
-fn talk_about_inputs(inputs: &Inputs, terminal: &Terminal) {
-    for note in &inputs.notes {
+fn talk_about(notes: &[String], terminal: &Terminal) {
+    for note in notes {
         terminal.say(&Talk::new(Tone::Note, note.clone()));
     }
+}
+
+fn talk_about_inputs(inputs: &Inputs, terminal: &Terminal) {
+    talk_about(&inputs.notes, terminal);
     for problem in &inputs.problems {
         terminal.failure(&problem.to_string());
     }

@@ -17,6 +17,7 @@ use crate::pipeline::session::{Session, SessionSettings};
 use crate::pipeline::settle;
 
 use super::connection::{ConnectionArgs, duration};
+use super::interruption;
 use super::invocation::Invocation;
 use super::terminal::Terminal;
 
@@ -330,6 +331,7 @@ impl GlobalArgs {
 
     /// Opens the session of a run.
     pub fn session(&self, ground: &Ground, terminal: &Terminal) -> Result<Session, Failure> {
+        interruption::watch();
         Session::open(SessionSettings {
             now: jiff::Timestamp::now(),
             observer: terminal.observer(self.verbosity > 0 || self.verbose),

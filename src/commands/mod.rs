@@ -5,6 +5,7 @@ mod connection;
 mod diff;
 mod get;
 mod input;
+mod interruption;
 mod invocation;
 mod overview;
 mod selection;

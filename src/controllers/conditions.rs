@@ -24,6 +24,20 @@ pub const INVALID_POLICY: &str = "InvalidPolicy";
 /// Every other failure.
 pub const FAILURE: &str = "Failure";
 
+/// A gate of the controller would have to be on; Stalled.
+pub const FEATURE_GATE_DISABLED: &str = "FeatureGateDisabled";
+/// The text for a repository whose cloud login needs a gate that is off.
+pub const CLOUD_LOGIN_GATE_DISABLED: &str = "to use spec.serviceAccountName for provider authentication please enable the ObjectLevelWorkloadIdentity feature gate in the controller";
+/// A digest could not be looked up.
+pub const FAILED: &str = "Failed";
+
+/// The text for a policy whose digest of `reference`, `name:tag`, could not be looked up, `why` being the registry client's.
+pub fn digest_failed(reference: &str, why: &str) -> String {
+    format!(
+        "failed fetching digest of {reference}: failed fetching descriptor for \"{reference}\": {why}"
+    )
+}
+
 const NO_REPOSITORY: &str = "failed to get the referred ImageRepository: ";
 
 /// The text for a policy whose ImageRepository, called `name`, doesn't exist.

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::go::adler32::adler32;
 use crate::go::json;
-use crate::go::reference::{Reference, ReferenceError};
+use crate::go::reference::{Reference, ReferenceError, Repository};
 use crate::go::regexp::{self, Regexp};
 
 /// What is excluded when nothing else is: the signatures that cosign stores as tags.
@@ -53,6 +53,15 @@ pub struct ExclusionError {
 ///
 /// The image has a scheme, a tag or a digest, or is no image reference.
 pub fn canonical_image_name(image: &str) -> Result<String, ImageError> {
+    canonical_image(image).map(|repository| repository.to_string())
+}
+
+/// The registry and the repository on it that `spec.image` means.
+///
+/// # Errors
+///
+/// The image has a scheme, a tag or a digest, or is no image reference.
+pub fn canonical_image(image: &str) -> Result<Repository, ImageError> {
     if let Some((scheme, _)) = image.split_once("://") {
         return Err(ImageError::Scheme {
             image: image.into(),
@@ -67,7 +76,7 @@ pub fn canonical_image_name(image: &str) -> Result<String, ImageError> {
             rest: rest.into(),
         });
     }
-    Ok(repository.to_string())
+    Ok(repository)
 }
 
 /// The tags that a scan stores: those that no pattern of the list matches, in descending order of their bytes.

@@ -155,7 +155,7 @@ impl Deciding<'_> {
     /// Looks up the digests that are wanted, in the recording or the registry.
     fn digests(&self, wanted: Vec<WantedDigest>) -> Result<Digests, Failure> {
         if self.request.tags == TagSource::Registry {
-            return registry::digests(wanted, self.scans, self.session);
+            return registry::digests(wanted, self.scans, self.inputs, self.session);
         }
         let recorded = |wanted: &WantedDigest| match self.scans.repositories.get(&wanted.repository)
         {

@@ -2,7 +2,7 @@
 
 use crate::controllers::installation::{Controller, ControllerKind};
 use crate::facts::cluster::Kind;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::io::cluster::{Cluster, ClusterError, Scope};
 
 use super::session::Session;
@@ -16,7 +16,11 @@ use super::stages::{LiveVersions, RunningController, ServedVersions};
 /// The cluster can't be asked; what is forbidden stands in the result.
 pub fn inspect(flux_namespace: &str, session: &Session) -> Result<LiveVersions, Failure> {
     let cluster = session.cluster()?;
-    session.wait("reading the cluster", ask(flux_namespace, cluster))?
+    session.wait(
+        FailureKind::Cluster,
+        "reading the cluster",
+        ask(flux_namespace, cluster),
+    )?
 }
 
 async fn ask(flux_namespace: &str, cluster: &Cluster) -> Result<LiveVersions, Failure> {

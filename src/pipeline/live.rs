@@ -9,7 +9,7 @@ use crate::controllers::automation;
 use crate::controllers::flux::{FluxVersion, ObjectKey};
 use crate::controllers::installation::{ControllerKind, ControllerProcess, Installation};
 use crate::facts::cluster::{Hidden, Kind, Objects};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::io::cluster::{self, Cluster, ClusterError, Scope};
 
 use super::request::{NamespaceScope, ObjectRequest, Request, TagSource};
@@ -23,7 +23,11 @@ use super::stages::Inputs;
 /// The cluster can't be asked, or a named automation isn't there.
 pub(super) fn load(request: &Request, session: &Session) -> Result<Inputs, Failure> {
     let cluster = session.cluster()?;
-    session.wait("reading the cluster", read(request, cluster))?
+    session.wait(
+        FailureKind::Cluster,
+        "reading the cluster",
+        read(request, cluster),
+    )?
 }
 
 async fn read(request: &Request, cluster: &Cluster) -> Result<Inputs, Failure> {

@@ -1,29 +1,375 @@
 //! Scanning registries: what the controller would connect with, and what comes of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use crate::controllers::conditions;
 use crate::controllers::flux::{ImageRepository, ObjectKey};
-use crate::failure::Failure;
+use crate::controllers::registry_access::{self, Access, Part};
+use crate::controllers::schedule;
+use crate::facts::cluster::Seen;
+use crate::facts::registry::{RecordedTags, RegistryLogin};
+use crate::failure::{Failure, FailureKind};
+use crate::go::reference::{Reference, Repository};
+use crate::io::docker_config::{UserLogin, UserLogins};
+use crate::io::observer::Event;
+use crate::io::registry::{
+    ListingWarning, Registries, RegistryError, RegistryErrorKind, RegistrySettings, ScanLimits,
+    TagListing,
+};
 
+use super::credentials::Credentials;
+use super::scan::{image_name, stored};
 use super::session::Session;
-use super::stages::{DigestAnswer, Inputs, Scans, WantedDigest};
+use super::stages::{
+    DigestAnswer, Inputs, RegistryConnection, Scan, ScanFailure, Scans, WantedDigest,
+};
 
-/// Lists the tags of repositories.
+/// Scans that are under way at once; each host has a bound of its own below this.
+const SIDE_BY_SIDE: usize = 256;
+
+/// Lists the tags of repositories side by side, with the credentials that the controller has, or the user's own where
+/// those can't be seen.
+///
+/// # Errors
+///
+/// The cluster can't be asked for credentials, or `--timeout` ended.
 pub(super) fn scan(
-    _wanted: BTreeMap<ObjectKey, &ImageRepository>,
-    _inputs: &Inputs,
-    _session: &Session,
+    wanted: BTreeMap<ObjectKey, &ImageRepository>,
+    inputs: &Inputs,
+    session: &Session,
 ) -> Result<Scans, Failure> {
-    Err(Failure::usage(
-        "listing tags from a registry is not supported yet: use --tags-from FILE or --tags-from status",
-    ))
+    let work = async {
+        let credentials = credentials(&wanted, inputs, session).await?;
+        let asking = Asking {
+            inputs,
+            credentials: &credentials,
+            logins: UserLogins::of_environment(),
+            registries: Registries::new(RegistrySettings::default(), session.observer.clone()),
+        };
+        let total = wanted.len();
+        let mut scans = stream::iter(wanted)
+            .map(|(key, repository)| {
+                let scan = asking.scan(repository);
+                async move { (key, scan.await) }
+            })
+            .buffer_unordered(SIDE_BY_SIDE);
+        let mut found = Scans::default();
+        while let Some((key, scanned)) = scans.next().await {
+            found.repositories.insert(key.clone(), scanned.scan);
+            found.notes.extend(scanned.notes);
+            found
+                .access
+                .extend(scanned.connection.map(|connection| (key, connection)));
+            session.observer.tell(Event::Progress {
+                what: "repositories scanned",
+                done: found.repositories.len(),
+                total,
+            });
+        }
+        found.notes.sort();
+        Ok(found)
+    };
+    session.wait(FailureKind::Registry, "listing tags", work)?
 }
 
-/// Looks up digests.
+/// Reads the Secrets and ServiceAccounts that the controller would read, and no others.
+async fn credentials(
+    wanted: &BTreeMap<ObjectKey, &ImageRepository>,
+    inputs: &Inputs,
+    session: &Session,
+) -> Result<Credentials, Failure> {
+    let cluster = if inputs.live {
+        Some(session.cluster()?)
+    } else {
+        None
+    };
+    let needed: Vec<_> = wanted
+        .values()
+        .map(|repository| registry_access::needed(repository))
+        .collect();
+    let mut credentials = Credentials::default();
+    let accounts = needed
+        .iter()
+        .filter_map(|needed| needed.service_account.clone());
+    credentials
+        .look_up_accounts(accounts.collect(), &inputs.objects, cluster)
+        .await?;
+    let mut secrets: BTreeSet<ObjectKey> = needed
+        .iter()
+        .flat_map(|needed| needed.secrets.iter().cloned())
+        .collect();
+    for (repository, needed) in wanted.values().zip(&needed) {
+        let account = needed.service_account.as_ref();
+        if let Some(Seen::Found(account)) = account.map(|key| credentials.service_account(key)) {
+            secrets.extend(registry_access::pull_secrets(repository, &account));
+        }
+    }
+    credentials
+        .look_up_secrets(secrets, &inputs.objects, cluster)
+        .await?;
+    Ok(credentials)
+}
+
+/// What came of one repository.
+struct Scanned {
+    scan: Scan,
+    connection: Option<RegistryConnection>,
+    notes: Vec<String>,
+}
+
+impl Scanned {
+    fn only(scan: Scan) -> Self {
+        Self {
+            scan,
+            connection: None,
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// What all scans of a run share.
+struct Asking<'a> {
+    inputs: &'a Inputs,
+    credentials: &'a Credentials,
+    logins: UserLogins,
+    registries: Registries,
+}
+
+impl Asking<'_> {
+    async fn scan(&self, repository: &ImageRepository) -> Scanned {
+        let image = match image_name(repository) {
+            Ok(image) => image,
+            Err(scan) => return Scanned::only(*scan),
+        };
+        if let Some(failure) = gate_of_cloud_logins(repository, self.inputs) {
+            return Scanned::only(Scan::Failed(failure));
+        }
+        let access = registry_access::access(
+            repository,
+            &image,
+            |key| self.credentials.secret(key),
+            |key| self.credentials.service_account(key),
+        );
+        let access = match access {
+            Ok(access) => access,
+            Err(failure) => {
+                return Scanned::only(Scan::Failed(ScanFailure {
+                    reason: failure.reason,
+                    message: failure.message,
+                    ours: None,
+                }));
+            }
+        };
+        let mut notes = Vec::new();
+        let connection = connection(repository, access, &image, &self.logins, &mut notes);
+        let limits = ScanLimits::within(schedule::scan_timeout(repository));
+        let listing = self.registries.tags(&image, &connection.access, limits);
+        let scan = match listing.await {
+            Ok(listing) => {
+                let warnings = listing.warnings.iter();
+                notes.extend(warnings.map(|warning| warned(repository, warning)));
+                stored(repository, recorded(listing))
+            }
+            Err(error) => failed(repository, &error, connection.users_own.as_deref()),
+        };
+        Scanned {
+            scan,
+            connection: Some(connection),
+            notes,
+        }
+    }
+}
+
+fn recorded(listing: TagListing) -> RecordedTags {
+    RecordedTags {
+        tags: listing.tags,
+        digests: BTreeMap::new(),
+    }
+}
+
+fn warned(repository: &ImageRepository, warning: &ListingWarning) -> String {
+    match warning {
+        ListingWarning::PageOnAnotherHost { registry, page } => format!(
+            "ImageRepository {}: {registry} continues its list at {page}, which was read without credentials, as the controller does",
+            repository.key
+        ),
+    }
+}
+
+/// A cloud login as a ServiceAccount of the object's own needs a gate of the controller.
+fn gate_of_cloud_logins(repository: &ImageRepository, inputs: &Inputs) -> Option<ScanFailure> {
+    let spec = &repository.spec;
+    let cloud = spec
+        .provider
+        .as_deref()
+        .is_some_and(|provider| !provider.is_empty() && provider != "generic");
+    let account = spec.service_account_name.as_deref();
+    if !cloud || account.is_none_or(str::is_empty) {
+        return None;
+    }
+    let controller = inputs
+        .installation
+        .reflector(&repository.key.namespace, &repository.labels)?;
+    (!controller.gate("ObjectLevelWorkloadIdentity", false)).then(|| ScanFailure {
+        reason: conditions::FEATURE_GATE_DISABLED,
+        message: conditions::CLOUD_LOGIN_GATE_DISABLED.into(),
+        ours: None,
+    })
+}
+
+/// What to connect with: the object's own credentials, or the user's where those can't be seen.
+fn connection(
+    repository: &ImageRepository,
+    access: Access,
+    image: &Repository,
+    logins: &UserLogins,
+    notes: &mut Vec<String>,
+) -> RegistryConnection {
+    let key = &repository.key;
+    for part in [Part::Proxy, Part::Certificates] {
+        if let Some(why) = access.hidden(part) {
+            notes.push(format!(
+                "ImageRepository {key}: {why}; it is asked without what that would add"
+            ));
+        }
+    }
+    let hidden = access.hidden(Part::Login).map(str::to_owned);
+    let mut access = access.access;
+    let Some(why) = hidden else {
+        return RegistryConnection {
+            access,
+            users_own: None,
+        };
+    };
+    let (login, whose) = users_own(logins, image);
+    notes.push(format!(
+        "ImageRepository {key}: {why}; it is asked with {whose}"
+    ));
+    access.login = login;
+    RegistryConnection {
+        access,
+        users_own: Some(whose),
+    }
+}
+
+/// The user's own login for an image, and how it is spoken of.
+fn users_own(logins: &UserLogins, image: &Repository) -> (RegistryLogin, String) {
+    match logins.for_image(image) {
+        Ok(UserLogin::Found { login, file, key }) => {
+            let whose = format!("your own credentials for {key} in {}", file.display());
+            (login, whose)
+        }
+        Ok(UserLogin::Helper { file, program }) => {
+            let whose = format!(
+                "no credentials ({} names {program}, which is not asked yet)",
+                file.display()
+            );
+            (RegistryLogin::Anonymous, whose)
+        }
+        Ok(UserLogin::Nothing) => (
+            RegistryLogin::Anonymous,
+            "no credentials (you have none for it)".into(),
+        ),
+        Err(why) => (RegistryLogin::Anonymous, format!("no credentials ({why})")),
+    }
+}
+
+fn failed(repository: &ImageRepository, error: &RegistryError, users_own: Option<&str>) -> Scan {
+    let key = &repository.key;
+    match scan_failure(error, format!("ImageRepository {key}: {error}"), users_own) {
+        Problem::RefusedToUs(failure) => Scan::RefusedToUs(failure),
+        Problem::Ours(failure) => Scan::Unknown(failure),
+        Problem::Controllers(text, ours) => Scan::Failed(ScanFailure {
+            reason: conditions::READ_OPERATION_FAILED,
+            message: format!("scan failed: {text}"),
+            ours: Some(ours),
+        }),
+    }
+}
+
+/// What a registry's refusal means.
+enum Problem {
+    /// The controller meets it too, with this text.
+    Controllers(String, Failure),
+    /// The registry refuses the user, who is not the controller.
+    RefusedToUs(Failure),
+    /// A bound of ours.
+    Ours(Failure),
+}
+
+fn scan_failure(error: &RegistryError, message: String, users_own: Option<&str>) -> Problem {
+    let refused = matches!(error.kind(), RegistryErrorKind::Refused { .. });
+    match (error.controller_text(), users_own) {
+        (_, Some(whose)) if refused => {
+            Problem::RefusedToUs(Failure::registry(format!("{message} (asked with {whose})")))
+        }
+        (Some(text), _) => Problem::Controllers(text.to_owned(), Failure::registry(message)),
+        (None, _) => Problem::Ours(Failure::registry(message)),
+    }
+}
+
+/// Looks up digests in the registries, side by side.
+///
+/// # Errors
+///
+/// `--timeout` ended.
 pub(super) fn digests(
-    _wanted: Vec<WantedDigest>,
-    _scans: &Scans,
-    _session: &Session,
+    wanted: Vec<WantedDigest>,
+    scans: &Scans,
+    inputs: &Inputs,
+    session: &Session,
 ) -> Result<BTreeMap<WantedDigest, DigestAnswer>, Failure> {
-    Ok(BTreeMap::new())
+    if wanted.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let work = async {
+        let registries = Registries::new(RegistrySettings::default(), session.observer.clone());
+        let each: BTreeSet<WantedDigest> = wanted.into_iter().collect();
+        stream::iter(each)
+            .map(|wanted| {
+                let answer = digest(wanted.clone(), scans, inputs, &registries);
+                async move { (wanted, answer.await) }
+            })
+            .buffer_unordered(SIDE_BY_SIDE)
+            .collect()
+            .await
+    };
+    session.wait(FailureKind::Registry, "looking up digests", work)
+}
+
+async fn digest(
+    wanted: WantedDigest,
+    scans: &Scans,
+    inputs: &Inputs,
+    registries: &Registries,
+) -> DigestAnswer {
+    let connection = scans.access.get(&wanted.repository);
+    let repository = inputs.objects.repositories.get(&wanted.repository);
+    let image = Reference::parse(&wanted.name);
+    let (Some(connection), Some(repository), Ok(image)) = (connection, repository, image) else {
+        return DigestAnswer::Unknown(Failure::registry(format!(
+            "the digest of {}:{} can't be looked up",
+            wanted.name, wanted.tag
+        )));
+    };
+    let timeout = schedule::scan_timeout(repository);
+    let answer = registries.digest(&image.repository, &wanted.tag, &connection.access, timeout);
+    let error = match answer.await {
+        Ok(digest) => return DigestAnswer::Found(digest),
+        Err(error) => error,
+    };
+    let reference = format!("{}:{}", wanted.name, wanted.tag);
+    let message = format!("the digest of {reference}: {error}");
+    match scan_failure(&error, message, connection.users_own.as_deref()) {
+        Problem::RefusedToUs(failure) => DigestAnswer::RefusedToUs(failure),
+        Problem::Ours(failure) => DigestAnswer::Unknown(failure),
+        Problem::Controllers(text, ours) => DigestAnswer::Failed(ScanFailure {
+            reason: conditions::FAILED,
+            message: conditions::digest_failed(&reference, &text),
+            ours: Some(ours),
+        }),
+    }
 }

@@ -8,6 +8,7 @@ use crate::controllers::flux::{ImagePolicy, ImageRepository, ObjectKey};
 use crate::controllers::repository;
 use crate::facts::registry::{RecordedTags, TagRecording};
 use crate::failure::Failure;
+use crate::go::reference::Repository;
 use crate::io::recording;
 
 use super::gate::gate;
@@ -85,7 +86,7 @@ fn canonical(recorded: Vec<(String, RecordedTags)>) -> TagRecording {
 
 fn recorded(repository: &ImageRepository, recording: &TagRecording) -> Scan {
     let name = match image_name(repository) {
-        Ok(name) => name,
+        Ok(name) => name.to_string(),
         Err(scan) => return *scan,
     };
     match recording.images.get(&name) {
@@ -97,13 +98,13 @@ fn recorded(repository: &ImageRepository, recording: &TagRecording) -> Scan {
     }
 }
 
-/// The canonical name of the repository's image, or the scan that it makes impossible.
-pub(super) fn image_name(repository: &ImageRepository) -> Result<String, Box<Scan>> {
+/// Where the repository's image is, or the scan that it makes impossible.
+pub(super) fn image_name(repository: &ImageRepository) -> Result<Repository, Box<Scan>> {
     let spec = &repository.spec;
     if spec.suspend {
         return Err(Box::new(Scan::Suspended));
     }
-    repository::canonical_image_name(&spec.image).map_err(|error| {
+    repository::canonical_image(&spec.image).map_err(|error| {
         Box::new(Scan::Failed(ScanFailure {
             reason: conditions::IMAGE_URL_INVALID,
             message: error.to_string(),

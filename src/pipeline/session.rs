@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::io::cluster::{self, Cluster, Connection, ConnectionSettings};
 use crate::io::observer::Observer;
 
@@ -95,15 +95,21 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// The time is up; `doing` says what was going on.
-    pub fn wait<T>(&self, doing: &str, work: impl Future<Output = T>) -> Result<T, Failure> {
+    /// The time is up; `doing` says what was going on, and `kind` whose time it was.
+    pub fn wait<T>(
+        &self,
+        kind: FailureKind,
+        doing: &str,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
         let left = self.left();
         let limited = async { tokio::time::timeout(left, work).await };
-        self.runtime.block_on(limited).map_err(|_| {
-            Failure::cluster(format!(
+        self.runtime.block_on(limited).map_err(|_| Failure {
+            kind,
+            message: format!(
                 "{doing} took longer than {:?}: allow more with --timeout",
                 self.limit
-            ))
+            ),
         })
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::controllers::flux::ObjectKey;
 use crate::facts::cluster::{Kind, Objects};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::io::cluster::{Cluster, Scope};
 use crate::io::manifests::{self, ManifestSource};
 
@@ -33,7 +33,11 @@ pub fn survey(
         }
         ObjectSource::Cluster => {
             let cluster = session.cluster()?;
-            session.wait("reading the cluster", from_cluster(objects, named, cluster))??
+            session.wait(
+                FailureKind::Cluster,
+                "reading the cluster",
+                from_cluster(objects, named, cluster),
+            )??
         }
     };
     survey.context = session.context().map(str::to_owned);

@@ -14,6 +14,7 @@ mod help;
 mod invalid_input;
 mod live;
 mod readme;
+mod registry;
 mod schema;
 mod server;
 mod worktree;
