@@ -6,6 +6,7 @@ pub mod base64;
 pub mod glob;
 pub mod json;
 pub mod number;
+pub mod pem;
 pub mod reference;
 pub mod regexp;
 pub mod semver;

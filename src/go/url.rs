@@ -28,6 +28,64 @@ pub struct Url {
     pub fragment: Vec<u8>,
 }
 
+/// The parts of a URL that a client connects by, as text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Address {
+    /// The scheme in lower case; empty without one.
+    pub scheme: String,
+    /// The user, unescaped; empty without one.
+    pub user: String,
+    /// The password, unescaped, where one is given.
+    pub password: Option<String>,
+    /// The host with its port, IPv6 addresses in brackets.
+    pub host: String,
+}
+
+impl Address {
+    /// Takes a URL apart.
+    ///
+    /// # Errors
+    ///
+    /// Go can't read it.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let url = Url::parse(text)?;
+        let (user, password) = url
+            .user
+            .as_ref()
+            .map(|user| (lossy(&user.name), user.password.as_deref().map(lossy)))
+            .unwrap_or_default();
+        Ok(Self {
+            host: url.authority(),
+            scheme: url.scheme,
+            user,
+            password,
+        })
+    }
+
+    /// The host without its port and brackets.
+    pub fn host_name(&self) -> String {
+        lossy(host_name(self.host.as_bytes()))
+    }
+
+    /// The port, where one is given.
+    pub fn port(&self) -> Option<&str> {
+        let (_, port) = self.host.rsplit_once(':')?;
+        (!port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())).then_some(port)
+    }
+}
+
+fn host_name(host: &[u8]) -> &[u8] {
+    let mut name = host;
+    if let Some(colon) = memchr::memrchr(b':', name)
+        && is_port(&lossy(&name[colon..]))
+    {
+        name = &name[..colon];
+    }
+    name.strip_prefix(b"[")
+        .and_then(|name| name.strip_suffix(b"]"))
+        .unwrap_or(name)
+}
+
 /// The user information of a URL.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
@@ -100,15 +158,7 @@ impl Url {
 
     /// The host without its port and brackets.
     pub fn host_name(&self) -> &[u8] {
-        let mut name = &self.host[..];
-        if let Some(colon) = memchr::memrchr(b':', name)
-            && is_port(&lossy(&name[colon..]))
-        {
-            name = &name[..colon];
-        }
-        name.strip_prefix(b"[")
-            .and_then(|name| name.strip_suffix(b"]"))
-            .unwrap_or(name)
+        host_name(&self.host)
     }
 
     /// The names and values of the query in their order; what can't be unescaped is left out.
