@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::checkout::Target;
 use super::flux::{
     FluxVersion, GitReference, GitRepository, ImageRef, ImageUpdateAutomation, LabelSelector,
     LabelSelectorRequirement, ObjectKey,
@@ -20,7 +21,8 @@ pub struct AutomationFailure {
 }
 
 impl AutomationFailure {
-    fn stalled(reason: &'static str, message: impl Into<String>) -> Self {
+    /// A failure that is not tried again until the object changes.
+    pub(super) fn stalled(reason: &'static str, message: impl Into<String>) -> Self {
         Self {
             reason,
             message: message.into(),
@@ -28,12 +30,26 @@ impl AutomationFailure {
         }
     }
 
-    fn retried(reason: &'static str, message: impl Into<String>) -> Self {
+    /// A failure that is tried again.
+    pub(super) fn retried(reason: &'static str, message: impl Into<String>) -> Self {
         Self {
             reason,
             message: message.into(),
             stalled: false,
         }
+    }
+
+    /// What the GitRepository or a Secret says can't be used.
+    pub(super) fn source_manager(cause: impl std::fmt::Display) -> Self {
+        Self::retried(
+            "SourceManagerFailed",
+            format!("failed configuring source manager: {cause}"),
+        )
+    }
+
+    /// The clone failed; `cause` is the text behind `failed to checkout source: `.
+    pub fn checkout_failed(cause: &str) -> Self {
+        Self::git_operation_failed(format!("failed to checkout source: {cause}"))
     }
 
     /// A template names a field that the controller no longer has; `message` names it and its successor.
@@ -187,7 +203,9 @@ pub fn branches(
     let switched = !wanted.is_empty() && wanted != named_branch;
     let checkout = named.unwrap_or_default();
     Ok(Branches {
-        checkout_branch: checked_out_branch(&checkout, rules),
+        checkout_branch: Target::of(&checkout, rules)
+            .checked_out_branch()
+            .map(str::to_owned),
         push_branch: if wanted.is_empty() {
             named_branch
         } else {
@@ -198,29 +216,6 @@ pub fn branches(
             .map(|push| push.refspec.clone())
             .filter(|refspec| !refspec.is_empty()),
         checkout,
-    })
-}
-
-/// The branch behind a ref by the controller's precedence: commit, name, tag, semver, branch, else `master`.
-fn checked_out_branch(reference: &GitReference, rules: FluxVersion) -> Option<String> {
-    let name = if rules >= FluxVersion::V2_7 {
-        reference.name.as_str()
-    } else {
-        ""
-    };
-    if !reference.commit.is_empty() {
-        return None;
-    }
-    if !name.is_empty() {
-        return name.strip_prefix("refs/heads/").map(str::to_owned);
-    }
-    if !reference.tag.is_empty() || !reference.semver.is_empty() {
-        return None;
-    }
-    Some(if reference.branch.is_empty() {
-        "master".into()
-    } else {
-        reference.branch.clone()
     })
 }
 
@@ -252,6 +247,23 @@ pub fn skipped(
         && status.observed_source_revision == revision;
     (unmoved && by_branch && !branches.switched && branches.refspec.is_none())
         .then(|| "no change since last reconciliation".to_owned())
+}
+
+/// Whether the controller lists the remote's refs before it clones: nothing but the remote head can then have it run on.
+///
+/// It only shows in the text of a failure. `policies` as for [`skipped`].
+pub fn lists_first(
+    automation: &ImageUpdateAutomation,
+    branches: &Branches,
+    policies: &BTreeMap<String, ImageRef>,
+) -> bool {
+    let status = &automation.status;
+    status.observed_policies.as_ref() == Some(policies)
+        && !status.observed_source_revision.is_empty()
+        && !branches.switched
+        && branches.refspec.is_none()
+        && branches.checkout.commit.is_empty()
+        && branches.checkout.semver.is_empty()
 }
 
 #[cfg(test)]

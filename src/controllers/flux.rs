@@ -563,8 +563,12 @@ pub struct GitRepositorySpec {
     pub reference: Option<GitReference>,
     /// The Secret with credentials.
     pub secret_ref: Option<LocalReference>,
+    /// The Secret with an address and credentials of a proxy.
+    pub proxy_secret_ref: Option<LocalReference>,
     /// `generic`, `aws`, `azure` or `github`.
     pub provider: Option<String>,
+    /// The ServiceAccount whose cloud identity counts.
+    pub service_account_name: Option<String>,
     /// The limit of git operations, a Go duration.
     pub timeout: Option<String>,
 }

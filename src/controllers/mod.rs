@@ -2,9 +2,12 @@
 
 pub mod access;
 pub mod automation;
+pub mod checkout;
 pub mod conditions;
 pub mod flux;
+pub mod git_access;
 pub mod installation;
+pub mod known_hosts;
 pub mod labels;
 pub mod message;
 pub mod policy;

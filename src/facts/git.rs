@@ -58,6 +58,38 @@ pub struct GitAccess {
     pub proxy: Option<Proxy>,
 }
 
+/// The refs that a git server advertises.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RemoteRefs {
+    /// Full name to id, without `HEAD`.
+    pub ids: BTreeMap<String, String>,
+    /// Full names of annotated tags to the id of what they finally lead to.
+    pub peeled: BTreeMap<String, String>,
+    /// The id of `HEAD`; `None` where it leads nowhere.
+    pub head: Option<String>,
+    /// The branch that `HEAD` is, where the server tells it.
+    pub default_branch: Option<String>,
+}
+
+impl RemoteRefs {
+    /// Whether the repository holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.head.is_none()
+    }
+}
+
+/// The URL without a user name, password or token: how URLs are shown.
+pub fn without_user_info(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
 /// What stands at a path of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TreeEntry {
@@ -111,5 +143,26 @@ impl WorkTree {
             Some((first, _)) if first.starts_with(&prefix) => Lookup::Folder,
             _ => Lookup::Missing,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_user_info;
+
+    #[test]
+    fn urls_are_shown_without_user_information() {
+        assert_eq!(
+            without_user_info("https://bot:p@ss@git.example.com/a@b"),
+            "https://git.example.com/a@b"
+        );
+        assert_eq!(
+            without_user_info("ssh://git@git.example.com:22/a"),
+            "ssh://git.example.com:22/a"
+        );
+        assert_eq!(
+            without_user_info("https://git.example.com"),
+            "https://git.example.com"
+        );
     }
 }

@@ -12,7 +12,7 @@ use crate::controllers::setters::{
     self, Ignored, MarkerOutcome, RunFailure, SetterPolicy, Setters, SourceFile, Update,
 };
 use crate::facts::cluster::Kind;
-use crate::facts::git::WorkTree;
+use crate::facts::git::{WorkTree, without_user_info};
 use crate::failure::{Failure, FailureKind};
 use crate::findings::{self, files::SetterScope};
 use crate::io::git;
@@ -312,18 +312,6 @@ fn fill_source(
     }
     preview.branches = branches;
     Ok(())
-}
-
-/// The URL without a user name, password or token.
-fn without_user_info(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => url.to_owned(),
-    }
 }
 
 fn checkout<'a>(
@@ -783,25 +771,4 @@ fn fill_files(checkout: &Checkout, run: Run, preview: &mut Preview) -> Result<()
         preview.message = None;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_user_info;
-
-    #[test]
-    fn urls_are_shown_without_user_information() {
-        assert_eq!(
-            without_user_info("https://bot:p@ss@git.example.com/a@b"),
-            "https://git.example.com/a@b"
-        );
-        assert_eq!(
-            without_user_info("ssh://git@git.example.com:22/a"),
-            "ssh://git.example.com:22/a"
-        );
-        assert_eq!(
-            without_user_info("https://git.example.com"),
-            "https://git.example.com"
-        );
-    }
 }
