@@ -177,6 +177,9 @@ pub struct Branches {
     pub refspec: Option<String>,
 }
 
+/// The branch that is checked out where nothing is named.
+const DEFAULT_BRANCH: &str = "master";
+
 /// The branches of `automation` over `source`; `None` for a source that is not known, whose ref then isn't either.
 pub fn branches(
     automation: &ImageUpdateAutomation,
@@ -200,7 +203,11 @@ pub fn branches(
             "failed configuring source manager: push spec not provided, and cannot be inferred from .spec.git.checkout.ref or GitRepository .spec.ref",
         ));
     }
-    let switched = !wanted.is_empty() && wanted != named_branch;
+    // Only where no ref is named at all does the default count in the comparison.
+    let compared = named
+        .as_ref()
+        .map_or(DEFAULT_BRANCH, |reference| reference.branch.as_str());
+    let switched = !wanted.is_empty() && wanted != compared;
     let checkout = named.unwrap_or_default();
     Ok(Branches {
         checkout_branch: Target::of(&checkout, rules)
@@ -320,6 +327,18 @@ mod tests {
         let failure = branches(&automation(None, None), None, FluxVersion::V2_9).unwrap_err();
         assert_eq!(failure.reason, "SourceManagerFailed");
         assert!(failure.message.ends_with("push spec not provided, and cannot be inferred from .spec.git.checkout.ref or GitRepository .spec.ref"));
+    }
+
+    #[test]
+    fn pushing_to_the_default_master_is_no_switch_unless_a_ref_is_named() {
+        let switched = |checkout| {
+            let automation = automation(checkout, Some("master"));
+            branches(&automation, None, FluxVersion::V2_9)
+                .unwrap()
+                .switched
+        };
+        assert!(!switched(None));
+        assert!(switched(Some(GitReference::default())));
     }
 
     #[test]
