@@ -125,6 +125,7 @@ const RULES: &[Rule] = &[
 /// Words that only one place may name.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("Command::new(\"git\")", &["io/git"]),
+    ("Command::new(\"ssh", &["io/git"]),
     ("use clap", &["commands", "main.rs"]),
     ("reqwest", &["io/registry"]),
     ("hyper::", &["io/registry"]),

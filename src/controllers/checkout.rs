@@ -143,6 +143,13 @@ impl Said {
         }
     }
 
+    /// What is said of an ssh key, or of known hosts, that can't be used.
+    pub fn unusable_key(cause: &str) -> Self {
+        Self::Plain(format!(
+            "unable to construct auth method with options: {cause}"
+        ))
+    }
+
     /// What is said when an ssh server doesn't know the repository.
     pub fn repository_not_found(target: &Target, listed_first: bool) -> Self {
         Self::of_no_repository(target, listed_first, "repository not found")

@@ -21,7 +21,7 @@ pub fn fault(access: &GitAccess, url: &str, target: &Target, listed_first: bool)
     match &access.login {
         GitLogin::Key { identity, .. } => {
             if let Some(cause) = key_fault(identity) {
-                return Some(bad_key(&cause));
+                return Some(Said::unusable_key(&cause));
             }
             let proxy = access.proxy.as_ref()?;
             let (scheme, _) = proxy.address.split_once("://")?;
@@ -46,13 +46,6 @@ pub fn fault(access: &GitAccess, url: &str, target: &Target, listed_first: bool)
             }
         }
     }
-}
-
-/// What the controller says of an ssh key, or of known hosts, that it can't use.
-pub(crate) fn bad_key(cause: &str) -> Said {
-    Said::Plain(format!(
-        "unable to construct auth method with options: {cause}"
-    ))
 }
 
 fn is_no_header(byte: u8) -> bool {

@@ -402,7 +402,7 @@ fn a_login_that_cannot_be_sent_is_told_without_asking() {
         }),
         ..GitAccess::default()
     };
-    let bad_key = |cause: &str| Some(super::fault::bad_key(cause));
+    let bad_key = |cause: &str| Some(Said::unusable_key(cause));
     assert_eq!(of(key("junk", None)), bad_key("ssh: no key found"));
     assert_eq!(
         of(key(&block("CERTIFICATE"), None)),

@@ -1,5 +1,22 @@
-//! The only place that names git: local work trees, read through the `git` program.
+//! The only place that names git: local work trees and clones, read through the `git` program.
 
+mod certificates;
+mod clone;
+mod clone_error;
+mod fault;
+mod http_trace;
+mod objects;
+mod private;
+mod program;
+mod redirect;
+mod remote;
+mod ssh;
+mod tree_files;
 mod work_tree;
 
+pub use clone::{Clone, CloneRequest, clone};
+pub use clone_error::CloneError;
+pub use fault::CloneErrorKind;
+pub use program::end_all;
+pub use tree_files::TreeFiles;
 pub use work_tree::{GitError, ignored, read_files, top_of, work_tree};
