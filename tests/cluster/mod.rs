@@ -6,6 +6,7 @@ use std::io::Write as _;
 
 pub mod api;
 mod article;
+mod clones;
 pub mod clusters;
 pub mod command_line;
 pub mod control_plane;
