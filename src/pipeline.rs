@@ -1,4 +1,4 @@
-//! The story: load, scan, decide, rewrite, preview.
+//! The story: load, fetch (scan and check out), decide, rewrite, preview.
 //!
 //! Every command is this pipeline, stopped at a different place. It is the only file that calls both `io` and
 //! `controllers`; each stage takes the value of the one before and gives a new one.
@@ -7,8 +7,10 @@ pub mod request;
 pub mod session;
 pub mod stages;
 
+mod checkout;
 mod credentials;
 mod decide;
+mod fetch;
 mod gate;
 mod inspect;
 mod live;
@@ -19,9 +21,9 @@ mod scan;
 mod survey;
 
 pub use decide::decide;
+pub use fetch::fetch;
 pub use inspect::inspect;
 pub use load::load;
 pub use preview::preview;
-pub use scan::scan;
 pub use session::settle;
 pub use survey::survey;

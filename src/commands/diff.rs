@@ -7,7 +7,7 @@ use crate::facts::cluster::Kind;
 use crate::failure::{Failure, FailureKind};
 use crate::pipeline::request::{Named, ObjectRequest, Request};
 use crate::pipeline::stages::{Inputs, Preview};
-use crate::pipeline::{decide, load, preview, scan};
+use crate::pipeline::{decide, fetch, load, preview};
 use crate::render::console::{Talk, Tone};
 use crate::render::{diff_report, json_v1};
 
@@ -86,11 +86,11 @@ pub fn run(
     if inputs.automations.is_empty() {
         say_nothing_matches(&request, &inputs, terminal);
     }
-    let scans = scan(&request, &inputs, &session)?;
+    let (scans, checkouts) = fetch(&request, &inputs, &session)?;
     talk_about(&scans.notes, terminal);
     let decisions = decide(&request, &inputs, &scans, &session)?;
-    let previews = preview(&request, &inputs, &decisions)?;
-    print(global, &args, &previews, terminal);
+    let previews = preview(&request, &inputs, &decisions, &checkouts)?;
+    print(global, &args, session.context(), &previews, terminal);
     let code = exit_code_of(&inputs, &previews);
     let changes_are_fine = args.fail_on == Some(FailOn::Never) && code == exit_code::DIFFERENCES;
     Ok(if changes_are_fine {
@@ -170,7 +170,13 @@ fn say_nothing_matches(request: &Request, inputs: &Inputs, terminal: &Terminal) 
     ));
 }
 
-fn print(global: &GlobalArgs, args: &DiffArgs, previews: &[Preview], terminal: &mut Terminal) {
+fn print(
+    global: &GlobalArgs,
+    args: &DiffArgs,
+    cluster: Option<&str>,
+    previews: &[Preview],
+    terminal: &mut Terminal,
+) {
     for preview in previews {
         for talk in diff_report::opening(preview) {
             terminal.say(&talk);
@@ -187,7 +193,9 @@ fn print(global: &GlobalArgs, args: &DiffArgs, previews: &[Preview], terminal: &
         }
     }
     match global.output {
-        Some(OutputFormat::Json) => terminal.result(&json_v1::diff(previews, args.unified)),
+        Some(OutputFormat::Json) => {
+            terminal.result(&json_v1::diff(previews, cluster, args.unified))
+        }
         Some(OutputFormat::Name) => terminal.result(&diff_report::names(previews)),
         Some(OutputFormat::Yaml | OutputFormat::Wide) => {}
         None if args.stat => terminal.result(&diff_report::stat(previews)),

@@ -3,7 +3,7 @@
 use std::sync::Once;
 
 use crate::exit_code;
-use crate::io::temporary;
+use crate::io;
 
 /// From now on an interruption removes the run's temporary folders before it ends the process.
 ///
@@ -24,7 +24,7 @@ fn wait() {
         return;
     };
     if let Some(code) = runtime.block_on(interrupted()) {
-        temporary::remove_all();
+        io::abandon();
         std::process::exit(code.into());
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::checkout::Target;
 use super::flux::{
-    FluxVersion, GitReference, GitRepository, ImageRef, ImageUpdateAutomation, LabelSelector,
-    LabelSelectorRequirement, ObjectKey,
+    CommitUser, FluxVersion, GitReference, GitRepository, ImageRef, ImageUpdateAutomation,
+    LabelSelector, LabelSelectorRequirement, ObjectKey,
 };
 
 /// A failure that the controller would write into the automation's conditions.
@@ -160,6 +160,24 @@ pub fn source_access_denied(source: &ObjectKey) -> AutomationFailure {
             "can't access 'GitRepository/{source}', cross-namespace references have been blocked"
         ),
     )
+}
+
+/// What the controller says when it pushes a commit that is on no branch.
+pub fn push_of_detached_head() -> AutomationFailure {
+    AutomationFailure::git_operation_failed(
+        "failed to update source: failed to push to remote: command error on HEAD: funny refname",
+    )
+}
+
+/// Author and committer of the automation's commits, as git can hold them.
+pub fn author(automation: &ImageUpdateAutomation) -> CommitUser {
+    let git = automation.spec.git.as_ref();
+    let author = git.map(|git| git.commit.author.clone()).unwrap_or_default();
+    let held = |text: String| text.replace(['<', '>', '\n'], "");
+    CommitUser {
+        name: held(author.name),
+        email: held(author.email),
+    }
 }
 
 /// Where a run reads and where it pushes.

@@ -25,6 +25,18 @@ pub fn push_branch_unknown(key: &ObjectKey, push_branch: &str) -> Finding {
     }
 }
 
+/// `push-detached-head`: what is checked out is no branch, and none is named to push to.
+pub fn push_detached_head(key: &ObjectKey) -> Finding {
+    Finding {
+        id: "push-detached-head",
+        severity: Severity::Error,
+        subject: automation(key),
+        message: "the commit is on no branch, and its push fails".into(),
+        evidence: "the checkout ref is a tag, a semver range or a commit, and spec.git.push names no branch".into(),
+        remedy: "name a branch in spec.git.push.branch".into(),
+    }
+}
+
 /// `update-skipped`: the controller ends its run before the update.
 pub fn update_skipped(key: &ObjectKey, cause: &str) -> Finding {
     Finding {

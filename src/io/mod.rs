@@ -10,6 +10,12 @@ pub mod recording;
 pub mod registry;
 pub mod temporary;
 
+/// Ends what runs and removes what lies on disk; for the moment before an interrupted process ends.
+pub fn abandon() {
+    git::end_all();
+    temporary::remove_all();
+}
+
 /// The error as Go prints it, without Rust's `(os error N)`.
 pub(crate) fn error_text(error: &std::io::Error) -> String {
     let text = error.to_string();

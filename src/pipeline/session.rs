@@ -104,12 +104,19 @@ impl Session {
     ) -> Result<T, Failure> {
         let left = self.left();
         let limited = async { tokio::time::timeout(left, work).await };
-        self.runtime.block_on(limited).map_err(|_| Failure {
+        self.runtime
+            .block_on(limited)
+            .map_err(|_| self.out_of_time(kind, doing))
+    }
+
+    /// The failure of a run whose time is up; `doing` says what was going on, and `kind` whose time it was.
+    pub fn out_of_time(&self, kind: FailureKind, doing: &str) -> Failure {
+        Failure {
             kind,
             message: format!(
                 "{doing} took longer than {:?}: allow more with --timeout",
                 self.limit
             ),
-        })
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::controllers::automation::{AutomationFailure, Branches};
 use crate::controllers::flux::{
-    FluxVersion, ImagePolicy, ImageRef, ImageUpdateAutomation, ObjectKey,
+    CommitUser, FluxVersion, ImagePolicy, ImageRef, ImageUpdateAutomation, ObjectKey,
 };
 use crate::controllers::installation::{
     Controller, ControllerKind, ControllerProcess, Installation,
@@ -276,7 +276,7 @@ pub struct Source {
     pub key: ObjectKey,
     /// Its URL without user information; `None` when it is not known.
     pub url: Option<String>,
-    /// The commit of the files.
+    /// The commit that is checked out.
     pub commit: Option<String>,
 }
 
@@ -341,6 +341,12 @@ pub struct Preview {
     pub update_path: String,
     /// Where its files come from.
     pub source: Source,
+    /// Author and committer of the commit.
+    pub author: CommitUser,
+    /// The commit that the new one would follow; `None` where there is none or it isn't known.
+    pub parent: Option<String>,
+    /// Whether the push branch exists on the remote; `None` where the remote wasn't asked.
+    pub push_branch_exists: Option<bool>,
     /// What it checks out and pushes.
     pub branches: Option<Branches>,
     /// The policies that count.

@@ -45,17 +45,19 @@ fn journey(preview: &Preview) -> String {
                 .as_ref()
                 .map(|refspec| format!(", then with refspec {refspec}"))
                 .unwrap_or_default();
-            if branches.switched {
-                format!(
-                    "checks out {reference}{commit}, switches to {}, pushes there{refspec}",
-                    branches.push_branch
-                )
-            } else {
-                format!(
+            if !branches.switched {
+                return format!(
                     "checks out {reference}{commit}, pushes to {}{refspec}",
                     branches.push_branch
-                )
+                );
             }
+            let branch = &branches.push_branch;
+            let start = match (preview.push_branch_exists, &preview.parent) {
+                (Some(true), Some(head)) => format!("switches to {branch}@{}", short(head)),
+                (Some(false), _) => format!("makes the new branch {branch}"),
+                _ => format!("switches to {branch}"),
+            };
+            format!("checks out {reference}{commit}, {start}, pushes there{refspec}")
         }
         None if commit.is_empty() => "its branches are not known".into(),
         None => format!(

@@ -8,11 +8,12 @@ use crate::pipeline::stages::{Preview, PreviewedFile};
 
 use super::{diff_report, unified_diff};
 
-/// The document of `diff -o json`, ended by LF; the patches have `context` unchanged lines around each change.
-pub fn diff(previews: &[Preview], context: usize) -> Vec<u8> {
+/// The document of `diff -o json`, ended by LF; `cluster` is the kubeconfig's context, and the patches have `context`
+/// unchanged lines around each change.
+pub fn diff(previews: &[Preview], cluster: Option<&str>, context: usize) -> Vec<u8> {
     let automations = previews
         .iter()
-        .map(|preview| automation(preview, context))
+        .map(|preview| automation(preview, cluster, context))
         .collect();
     document(&DiffDocument {
         schema_version: 1,
@@ -42,6 +43,8 @@ struct Automation {
     name: String,
     path: String,
     source: Source,
+    parent: Option<String>,
+    author: Author,
     checkout_branch: Option<String>,
     push_branch: Option<String>,
     refspec: Option<String>,
@@ -54,6 +57,12 @@ struct Automation {
     problem_files: Vec<ProblemFile>,
     findings: Vec<FindingRow>,
     dry_run: Option<Vec<()>>,
+}
+
+#[derive(Serialize)]
+struct Author {
+    name: String,
+    email: String,
 }
 
 #[derive(Serialize)]
@@ -169,15 +178,20 @@ enum SubjectRow {
     },
 }
 
-fn automation(preview: &Preview, context: usize) -> Automation {
+fn automation(preview: &Preview, cluster: Option<&str>, context: usize) -> Automation {
     let ObjectKey { namespace, name } = preview.key.clone();
     let branches = preview.branches.as_ref();
     Automation {
-        context: None,
+        context: cluster.map(str::to_owned),
         namespace,
         name,
         path: preview.update_path.clone(),
         source: source(preview),
+        parent: preview.parent.clone(),
+        author: Author {
+            name: preview.author.name.clone(),
+            email: preview.author.email.clone(),
+        },
         checkout_branch: branches.and_then(|branches| branches.checkout_branch.clone()),
         push_branch: branches.map(|branches| branches.push_branch.clone()),
         refspec: branches.and_then(|branches| branches.refspec.clone()),
@@ -214,7 +228,11 @@ fn automation(preview: &Preview, context: usize) -> Automation {
                 reason: problem.reason.clone(),
             })
             .collect(),
-        findings: preview.findings.iter().map(finding).collect(),
+        findings: preview
+            .findings
+            .iter()
+            .map(|found| finding(found, cluster))
+            .collect(),
         dry_run: None,
     }
 }
@@ -296,7 +314,7 @@ fn markers(preview: &Preview) -> Markers {
     }
 }
 
-fn finding(finding: &Finding) -> FindingRow {
+fn finding(finding: &Finding, cluster: Option<&str>) -> FindingRow {
     let subject = match &finding.subject {
         Subject::Object { kind, key } => SubjectRow::Object {
             kind,
@@ -312,7 +330,7 @@ fn finding(finding: &Finding) -> FindingRow {
     FindingRow {
         id: finding.id,
         severity: finding.severity.to_string(),
-        context: None,
+        context: cluster.map(str::to_owned),
         subject,
         message: finding.message.clone(),
         evidence: finding.evidence.clone(),

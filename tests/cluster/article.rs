@@ -9,6 +9,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::api::{path, wait_for};
+use super::clusters::ADMINISTRATOR;
+use super::command_line::{Home, OURS, Ran, flux, kubectl, run};
 use super::objects::{image_collection, verdict};
 use super::registry::push_tags;
 use super::repository::{Repository, git, output};
@@ -17,21 +19,37 @@ use super::{ControlPlane, control_plane, tell};
 const NAMESPACE: &str = "flux-system";
 
 /// What `diff` says before the controllers act.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Prediction {
     /// Policy to image, tag and digest.
     policies: BTreeMap<String, [String; 3]>,
     push_branch: String,
+    /// The commit that the new one would follow.
+    parent: String,
+    author: String,
     message: String,
-    /// The id of the tree that the patches make of the work tree.
+    /// The id of the tree that the patches make of the parent's.
     tree: String,
+}
+
+/// Policies as they stand in the article, or with digests looked up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Digests {
+    Left,
+    LookedUp,
 }
 
 /// The article's case in one shape: its objects on our servers, pushed to one branch.
 struct Case<'a> {
     plane: &'a ControlPlane,
     push_branch: &'a str,
+    digests: Digests,
     repository: Repository,
+    kubectl: PathBuf,
+    /// Of somebody with logins of their own for the registry and the git server.
+    home: Home,
+    /// Of somebody with none.
+    bare_home: Home,
     /// Holds the objects, the recorded tags and the clones.
     folder: tempfile::TempDir,
 }
@@ -39,6 +57,9 @@ struct Case<'a> {
 #[test]
 fn the_article_migrated_does_what_diff_predicts() {
     let Some(plane) = control_plane() else { return };
+    let (Some(kubectl), Some(flux)) = (kubectl(), flux()) else {
+        return;
+    };
     let secret =
         json!({"auths": {(&plane.addresses.registry.address): {"auth": plane.addresses.registry.basic()}}}).to_string();
     let pull = json!({
@@ -56,8 +77,12 @@ fn the_article_migrated_does_what_diff_predicts() {
             .apply(&object)
             .unwrap_or_else(|refusal| panic!("{refusal:?}"));
     }
-    for push_branch in ["main", "flux-image-updates"] {
-        let case = Case::new(plane, push_branch);
+    for (push_branch, digests) in [
+        ("main", Digests::Left),
+        ("flux-image-updates", Digests::Left),
+        ("main", Digests::LookedUp),
+    ] {
+        let case = Case::new(plane, push_branch, digests, kubectl.clone());
         case.push_recorded_tags("tags.json");
         case.apply("policies.yaml");
         case.apply("automation.yaml");
@@ -72,16 +97,26 @@ fn the_article_migrated_does_what_diff_predicts() {
             "new-tags.json",
             &[("checkout", "1.5.0"), ("worker", "2026.06.02-0ddba11")],
         );
+        case.get_shows_what_flux_shows(&flux);
         case.delete();
     }
 }
 
 impl<'a> Case<'a> {
-    fn new(plane: &'a ControlPlane, push_branch: &'a str) -> Self {
+    fn new(
+        plane: &'a ControlPlane,
+        push_branch: &'a str,
+        digests: Digests,
+        kubectl: PathBuf,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let name = format!("gitops-{push_branch}");
+        let kind = match digests {
+            Digests::Left => "",
+            Digests::LookedUp => "-digests",
+        };
+        let name = format!("gitops-{push_branch}{kind}");
         let url = format!("http://{}/{name}.git", plane.addresses.git.address);
-        let registry = format!("{}/{push_branch}", plane.addresses.registry.address);
+        let registry = format!("{}/{push_branch}{kind}", plane.addresses.registry.address);
         let local = |text: &str| {
             text.replace("registry.example.com", &registry)
                 .replace("https://git.example.com/team/gitops.git", &url)
@@ -117,10 +152,16 @@ impl<'a> Case<'a> {
                 .iter()
                 .map(|(path, text)| (path.as_str(), text.as_bytes())),
         );
+        let home = Home::new();
+        home.log_in(plane);
         Self {
             plane,
             push_branch,
+            digests,
             repository,
+            kubectl,
+            home,
+            bare_home: Home::new(),
             folder,
         }
     }
@@ -144,6 +185,16 @@ impl<'a> Case<'a> {
                 serde_saphyr::from_str(document).unwrap_or_else(|error| panic!("{name}: {error}"));
             if object["kind"] == "ImageUpdateAutomation" {
                 object["spec"]["suspend"] = json!(true);
+            }
+            if object["kind"] == "ImagePolicy" && self.digests == Digests::LookedUp {
+                object["spec"]["digestReflectionPolicy"] = match object["metadata"]["name"].as_str()
+                {
+                    Some("worker") => json!("IfNotPresent"),
+                    _ => json!("Always"),
+                };
+                if object["metadata"]["name"] != "worker" {
+                    object["spec"]["interval"] = json!("10m");
+                }
             }
             self.plane
                 .api
@@ -189,8 +240,12 @@ impl<'a> Case<'a> {
             .or_else(|| before.get("main"))
             .expect("main exists")
             .clone();
-        let prediction = self.predict(recording);
+        let prediction = self.predict_live();
         assert_eq!(prediction.policies, latest);
+        assert_eq!(prediction.parent, parent);
+        if self.digests == Digests::Left {
+            assert_eq!(self.predict_offline(recording), prediction);
+        }
 
         self.suspend(false);
         let pushed = wait_for("the automation to push", Duration::from_secs(120), || {
@@ -222,7 +277,7 @@ impl<'a> Case<'a> {
             "{:?}",
             self.repository.files(&pushed)
         );
-        assert_eq!(commit.author, "fluxcdbot <fluxcdbot@example.com>");
+        assert_eq!(commit.author, prediction.author);
         assert_eq!(commit.committer, commit.author);
         tell(&format!(
             "article, {} to {}: as predicted",
@@ -245,58 +300,140 @@ impl<'a> Case<'a> {
             .collect()
     }
 
+    /// Asks the program through kubectl, as everybody who may ask: all of them get the same answer.
+    fn predict_live(&self) -> Prediction {
+        let diff = |home: &Home, user: &str| {
+            run(home
+                .command(&self.kubectl, &self.plane.cluster, user)
+                .args(["imageauto", "diff", "-o", "json", "--timeout", "60s"]))
+        };
+        let all = diff(&self.bare_home, ADMINISTRATOR);
+        let prediction = self.prediction(&all, &["registry"]);
+        let own = diff(&self.home, "reader");
+        assert_eq!(self.prediction(&own, &["registry"]), prediction);
+        assert!(own.stderr.contains("your own credentials"), "{own:?}");
+
+        let without = diff(&self.bare_home, "reader");
+        assert_eq!(without.code, Some(5), "{without:?}");
+        let report: Value = serde_json::from_str(&without.stdout).expect("it is JSON");
+        for policy in list(&report["automations"][0]["policies"]) {
+            assert_eq!(policy["from"], "status", "{without:?}");
+        }
+        assert!(
+            without.stderr.contains("cannot get resource \"secrets\""),
+            "{without:?}"
+        );
+
+        let nobody = diff(&self.home, "nobody");
+        assert_eq!(nobody.code, Some(3), "{nobody:?}");
+        assert!(
+            nobody.stderr.contains("the cluster forbids to list imageupdateautomations.image.toolkit.fluxcd.io in namespace flux-system"),
+            "{nobody:?}"
+        );
+        prediction
+    }
+
     /// Asks the program, offline, in a clone at the head that the automation will start from.
-    fn predict(&self, recording: &str) -> Prediction {
-        let clone =
-            tempfile::tempdir_in(self.folder.path()).expect("a temporary folder can be made");
+    fn predict_offline(&self, recording: &str) -> Prediction {
         let start = if self.repository.head(self.push_branch).is_some() {
             self.push_branch
         } else {
             "main"
         };
-        output(
-            git()
-                .args(["clone", "--quiet", "--branch", start])
-                .arg(self.repository.folder())
-                .arg(clone.path()),
-            b"",
-        );
-        let run = Command::new(env!("CARGO_BIN_EXE_kubectl-imageauto"))
+        let clone = self.clone_at(start);
+        let ran = run(Command::new(OURS)
             .args(["diff", "-o", "json", "-f"])
             .arg(self.folder.path().join("objects"))
             .arg("--tags-from")
             .arg(self.folder.path().join(recording))
             .arg("--worktree")
-            .arg(clone.path())
-            .output()
-            .expect("the program can be run");
-        assert_eq!(
-            run.status.code(),
-            Some(1),
-            "{}",
-            String::from_utf8_lossy(&run.stderr)
+            .arg(clone.path()));
+        self.prediction(&ran, &["recording"])
+    }
+
+    fn clone_at(&self, revision: &str) -> tempfile::TempDir {
+        let clone =
+            tempfile::tempdir_in(self.folder.path()).expect("a temporary folder can be made");
+        output(
+            git()
+                .args(["clone", "--quiet", "--no-checkout"])
+                .arg(self.repository.folder())
+                .arg(clone.path()),
+            b"",
         );
-        let report: Value = serde_json::from_slice(&run.stdout).expect("diff -o json gives JSON");
+        let all = [
+            "fetch",
+            "--quiet",
+            "origin",
+            "+refs/heads/*:refs/heads/*",
+            "--update-head-ok",
+        ];
+        output(git().current_dir(&clone).args(all), b"");
+        output(
+            git()
+                .current_dir(&clone)
+                .args(["checkout", "--quiet", revision]),
+            b"",
+        );
+        clone
+    }
+
+    /// What a run said, its patches applied to the parent that it names.
+    fn prediction(&self, ran: &Ran, origins: &[&str]) -> Prediction {
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        let report: Value = serde_json::from_str(&ran.stdout).expect("diff -o json gives JSON");
         let automation = &report["automations"][0];
         assert!(automation["error"].is_null(), "{}", automation["error"]);
         let patches: String = list(&automation["files"])
             .iter()
             .map(|file| text(&file["patch"]))
             .collect();
+        let parent = text(&automation["parent"]);
+        let clone = self.clone_at(&parent);
         output(
             git().current_dir(&clone).args(["apply", "--index", "-"]),
             patches.as_bytes(),
         );
         let tree = output(git().current_dir(&clone).arg("write-tree"), b"");
+        for policy in list(&automation["policies"]) {
+            let from = text(&policy["from"]);
+            assert!(origins.contains(&from.as_str()), "{policy}");
+        }
+        let author = &automation["author"];
         Prediction {
             policies: list(&automation["policies"])
                 .iter()
                 .map(|policy| (text(&policy["name"]), image(policy, "image")))
                 .collect(),
             push_branch: text(&automation["pushBranch"]),
+            parent,
+            author: format!("{} <{}>", text(&author["name"]), text(&author["email"])),
             message: text(&automation["message"]),
             tree: String::from_utf8_lossy(&tree).trim().to_owned(),
         }
+    }
+
+    /// The same objects in the same states as `flux get images all` has them.
+    fn get_shows_what_flux_shows(&self, flux: &Path) {
+        let cluster = &self.plane.cluster;
+        let theirs = run(self
+            .home
+            .command(flux, cluster, "reader")
+            .args(["get", "images", "all", "-n", NAMESPACE]));
+        let ours = run(self.home.command(&self.kubectl, cluster, "reader").args([
+            "imageauto",
+            "get",
+            "all",
+        ]));
+        assert_eq!((theirs.code, ours.code), (Some(0), Some(0)), "{ours:?}");
+        let theirs = states(&theirs.stdout, |line| {
+            line.split('\t').map(str::to_owned).collect()
+        });
+        let ours = states(&ours.stdout, |line| {
+            line.split("   ").map(str::to_owned).collect()
+        });
+        assert_eq!(ours.len(), 5, "{ours:?}");
+        assert_eq!(ours, theirs);
     }
 
     /// Makes room for the next shape of the case.
@@ -313,6 +450,30 @@ impl<'a> Case<'a> {
             });
         }
     }
+}
+
+/// Name to suspended, ready and message of tables with headers; flux has no SUSPENDED for policies.
+fn states(tables: &str, cells: impl Fn(&str) -> Vec<String>) -> BTreeMap<String, [String; 2]> {
+    let mut states = BTreeMap::new();
+    let mut headers: Vec<String> = Vec::new();
+    for line in tables.lines().filter(|line| !line.trim().is_empty()) {
+        let cells: Vec<String> = cells(line)
+            .iter()
+            .map(|cell| cell.trim().to_owned())
+            .filter(|cell| !cell.is_empty())
+            .collect();
+        if cells[0] == "NAME" {
+            headers = cells;
+            continue;
+        }
+        let cell = |name: &str| {
+            let index = headers.iter().position(|header| header == name);
+            let index = index.unwrap_or_else(|| panic!("{name} in {headers:?}"));
+            cells.get(index).cloned().unwrap_or_default()
+        };
+        states.insert(cell("NAME"), [cell("READY"), cell("MESSAGE")]);
+    }
+    states
 }
 
 fn automation_path() -> String {

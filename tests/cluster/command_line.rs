@@ -9,10 +9,10 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use super::clusters::{ADMINISTRATOR, Cluster};
-use super::control_plane;
 use super::definitions::Served;
 use super::objects::settled_policy;
 use super::programs::go_program;
+use super::{ControlPlane, control_plane};
 
 /// Our program.
 pub const OURS: &str = env!("CARGO_BIN_EXE_kubectl-imageauto");
@@ -43,6 +43,22 @@ impl Home {
             std::os::unix::fs::symlink(OURS, place.join(name)).expect("the folder is new");
         }
         Self { folder }
+    }
+
+    /// Gives the home's owner logins of their own: for the registry by Docker's config file, for the git server by git's
+    /// configuration.
+    pub fn log_in(&self, plane: &ControlPlane) {
+        let registry = &plane.addresses.registry;
+        let docker = json!({"auths": {(&registry.address): {"auth": registry.basic()}}});
+        let folder = self.folder.path().join(".docker");
+        fs::create_dir(&folder).expect("the folder is new");
+        fs::write(folder.join("config.json"), docker.to_string()).expect("it can be written");
+        let git = &plane.addresses.git;
+        let settings = format!(
+            "[credential \"http://{}\"]\n\thelper = \"!f() {{ echo username={}; echo password={}; }}; f\"\n",
+            git.address, git.user, git.password
+        );
+        fs::write(self.folder.path().join(".gitconfig"), settings).expect("it can be written");
     }
 
     /// A program in this home, with a user's kubeconfig and nothing else of the environment.

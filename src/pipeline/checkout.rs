@@ -1,0 +1,371 @@
+//! The files that each automation starts from: a local work tree that stands for its source, or a clone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use crate::controllers::automation::{self, AutomationFailure};
+use crate::controllers::checkout::{self, Switch, Target};
+use crate::controllers::flux::{GitRepository, ImageUpdateAutomation, ObjectKey};
+use crate::controllers::git_access::{self, Access};
+use crate::facts::git::{GitAccess, GitLogin, WorkTree};
+use crate::failure::{Failure, FailureKind};
+use crate::io::git::{self, Clone as GitClone, CloneError, CloneRequest, TreeFiles};
+use crate::io::observer::Event;
+
+use super::credentials::Credentials;
+use super::request::{Request, WorktreeSetting};
+use super::session::Session;
+use super::stages::Inputs;
+
+/// The files of one source at the commit that is rewritten.
+#[derive(Debug)]
+pub struct Checkout {
+    /// Where they are read.
+    pub files: TreeFiles,
+    /// Every entry.
+    pub tree: WorkTree,
+    /// The clone, where it is one.
+    pub clone: Option<Arc<GitClone>>,
+    /// Whose git credentials were used instead of the object's, and why.
+    pub users_own: Option<String>,
+}
+
+/// Why there are no files.
+#[derive(Clone, Debug)]
+pub enum CheckoutFailure {
+    /// The controller fails before it clones.
+    Controllers(AutomationFailure),
+    /// The clone fails, and with it the controller's unless the login was not its own.
+    Clone {
+        /// What went wrong.
+        error: Arc<CloneError>,
+        /// Whose git credentials were used instead of the object's, and why.
+        users_own: Option<String>,
+    },
+    /// We could not find out.
+    Ours(Failure),
+}
+
+/// The files of each automation; one whose source isn't known from the objects has no entry.
+#[derive(Debug, Default)]
+pub struct Checkouts {
+    by_automation: BTreeMap<ObjectKey, Result<Arc<Checkout>, CheckoutFailure>>,
+}
+
+impl Checkouts {
+    /// The files of an automation.
+    pub fn of(&self, automation: &ObjectKey) -> Option<&Result<Arc<Checkout>, CheckoutFailure>> {
+        self.by_automation.get(automation)
+    }
+}
+
+/// Where an automation's files come from.
+enum Origin<'a> {
+    Folder(PathBuf),
+    Clone(&'a GitRepository, Wanted),
+}
+
+/// What of a source is wanted; automations that want the same share a clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Wanted {
+    target: Target,
+    switch: Option<Switch>,
+}
+
+/// Gets the files of every automation of the run: sources side by side, each read or cloned once.
+///
+/// # Errors
+///
+/// The flags name no work tree for a source where they should, or the cluster can't be asked for credentials.
+pub fn checkouts(
+    request: &Request,
+    inputs: &Inputs,
+    session: &Session,
+) -> Result<Checkouts, Failure> {
+    check_bare_worktree(request, inputs)?;
+    let mut origins: BTreeMap<ObjectKey, Origin<'_>> = BTreeMap::new();
+    for key in &inputs.automations {
+        let Some(automation) = inputs.objects.automations.get(key) else {
+            continue;
+        };
+        if let Some(origin) = origin(request, inputs, automation)? {
+            origins.insert(key.clone(), origin);
+        }
+    }
+    let credentials = credentials(&origins, inputs, session)?;
+    let jobs = jobs(origins, inputs, &credentials);
+    Ok(carry_out(jobs, session))
+}
+
+fn check_bare_worktree(request: &Request, inputs: &Inputs) -> Result<(), Failure> {
+    let source_of = |key: &ObjectKey| {
+        let automation = inputs.objects.automations.get(key)?;
+        automation::source_key(automation).ok()
+    };
+    let sources: BTreeSet<ObjectKey> = inputs.automations.iter().filter_map(source_of).collect();
+    let named = |source: &&ObjectKey| {
+        let mut worktrees = request.worktrees.iter();
+        worktrees.any(|setting| setting.source.as_ref() == Some(source))
+    };
+    let unnamed: Vec<String> = sources
+        .iter()
+        .filter(|source| !named(source))
+        .map(ToString::to_string)
+        .collect();
+    let is_bare = |setting: &&WorktreeSetting| setting.source.is_none();
+    let bare = request.worktrees.iter().filter(is_bare).count();
+    if bare > 1 || (bare == 1 && unnamed.len() > 1) {
+        return Err(Failure::usage(format!(
+            "--worktree DIR stands for one GitRepository, and the automations have several ({}): name each as --worktree NAMESPACE/NAME=DIR",
+            unnamed.join(", ")
+        )));
+    }
+    Ok(())
+}
+
+/// Where the files of `automation` come from; `None` where the preview ends before it needs them.
+fn origin<'a>(
+    request: &Request,
+    inputs: &'a Inputs,
+    automation: &ImageUpdateAutomation,
+) -> Result<Option<Origin<'a>>, Failure> {
+    let Ok(key) = automation::source_key(automation) else {
+        return Ok(None);
+    };
+    if let Some(folder) = worktree(request, &key) {
+        return Ok(Some(Origin::Folder(folder.to_owned())));
+    }
+    let controller = inputs.automation_controller(automation);
+    let blocked = controller.is_some_and(|controller| controller.no_cross_namespace_refs);
+    if blocked && key.namespace != automation.key.namespace {
+        return Ok(None);
+    }
+    let Some(source) = inputs.objects.git_repositories.get(&key) else {
+        return if inputs.live {
+            Ok(None)
+        } else {
+            current_work_tree(request, &key).map(|top| Some(Origin::Folder(top)))
+        };
+    };
+    let rules = inputs.automation_rules(automation);
+    let Ok(branches) = automation::branches(automation, Some(source), rules) else {
+        return Ok(None);
+    };
+    let all_branches =
+        controller.is_none_or(|controller| controller.gate("GitAllBranchReferences", true));
+    let switch = branches.switched.then(|| Switch {
+        branch: branches.push_branch.clone(),
+        all_branches,
+    });
+    let target = Target::of(&branches.checkout, rules);
+    Ok(Some(Origin::Clone(source, Wanted { target, switch })))
+}
+
+/// The work tree that the flags name for a source.
+fn worktree<'a>(request: &'a Request, source: &ObjectKey) -> Option<&'a Path> {
+    let named = |setting: &&WorktreeSetting| setting.source.as_ref() == Some(source);
+    let bare = |setting: &&WorktreeSetting| setting.source.is_none();
+    let setting = request
+        .worktrees
+        .iter()
+        .find(named)
+        .or_else(|| request.worktrees.iter().find(bare));
+    setting.map(|setting| setting.folder.as_path())
+}
+
+fn current_work_tree(request: &Request, source: &ObjectKey) -> Result<PathBuf, Failure> {
+    if !request.worktrees.is_empty() {
+        return Err(Failure::usage(format!(
+            "GitRepository {source} is not in the input, and no --worktree names it: use --worktree {source}=DIR"
+        )));
+    }
+    git::top_of(Path::new("."))?.ok_or_else(|| {
+        Failure::usage(format!(
+            "GitRepository {source} is not in the input and the current directory is no work tree: name one with --worktree DIR"
+        ))
+    })
+}
+
+/// Reads the Secrets that the controller would read to clone, and no others.
+fn credentials(
+    origins: &BTreeMap<ObjectKey, Origin<'_>>,
+    inputs: &Inputs,
+    session: &Session,
+) -> Result<Credentials, Failure> {
+    let cloned = origins.values().filter_map(|origin| match origin {
+        Origin::Clone(source, _) => Some(*source),
+        Origin::Folder(_) => None,
+    });
+    let keys: BTreeSet<ObjectKey> = cloned.flat_map(git_access::needed).collect();
+    let mut credentials = Credentials::default();
+    let cluster = if inputs.live {
+        Some(session.cluster()?)
+    } else {
+        None
+    };
+    let reading = credentials.look_up_secrets(keys, &inputs.objects, cluster);
+    session.wait(FailureKind::Cluster, "reading the cluster", reading)??;
+    Ok(credentials)
+}
+
+/// One folder to read or repository to clone, for all automations that start from it.
+struct Job {
+    automations: Vec<ObjectKey>,
+    work: Work,
+    users_own: Option<String>,
+}
+
+#[derive(PartialEq, Eq)]
+enum Work {
+    Folder(PathBuf),
+    Clone(Box<CloneRequest>),
+    Fail(AutomationFailure),
+}
+
+fn jobs(
+    origins: BTreeMap<ObjectKey, Origin<'_>>,
+    inputs: &Inputs,
+    credentials: &Credentials,
+) -> Vec<Job> {
+    let mut jobs: Vec<Job> = Vec::new();
+    for (automation, origin) in origins {
+        let (work, users_own) = match origin {
+            Origin::Folder(folder) => (Work::Folder(folder), None),
+            Origin::Clone(source, wanted) => {
+                let identity = inputs
+                    .objects
+                    .automations
+                    .get(&automation)
+                    .and_then(|automation| inputs.automation_controller(automation))
+                    .is_some_and(|controller| {
+                        controller.gate("ObjectLevelWorkloadIdentity", false)
+                    });
+                clone_work(source, wanted, identity, credentials)
+            }
+        };
+        match jobs.iter_mut().find(|job| job.work == work) {
+            Some(job) => job.automations.push(automation),
+            None => jobs.push(Job {
+                automations: vec![automation],
+                work,
+                users_own,
+            }),
+        }
+    }
+    jobs
+}
+
+fn clone_work(
+    source: &GitRepository,
+    wanted: Wanted,
+    object_identity: bool,
+    credentials: &Credentials,
+) -> (Work, Option<String>) {
+    let (access, users_own) =
+        match git_access::access(source, object_identity, |key| credentials.secret(key)) {
+            Access::Known(access) => (access, None),
+            Access::Fails(failure) => return (Work::Fail(failure), None),
+            Access::Hidden { why } => {
+                let access = GitAccess {
+                    login: GitLogin::UserOwn,
+                    ..GitAccess::default()
+                };
+                (access, Some(why))
+            }
+        };
+    let request = CloneRequest {
+        url: source.spec.url.clone(),
+        access,
+        target: wanted.target,
+        switch: wanted.switch,
+        timeout: checkout::timeout(&source.spec),
+    };
+    (Work::Clone(Box::new(request)), users_own)
+}
+
+/// Repositories that are cloned at once.
+const SIDE_BY_SIDE: usize = 8;
+
+fn carry_out(jobs: Vec<Job>, session: &Session) -> Checkouts {
+    let total = jobs.len();
+    let queue = Mutex::new(jobs.into_iter());
+    let done = Mutex::new((0, Checkouts::default()));
+    let next = || queue.lock().ok()?.next();
+    std::thread::scope(|scope| {
+        for _ in 0..SIDE_BY_SIDE.min(total) {
+            scope.spawn(|| {
+                while let Some(job) = next() {
+                    let outcome = job.carry_out(session);
+                    let Ok(mut done) = done.lock() else { return };
+                    done.0 += 1;
+                    session.observer.tell(Event::Progress {
+                        what: "sources read",
+                        done: done.0,
+                        total,
+                    });
+                    for automation in job.automations {
+                        done.1.by_automation.insert(automation, outcome.clone());
+                    }
+                }
+            });
+        }
+    });
+    done.into_inner()
+        .map_or_else(|_| Checkouts::default(), |(_, checkouts)| checkouts)
+}
+
+impl Job {
+    fn carry_out(&self, session: &Session) -> Result<Arc<Checkout>, CheckoutFailure> {
+        let (files, clone) = match &self.work {
+            Work::Folder(folder) => (local(folder).map_err(CheckoutFailure::Ours)?, None),
+            Work::Fail(failure) => return Err(CheckoutFailure::Controllers(failure.clone())),
+            Work::Clone(request) => {
+                let clone = self.clone_repository(request, session)?;
+                (TreeFiles::Clone(Arc::clone(&clone)), Some(clone))
+            }
+        };
+        let tree = files
+            .tree()
+            .map_err(|error| CheckoutFailure::Ours(error.into()))?;
+        Ok(Arc::new(Checkout {
+            files,
+            tree,
+            clone,
+            users_own: self.users_own.clone(),
+        }))
+    }
+
+    fn clone_repository(
+        &self,
+        request: &CloneRequest,
+        session: &Session,
+    ) -> Result<Arc<GitClone>, CheckoutFailure> {
+        let left = session.left();
+        let limited = CloneRequest {
+            timeout: request.timeout.min(left),
+            ..request.clone()
+        };
+        match git::clone(&limited, &session.observer) {
+            Ok(clone) => Ok(Arc::new(clone)),
+            Err(_) if limited.timeout < request.timeout && session.left().is_zero() => Err(
+                CheckoutFailure::Ours(session.out_of_time(FailureKind::Git, "cloning")),
+            ),
+            Err(error) => Err(CheckoutFailure::Clone {
+                error: Arc::new(error),
+                users_own: self.users_own.clone(),
+            }),
+        }
+    }
+}
+
+fn local(folder: &Path) -> Result<TreeFiles, Failure> {
+    if !folder.is_dir() {
+        return Err(Failure::git(format!(
+            "--worktree {}: is not a folder",
+            folder.display()
+        )));
+    }
+    Ok(TreeFiles::local(folder)?)
+}

@@ -1,0 +1,158 @@
+//! The commit that would hold the rewritten files: its message and its files.
+
+use std::collections::BTreeMap;
+
+use crate::controllers::automation::AutomationFailure;
+use crate::controllers::flux::{FluxVersion, ImageUpdateAutomation, ObjectKey};
+use crate::controllers::message::{self, MessageError, MessageInput, Rules, UpdatedImage};
+use crate::failure::Failure;
+use crate::findings;
+
+use super::Stop;
+use super::rewrite::{Run, joined};
+use crate::pipeline::checkout::Checkout;
+use crate::pipeline::request::Request;
+use crate::pipeline::stages::{Inputs, Preview, PreviewedFile};
+
+/// Composes the commit message.
+pub(super) fn fill_message(
+    request: &Request,
+    inputs: &Inputs,
+    automation: &ImageUpdateAutomation,
+    run: &Run,
+    preview: &mut Preview,
+) -> Result<(), Stop> {
+    if run.update.changed.is_empty() || !request.messages {
+        return Ok(());
+    }
+    let commit = automation
+        .spec
+        .git
+        .as_ref()
+        .map(|git| git.commit.clone())
+        .unwrap_or_default();
+    let updated = updated_images(run, preview);
+    let input = |rules| MessageInput {
+        template: &commit.message_template,
+        namespace: &automation.key.namespace,
+        name: &automation.key.name,
+        values: &commit.message_template_values,
+        changed: &run.update.changed,
+        updated_images: &updated,
+        rules,
+    };
+    let rules = if inputs.automation_rules(automation) < FluxVersion::V2_7 {
+        Rules::Flux2_6
+    } else {
+        Rules::Current
+    };
+    let message =
+        message::render(&input(rules)).map_err(|error| message_stop(error, automation))?;
+    if rules == Rules::Flux2_6
+        && let Err(MessageError::Removed { message, .. }) = message::render(&input(Rules::Current))
+    {
+        preview
+            .findings
+            .push(findings::automations::template_removed_field(
+                &automation.key,
+                &message,
+            ));
+    }
+    if let Some(why) = &message.not_deterministic {
+        preview
+            .findings
+            .push(findings::automations::template_not_deterministic(
+                &automation.key,
+                why,
+            ));
+    }
+    preview.message = Some(message.text);
+    Ok(())
+}
+
+fn message_stop(error: MessageError, automation: &ImageUpdateAutomation) -> Stop {
+    match error {
+        MessageError::Removed { message, .. } => {
+            Stop::Predicted(AutomationFailure::removed_template_field(message))
+        }
+        MessageError::Failed { message } => {
+            Stop::Predicted(AutomationFailure::git_operation_failed(message))
+        }
+        other => Stop::Unknown(Failure::invalid_input(format!(
+            "ImageUpdateAutomation {}: messageTemplate: {other}",
+            automation.key
+        ))),
+    }
+}
+
+fn updated_images(run: &Run, preview: &Preview) -> Vec<UpdatedImage> {
+    let mut updated = Vec::new();
+    for file in &run.update.changed {
+        for object in &file.objects {
+            for change in &object.changes {
+                let Some(policy) = preview
+                    .policies
+                    .iter()
+                    .find(|policy| is_setter_of(&change.setter, &policy.key))
+                else {
+                    continue;
+                };
+                updated.push(UpdatedImage {
+                    reference: policy.image.to_string(),
+                    policy_namespace: policy.key.namespace.clone(),
+                    policy_name: policy.key.name.clone(),
+                    file: file.path.clone(),
+                    object: object.object.clone(),
+                });
+            }
+        }
+    }
+    updated
+}
+
+fn is_setter_of(setter: &str, policy: &ObjectKey) -> bool {
+    let mut parts = setter.splitn(3, ':');
+    parts.next() == Some(policy.namespace.as_str()) && parts.next() == Some(policy.name.as_str())
+}
+
+/// Gathers the files that the commit would hold.
+pub(super) fn fill_files(checkout: &Checkout, run: Run, preview: &mut Preview) -> Result<(), Stop> {
+    let mut files: BTreeMap<String, PreviewedFile> = BTreeMap::new();
+    for written in &run.update.written {
+        let path = if written.created {
+            joined(&run.root, &written.path)
+        } else {
+            run.repository_path(&written.path)
+        };
+        let old = run
+            .sources
+            .get(&written.path)
+            .filter(|_| !written.created)
+            .cloned();
+        let located = run
+            .update
+            .located
+            .iter()
+            .filter(|change| change.path == written.path);
+        let file = PreviewedFile {
+            path: path.clone(),
+            old,
+            new: written.bytes.clone(),
+            changes: located.cloned().collect(),
+        };
+        files.insert(path, file);
+    }
+    let created: Vec<String> = files
+        .values()
+        .filter(|file| file.old.is_none())
+        .map(|file| file.path.clone())
+        .collect();
+    for ignored in checkout.files.ignored(&created).map_err(Failure::from)? {
+        files.remove(&ignored);
+    }
+    preview.files = files.into_values().collect();
+    if preview.files.is_empty() {
+        preview.message = None;
+    }
+    Ok(())
+}
