@@ -129,6 +129,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("use clap", &["commands", "main.rs"]),
     ("reqwest", &["io/registry"]),
     ("hyper::", &["io/registry"]),
+    ("hyper_util", &["io/registry"]),
 ];
 
 fn source() -> PathBuf {

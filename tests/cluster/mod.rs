@@ -17,6 +17,7 @@ pub mod programs;
 mod recipes;
 pub mod registry;
 pub mod repository;
+mod scans;
 pub mod ssh;
 
 pub use control_plane::{ControlPlane, control_plane};

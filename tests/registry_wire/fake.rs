@@ -1,8 +1,13 @@
 //! A registry on loopback that answers from a script and remembers what it was asked.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can't prepare its case fails"
+)]
+
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -159,7 +164,13 @@ fn answer(
     match tls {
         Some(config) => {
             let connection = ServerConnection::new(config).map_err(std::io::Error::other)?;
-            converse(StreamOwned::new(connection, stream), script, seen)
+            let rest = stream.try_clone()?;
+            let outcome = converse(StreamOwned::new(connection, stream), script, seen);
+            // What wasn't read would reset the connection before the client has seen why.
+            rest.shutdown(Shutdown::Write)?;
+            rest.set_read_timeout(Some(Duration::from_secs(1)))?;
+            drop((&rest).read_to_end(&mut Vec::new()));
+            outcome
         }
         None => {
             let mut first = [0];
@@ -259,6 +270,20 @@ impl Authority {
             certificate,
             client: signed("client"),
             server: signed(name),
+        }
+    }
+
+    /// An authority of `name` that serves itself.
+    pub fn of_itself(name: &str) -> Self {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut parameters = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = parameters.self_signed(&key).unwrap().pem();
+        let pair = (certificate.clone(), key.serialize_pem());
+        Self {
+            certificate,
+            client: pair.clone(),
+            server: pair,
         }
     }
 

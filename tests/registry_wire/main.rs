@@ -6,6 +6,7 @@
 )]
 
 mod bounds;
+mod environment;
 mod fake;
 mod logins;
 mod pages;

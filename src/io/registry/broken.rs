@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use rustls::{AlertDescription, CertificateError};
 
 use super::error::RegistryErrorKind;
+use super::tls::is_unknown_issuer;
 use crate::io::error_text;
 
 /// An exchange without an answer.
@@ -29,12 +30,12 @@ pub(super) struct UnknownHost(pub String);
 /// Where a connection was to go, for the texts.
 #[derive(Clone, Copy)]
 pub(super) struct Target<'t> {
-    /// Host and port, the usual port of the scheme written out.
+    /// Host and port as in the URL.
     pub host: &'t str,
     /// IP address and port that were dialled: those of the proxy where there is one.
     pub address: &'t str,
-    /// The scheme of the object's proxy.
-    pub proxy: Option<&'t str>,
+    /// The address is that of a proxy.
+    pub through_proxy: bool,
 }
 
 impl Broken {
@@ -115,13 +116,9 @@ impl Broken {
             address => format!(" {address}"),
         };
         let dialled = format!("dial tcp{address}: {}", self.text);
-        let text = match target.proxy {
-            None => dialled,
-            Some("socks5") => format!(
-                "socks connect tcp {}->{}: {dialled}",
-                target.address, target.host
-            ),
-            Some(_) => format!("proxyconnect tcp: {dialled}"),
+        let text = match target.through_proxy {
+            true => format!("proxyconnect tcp: {dialled}"),
+            false => dialled,
         };
         Self { text, ..self }
     }
@@ -209,6 +206,10 @@ fn socket(error: &io::Error, connecting: bool, target: Target<'_>) -> Option<Bro
 
 fn tls(error: &rustls::Error, host: &str) -> Broken {
     let text = match error {
+        error if is_unknown_issuer(error) => {
+            "tls: failed to verify certificate: x509: certificate signed by unknown authority"
+                .into()
+        }
         rustls::Error::InvalidCertificate(error) => format!(
             "tls: failed to verify certificate: x509: {}",
             certificate(error, host)
@@ -231,7 +232,6 @@ fn certificate(error: &CertificateError, host: &str) -> String {
             .unwrap_or_default()
     };
     match error {
-        CertificateError::UnknownIssuer => "certificate signed by unknown authority".into(),
         CertificateError::ExpiredContext {
             time: now,
             not_after,

@@ -9,7 +9,10 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
+    SignatureScheme,
+};
 use rustls_platform_verifier::Verifier;
 
 use crate::facts::network::{ClientIdentity, ClientTls};
@@ -21,10 +24,13 @@ pub(super) fn configuration(tls: &ClientTls) -> Result<ClientConfig, String> {
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    let builder = match verifier(authorities, provider) {
-        Some(verifier) => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(NameFirst(verifier))),
+    let builder = match verifier(authorities.clone(), provider) {
+        Some(usual) => {
+            let verifier = AsInGo { usual, authorities };
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
+        }
         // Without any authority no certificate can be trusted, which shows when there is one.
         None => builder.with_root_certificates(RootCertStore::empty()),
     };
@@ -76,11 +82,26 @@ fn parsed_identity(
     Ok((chain, key))
 }
 
-/// Looks at the certificate's names before it looks at who signed it, which is the order in which Go complains.
-#[derive(Debug)]
-struct NameFirst(Arc<dyn ServerCertVerifier>);
+/// Whether nobody who is trusted signed the certificate: for an authority that serves itself there is an error of its own.
+pub(super) fn is_unknown_issuer(error: &Error) -> bool {
+    match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
+        Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => {
+            matches!(other.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+        }
+        _ => false,
+    }
+}
 
-impl ServerCertVerifier for NameFirst {
+/// Looks at the certificate's names before it looks at who signed it, which is the order in which Go complains; and takes
+/// a certificate that is itself among the authorities, as those are that registries sign for themselves.
+#[derive(Debug)]
+struct AsInGo {
+    usual: Arc<dyn ServerCertVerifier>,
+    authorities: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for AsInGo {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -90,8 +111,20 @@ impl ServerCertVerifier for NameFirst {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-        self.0
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let usual = self.usual.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        match usual {
+            // These come after the look at the certificate's own dates.
+            Err(error) if is_unknown_issuer(&error) && self.authorities.contains(end_entity) => {
+                Ok(ServerCertVerified::assertion())
+            }
+            other => other,
+        }
     }
 
     fn verify_tls12_signature(
@@ -100,7 +133,7 @@ impl ServerCertVerifier for NameFirst {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0
+        self.usual
             .verify_tls12_signature(message, certificate, signature)
     }
 
@@ -110,11 +143,11 @@ impl ServerCertVerifier for NameFirst {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0
+        self.usual
             .verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.usual.supported_verify_schemes()
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method};
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -35,6 +36,8 @@ pub(super) struct Wire {
     permits: Mutex<HashMap<String, Arc<Semaphore>>>,
     clients: Mutex<HashMap<ClientKey, reqwest::Client>>,
     names: Arc<Names>,
+    /// The proxies that the clients take from the environment, for the texts of errors.
+    environment: Matcher,
 }
 
 impl std::fmt::Debug for Wire {
@@ -96,6 +99,7 @@ impl Wire {
             permits: Mutex::default(),
             clients: Mutex::default(),
             names: Arc::default(),
+            environment: Matcher::from_system(),
         }
     }
 
@@ -129,16 +133,13 @@ impl Wire {
             None => return Err(Broken::deadline()),
             Some(Ok(answer)) => answer,
             Some(Err(error)) => {
-                let address = self.dialled(&request.url, access.proxy.as_ref());
-                let scheme = access.proxy.as_ref().and_then(proxy_scheme);
-                return Err(Broken::of(
-                    &error,
-                    Target {
-                        host: &format!("{}:{}", host_name(&host), port_of(&request.url)),
-                        address: &address,
-                        proxy: scheme.as_deref(),
-                    },
-                ));
+                let proxy = self.proxy_for(&request.url, access);
+                let target = Target {
+                    host: &host,
+                    address: &self.address_of(proxy.as_ref().unwrap_or(&request.url)),
+                    through_proxy: proxy.is_some(),
+                };
+                return Err(Broken::of(&error, target));
             }
         };
         Ok(read(answer, request.most, deadline).await)
@@ -168,10 +169,20 @@ impl Wire {
         Ok(client)
     }
 
-    /// IP address and port that a connection for `url` goes to, as far as they are known.
-    fn dialled(&self, url: &Url, proxy: Option<&Proxy>) -> String {
-        let proxied = proxy.and_then(|proxy| Url::parse(&proxy.address).ok());
-        let url = proxied.as_ref().unwrap_or(url);
+    /// The proxy that a request goes through: the object's, else the environment's.
+    fn proxy_for(&self, url: &Url, access: &RegistryAccess) -> Option<Url> {
+        if let Some(proxy) = &access.proxy {
+            return Url::parse(&proxy.address).ok();
+        }
+        if is_this_machine(host_name(&url.authority())) {
+            return None;
+        }
+        let proxy = self.environment.intercept(&url.to_string().parse().ok()?)?;
+        Url::parse(&proxy.uri().to_string()).ok()
+    }
+
+    /// IP address and port of the URL's host; empty where the address isn't known.
+    fn address_of(&self, url: &Url) -> String {
         let authority = url.authority();
         let host = host_name(&authority);
         let address = match host.parse() {
@@ -231,11 +242,6 @@ fn proxy_of(proxy: &Proxy) -> Result<reqwest::Proxy, String> {
             .map_err(|()| unusable())?;
     }
     reqwest::Proxy::all(url).map_err(|_| unusable())
-}
-
-fn proxy_scheme(proxy: &Proxy) -> Option<String> {
-    let (scheme, _) = proxy.address.split_once("://")?;
-    Some(scheme.to_owned())
 }
 
 fn prepared(client: &reqwest::Client, request: &Request) -> Result<reqwest::Request, Broken> {
