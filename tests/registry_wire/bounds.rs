@@ -27,6 +27,20 @@ fn a_registry_that_is_too_slow_runs_into_the_timeout() {
 }
 
 #[test]
+fn so_does_one_that_stops_in_the_middle() {
+    let limits = ScanLimits::within(Duration::from_millis(700));
+    let fake = Fake::start(|asked| match asked.target.as_str() {
+        "/v2/" => Reply::ok(""),
+        _ => Reply::ok(r#"{"tags": ["1""#)
+            .cut_short()
+            .then_waits(Duration::from_secs(5)),
+    });
+    let error = within(&fake, limits);
+    assert_eq!(error.kind(), RegistryErrorKind::TimedOut);
+    assert_eq!(text(&fake, &error), "context deadline exceeded");
+}
+
+#[test]
 fn retries_end_with_the_timeout_too() {
     let limits = ScanLimits::within(Duration::from_millis(500));
     let fake = Fake::start(|asked| match asked.target.as_str() {

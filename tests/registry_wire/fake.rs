@@ -45,6 +45,8 @@ pub struct Reply {
     /// The connection is closed without a word.
     dropped: bool,
     delay: Duration,
+    /// The connection stays open for so long after the last byte.
+    wait: Duration,
 }
 
 impl Reply {
@@ -56,6 +58,7 @@ impl Reply {
             missing: 0,
             dropped: false,
             delay: Duration::ZERO,
+            wait: Duration::ZERO,
         }
     }
 
@@ -85,6 +88,10 @@ impl Reply {
 
     pub fn late(self, delay: Duration) -> Self {
         Self { delay, ..self }
+    }
+
+    pub fn then_waits(self, wait: Duration) -> Self {
+        Self { wait, ..self }
     }
 }
 
@@ -215,7 +222,9 @@ fn converse(
     if !is_head {
         stream.write_all(&reply.body)?;
     }
-    stream.flush()
+    stream.flush()?;
+    std::thread::sleep(reply.wait);
+    Ok(())
 }
 
 fn read(reader: &mut impl std::io::BufRead) -> std::io::Result<Asked> {

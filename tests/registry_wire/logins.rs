@@ -115,6 +115,18 @@ fn a_token_server_without_the_grant_is_asked_the_other_way() {
 }
 
 #[test]
+fn a_refresh_token_is_posted_once() {
+    let fake = with_tokens(|_| Reply::new(503, ""));
+    let error = list(&fake, &identity(None)).unwrap_err();
+    assert_eq!(error.kind(), RegistryErrorKind::Refused { status: 503 });
+    assert_eq!(
+        text(&fake, &error),
+        "Post \"http://HOST/token\": http: ContentLength=129 with Body length 0"
+    );
+    assert_eq!(fake.lines().len(), 2);
+}
+
+#[test]
 fn a_token_that_expires_in_mid_scan_is_bought_again() {
     let fake = Fake::start(|asked| {
         let number = |name: &str| asked.target.contains(name);
@@ -172,12 +184,12 @@ fn refused_logins_are_told_as_the_controller_does() {
 fn passwords_that_a_server_echoes_are_not_repeated() {
     let fake = Fake::start(|asked| match asked.target.as_str() {
         "/v2/" => Reply::ok(""),
-        _ => Reply::new(403, "not swordfish again"),
+        _ => Reply::new(403, format!("not swordfish again ({USER})")),
     });
     let error = list(&fake, &user()).unwrap_err();
     assert_eq!(
         text(&fake, &error),
-        "GET http://HOST/v2/team/app/tags/list?n=1000: unexpected status code 403 Forbidden: not REDACTED again"
+        "GET http://HOST/v2/team/app/tags/list?n=1000: unexpected status code 403 Forbidden: not REDACTED again (Basic REDACTED)"
     );
     assert!(!format!("{error} {error:?}").contains("swordfish"));
 }

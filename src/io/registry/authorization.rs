@@ -266,7 +266,7 @@ impl Bearer {
             }
         };
         match fetched.answer.broken {
-            Some(broken) => Err(RegistryError::bad_answer(broken)),
+            Some(broken) => Err(broken.into()),
             None => Ok(fetched.answer.body),
         }
     }

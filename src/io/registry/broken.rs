@@ -109,6 +109,28 @@ impl Broken {
         Self::unreachable(innermost.unwrap_or_else(|| error.to_string()))
     }
 
+    /// Reads an error that came in the middle of a body.
+    pub fn of_body(error: &reqwest::Error) -> Self {
+        let causes = causes(error);
+        let io: Option<&io::Error> = causes.iter().rev().find_map(|cause| cause.downcast_ref());
+        let text = match io {
+            Some(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                format!("read: {}", error_text(error))
+            }
+            _ => "unexpected EOF".into(),
+        };
+        Self::new(RegistryErrorKind::BadAnswer, text)
+    }
+
+    /// Go's complaint about a request whose body was sent once and would have to be sent again; `kind` is that of the
+    /// answer that asks for it.
+    pub fn body_is_gone(length: usize, kind: RegistryErrorKind) -> Self {
+        Self::new(
+            kind,
+            format!("http: ContentLength={length} with Body length 0"),
+        )
+    }
+
     /// Adds what Go says where a connection can't be made.
     fn dialled(self, target: Target<'_>) -> Self {
         let address = match target.address {
@@ -121,18 +143,6 @@ impl Broken {
             false => dialled,
         };
         Self { text, ..self }
-    }
-}
-
-/// What Go says where a body ends before it should.
-pub(super) fn body_text(error: &reqwest::Error) -> String {
-    let causes = causes(error);
-    let io: Option<&io::Error> = causes.iter().rev().find_map(|cause| cause.downcast_ref());
-    match io {
-        Some(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-            format!("read: {}", error_text(error))
-        }
-        _ => "unexpected EOF".into(),
     }
 }
 

@@ -1,5 +1,8 @@
 //! Why a registry gave no answer, in the controller's words.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::facts::registry::RegistryLogin;
 
 /// Why a registry gave no answer; displays as what happened, without credentials.
@@ -86,23 +89,36 @@ impl RegistryError {
 
     /// The same error without what is secret in `login`, should a server have echoed it.
     pub(super) fn without(self, login: &RegistryLogin) -> Self {
-        let secrets: Vec<&str> = match login {
-            RegistryLogin::Anonymous => Vec::new(),
-            RegistryLogin::Basic { password, .. } => vec![password],
-            RegistryLogin::IdentityToken { token, basic } => {
-                let password = basic.as_ref().map(|(_, password)| password.as_str());
-                password.into_iter().chain([token.as_str()]).collect()
-            }
-            RegistryLogin::RegistryToken(token) => vec![token],
-        };
+        let secrets = secrets(login);
         self.within(|text| {
             secrets
                 .iter()
                 // A password of a few letters may be a part of any word.
                 .filter(|secret| secret.len() >= 6)
                 .fold(text.to_owned(), |text, secret| {
-                    text.replace(*secret, "REDACTED")
+                    text.replace(secret.as_str(), "REDACTED")
                 })
         })
+    }
+}
+
+/// What of a login may be nowhere: its passwords, plain and as they are sent, and its tokens.
+fn secrets(login: &RegistryLogin) -> Vec<String> {
+    let basic = |username: &str, password: &str| {
+        let sent = STANDARD.encode(format!("{username}:{password}"));
+        vec![sent, password.to_owned()]
+    };
+    match login {
+        RegistryLogin::Anonymous => Vec::new(),
+        RegistryLogin::Basic { username, password } => basic(username, password),
+        RegistryLogin::IdentityToken { token, basic: pair } => {
+            let mut secrets = pair
+                .as_ref()
+                .map(|(username, password)| basic(username, password))
+                .unwrap_or_default();
+            secrets.push(token.clone());
+            secrets
+        }
+        RegistryLogin::RegistryToken(token) => vec![token.clone()],
     }
 }

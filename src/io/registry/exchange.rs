@@ -55,7 +55,7 @@ impl Fetched {
     /// The error that the answer is.
     pub fn refused(mut self) -> RegistryError {
         if let Some(broken) = self.answer.broken {
-            return RegistryError::bad_answer(broken);
+            return broken.into();
         }
         self.answer.body.truncate(SHORT_BODY);
         let Answer { status, body, .. } = &self.answer;

@@ -88,7 +88,9 @@ async fn fetch_page(
     };
     let fetched = fetch(scan, session, request).await?.accepted()?;
     let answer = &fetched.answer;
-    let page = match answers::page(&answer.body, answer.broken.as_deref()) {
+    let broken = answer.broken.as_ref();
+    let page = match answers::page(&answer.body, broken.map(|broken| broken.text.as_str())) {
+        Ok(page) => page,
         Err(_) if answer.cut => {
             return Err(RegistryError::our_limit(format!(
                 "{} is longer than {} MiB",
@@ -96,7 +98,12 @@ async fn fetch_page(
                 LONGEST_PAGE >> 20
             )));
         }
-        page => page.map_err(RegistryError::bad_answer)?,
+        Err(why) => {
+            return Err(match broken {
+                Some(broken) if broken.text == why => broken.clone().into(),
+                _ => RegistryError::bad_answer(why),
+            });
+        }
     };
     let next = match next_by_header(&fetched)? {
         Some(next) => Some(next),
@@ -178,7 +185,7 @@ async fn check_next(
 async fn is_inside(scan: &Scan<'_>, host: &str) -> bool {
     host == "localhost"
         || host.ends_with(".localhost")
-        || scan.wire.addresses(host).await.into_iter().any(is_private)
+        || scan.addresses(host).await.into_iter().any(is_private)
 }
 
 /// The digest of the manifest of `tag`.

@@ -1,5 +1,6 @@
 //! One scan: its registry, its time, and requests that are tried again as the controller does.
 
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use http::Method;
 
 use super::answers::{redacted, status_name};
 use super::broken::Broken;
+use super::error::RegistryErrorKind;
 use super::wire::{Answer, Request, Wire, locked};
 use crate::facts::registry::RegistryAccess;
 use crate::go::reference::Repository;
@@ -73,6 +75,14 @@ impl<'s> Scan<'s> {
             // The controller sleeps past its deadline and then fails: there is nothing to wait for.
             let until = (Instant::now() + wait).min(self.deadline());
             tokio::time::sleep_until(until.into()).await;
+            // The controller doesn't get as far as a second try.
+            if let (Some(body), Ok(answer)) = (&request.body, &outcome) {
+                let kind = match answer.status {
+                    429 => RegistryErrorKind::RateLimited,
+                    status => RegistryErrorKind::Refused { status },
+                };
+                return Err(Broken::body_is_gone(body.len(), kind));
+            }
             wait *= FACTOR;
             tries += 1;
         }
@@ -94,6 +104,14 @@ impl<'s> Scan<'s> {
             took: started.elapsed(),
         });
         outcome
+    }
+
+    /// The addresses of a host, as far as they are known in time.
+    pub async fn addresses(&self, host: &str) -> Vec<IpAddr> {
+        let addresses = self.wire.addresses(host);
+        tokio::time::timeout_at(self.deadline().into(), addresses)
+            .await
+            .unwrap_or_default()
     }
 
     fn deadline(&self) -> Instant {

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::RegistrySettings;
 use super::authorization::Tokens;
-use super::broken::{Broken, Target, UnknownHost, body_text, host_name};
+use super::broken::{Broken, Target, UnknownHost, host_name};
 use super::ping::Pings;
 use super::tls;
 use crate::facts::network::{ClientTls, Proxy};
@@ -75,8 +75,8 @@ pub(super) struct Answer {
     pub headers: HeaderMap,
     /// As much of the body as came, and as was asked for.
     pub body: Vec<u8>,
-    /// Why the body isn't whole, in Go's words.
-    pub broken: Option<String>,
+    /// Why the body isn't whole.
+    pub broken: Option<Broken>,
     /// There was more than was asked for.
     pub cut: bool,
 }
@@ -267,11 +267,11 @@ async fn read(mut answer: reqwest::Response, most: usize, deadline: Instant) -> 
     loop {
         match within(deadline, answer.chunk()).await {
             None => {
-                out.broken = Some(Broken::deadline().text);
+                out.broken = Some(Broken::deadline());
                 return out;
             }
             Some(Err(error)) => {
-                out.broken = Some(body_text(&error));
+                out.broken = Some(Broken::of_body(&error));
                 return out;
             }
             Some(Ok(None)) => return out,

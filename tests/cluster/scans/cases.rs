@@ -248,6 +248,17 @@ pub fn answers(servers: &Servers) -> Vec<Case> {
         _ => Reply::ok("{}").late(Duration::from_secs(5)),
     });
     cases.push(Case::new("slow", image(&slow), json!({"timeout": "1s"})));
+    let stopping = Fake::start(|asked| match asked.target.as_str() {
+        "/v2/" => Reply::ok(""),
+        _ => Reply::ok(r#"{"tags": ["a""#)
+            .cut_short()
+            .then_waits(Duration::from_secs(5)),
+    });
+    cases.push(Case::new(
+        "stopping",
+        image(&stopping),
+        json!({"timeout": "1s"}),
+    ));
     let mut ping = |name: &str, reply: Reply| {
         let fake = Fake::start(move |_| reply.clone());
         cases.push(Case::new(name, image(&fake), json!({})));
@@ -296,6 +307,7 @@ pub fn answers(servers: &Servers) -> Vec<Case> {
         "token-wrong",
         "token-identity",
         "token-revoked",
+        "token-later",
         "token-registry",
     ] {
         cases.push(Case::new(

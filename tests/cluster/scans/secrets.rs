@@ -91,6 +91,10 @@ pub fn create(cluster: &Cluster<'_>, servers: &Servers) {
             &json!({"auths": {&tokens: {"identitytoken": "refused"}}}),
         ),
         pull_secret(
+            "token-later",
+            &json!({"auths": {&tokens: {"identitytoken": "later"}}}),
+        ),
+        pull_secret(
             "token-registry",
             &json!({"auths": {&tokens: {"registrytoken": "good"}}}),
         ),

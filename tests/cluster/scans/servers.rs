@@ -61,6 +61,7 @@ fn with_tokens(asked: &Asked) -> Reply {
         ("POST", "/token") if asked.body.contains("refresh_token=refresh-me") => {
             Reply::ok(r#"{"access_token": "good"}"#)
         }
+        ("POST", "/token") if asked.body.contains("refresh_token=later") => Reply::new(503, ""),
         ("POST", "/token") => Reply::new(400, r#"{"error": "invalid_grant"}"#),
         ("GET", target) if target.starts_with("/token") && is_user => {
             Reply::ok(r#"{"token": "good", "expires_in": 300}"#)
