@@ -5,21 +5,12 @@ use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
-use super::base64;
-
-/// One block of a PEM text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Block {
-    kind: String,
-    has_headers: bool,
-    bytes: Vec<u8>,
-}
+use super::pem::{Block, blocks};
 
 /// Whether `AppendCertsFromPEM` would take any authority from the text.
 pub fn has_authority(text: &[u8]) -> bool {
     let certificates = blocks(text)
-        .into_iter()
-        .filter(|block| block.kind == "CERTIFICATE" && !block.has_headers)
+        .filter(|block| block.kind == "CERTIFICATE" && !has_headers(block))
         .map(|block| CertificateDer::from(block.bytes));
     RootCertStore::empty()
         .add_parsable_certificates(certificates)
@@ -50,9 +41,8 @@ pub fn check_key_pair(certificate: &[u8], key: &[u8]) -> Result<(), String> {
 }
 
 fn certificate_blocks(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let (chain, skipped): (Vec<Block>, Vec<Block>) = blocks(text)
-        .into_iter()
-        .partition(|block| block.kind == "CERTIFICATE");
+    let (chain, skipped): (Vec<Block>, Vec<Block>) =
+        blocks(text).partition(|block| block.kind == "CERTIFICATE");
     if !chain.is_empty() {
         let chain = chain.into_iter().map(|block| block.bytes.into());
         return Ok(chain.collect());
@@ -95,52 +85,10 @@ fn kinds(blocks: &[Block]) -> String {
     format!("[{}]", kinds.join(" "))
 }
 
-/// The well-formed blocks of a PEM text, in order.
-fn blocks(text: &[u8]) -> Vec<Block> {
-    let text = String::from_utf8_lossy(text);
-    let mut lines = text.lines();
-    let mut out = Vec::new();
-    while let Some(line) = lines.next() {
-        let label = line
-            .trim_end()
-            .strip_prefix("-----BEGIN ")
-            .and_then(|rest| rest.strip_suffix("-----"));
-        // What follows a block that is never ended may hold another.
-        if let Some(kind) = label
-            && let Some((block, after)) = block(kind, lines.clone())
-        {
-            out.push(block);
-            lines = after;
-        }
-    }
-    out
-}
-
-fn block<'t>(kind: &str, mut lines: std::str::Lines<'t>) -> Option<(Block, std::str::Lines<'t>)> {
-    let end = format!("-----END {kind}-----");
-    let mut has_headers = false;
-    let mut body = String::new();
-    loop {
-        let line = lines.next()?.trim_end();
-        if line == end {
-            break;
-        }
-        if line.starts_with("-----BEGIN ") {
-            return None;
-        }
-        if body.is_empty() && line.contains(':') {
-            has_headers = true;
-        } else {
-            body.push_str(line.trim_start());
-        }
-    }
-    let bytes = base64::decode(body.as_bytes(), true).ok()?;
-    let block = Block {
-        kind: kind.to_owned(),
-        has_headers,
-        bytes,
-    };
-    Some((block, lines))
+/// Whether there is a header line such as `Proc-Type: 4,ENCRYPTED`.
+fn has_headers(block: &Block) -> bool {
+    let first = block.text.lines().nth(1);
+    first.is_some_and(|line| line.contains(':'))
 }
 
 #[cfg(test)]
