@@ -15,6 +15,7 @@ use crate::io::observer::{Event, Observer};
 
 use super::connection::Connection;
 use super::error::{ClusterError, kube_cause};
+use super::transport;
 
 /// An open connection to a cluster; cheap to clone.
 #[derive(Clone)]
@@ -65,7 +66,7 @@ impl Cluster {
     ///
     /// Certificates or credentials can't be used.
     pub fn open(connection: Connection, observer: Observer) -> Result<Self, ClusterError> {
-        let client = Client::try_from(connection.config.clone()).map_err(|error| {
+        let client = transport::client(connection.config.clone()).map_err(|error| {
             ClusterError::Configuration(format!(
                 "the credentials of {} for {} can't be used: {}",
                 connection.user,

@@ -5,6 +5,7 @@ mod connection;
 mod error;
 mod objects;
 mod proxy;
+mod transport;
 
 pub use client::Cluster;
 pub use connection::{Connection, ConnectionSettings, settle};
