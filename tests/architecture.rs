@@ -129,7 +129,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("use clap", &["commands", "main.rs"]),
     ("reqwest", &["io/registry"]),
     ("hyper::", &["io/registry"]),
-    ("hyper_util", &["io/registry"]),
+    ("hyper_util", &["io/registry", "io/cluster"]),
+    ("kube::", &["io/cluster"]),
 ];
 
 fn source() -> PathBuf {

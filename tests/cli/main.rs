@@ -10,6 +10,7 @@ mod completion;
 mod diff;
 mod environment;
 mod get;
+mod git;
 mod help;
 mod invalid_input;
 mod live;

@@ -93,6 +93,11 @@ impl Api {
         )
     }
 
+    /// Posts to a path that is no collection, such as a subresource.
+    pub fn post(&self, path: &str, question: &Value) -> Result<Value, Refusal> {
+        self.send("POST", path, "application/json", &question.to_string())
+    }
+
     /// The object, or list, at `path`.
     pub fn get(&self, path: &str) -> Result<Value, Refusal> {
         self.send("GET", path, "application/json", "")

@@ -39,6 +39,28 @@ enum Digests {
     LookedUp,
 }
 
+/// The article's case with every policy ready and the automation suspended, for measurements; it goes with this value.
+pub struct Settled<'a>(Case<'a>);
+
+impl<'a> Settled<'a> {
+    /// Sets the case up in `flux-system`, pushing to `main`; `kubectl` is not used.
+    pub fn new(plane: &'a ControlPlane) -> Self {
+        create_secrets(plane);
+        let case = Case::new(plane, "main", Digests::Left, PathBuf::new());
+        case.push_recorded_tags("tags.json");
+        case.apply("policies.yaml");
+        case.apply("automation.yaml");
+        case.wait_for_policies(&[("checkout", "1.4.0"), ("worker", "2026.06.01-abc1234")]);
+        Self(case)
+    }
+}
+
+impl Drop for Settled<'_> {
+    fn drop(&mut self) {
+        self.0.delete();
+    }
+}
+
 /// The article's case in one shape: its objects on our servers, pushed to one branch.
 struct Case<'a> {
     plane: &'a ControlPlane,
@@ -60,23 +82,7 @@ fn the_article_migrated_does_what_diff_predicts() {
     let (Some(kubectl), Some(flux)) = (kubectl(), flux()) else {
         return;
     };
-    let secret =
-        json!({"auths": {(&plane.addresses.registry.address): {"auth": plane.addresses.registry.basic()}}}).to_string();
-    let pull = json!({
-        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
-        "metadata": {"namespace": NAMESPACE, "name": "registry-pull"},
-        "stringData": {".dockerconfigjson": secret},
-    });
-    let push = json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": NAMESPACE, "name": "flux-system"},
-        "stringData": {"username": plane.addresses.git.user, "password": plane.addresses.git.password},
-    });
-    for object in [pull, push] {
-        plane
-            .api
-            .apply(&object)
-            .unwrap_or_else(|refusal| panic!("{refusal:?}"));
-    }
+    create_secrets(plane);
     for (push_branch, digests) in [
         ("main", Digests::Left),
         ("flux-image-updates", Digests::Left),
@@ -99,6 +105,27 @@ fn the_article_migrated_does_what_diff_predicts() {
         );
         case.get_shows_what_flux_shows(&flux);
         case.delete();
+    }
+}
+
+/// The logins of the article's objects, for our registry and git server.
+fn create_secrets(plane: &ControlPlane) {
+    let secret =
+        json!({"auths": {(&plane.addresses.registry.address): {"auth": plane.addresses.registry.basic()}}}).to_string();
+    let pull = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
+        "metadata": {"namespace": NAMESPACE, "name": "registry-pull"},
+        "stringData": {".dockerconfigjson": secret},
+    });
+    let push = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": NAMESPACE, "name": "flux-system"},
+        "stringData": {"username": plane.addresses.git.user, "password": plane.addresses.git.password},
+    });
+    for object in [pull, push] {
+        plane
+            .api
+            .apply(&object)
+            .unwrap_or_else(|refusal| panic!("{refusal:?}"));
     }
 }
 
@@ -227,13 +254,7 @@ impl<'a> Case<'a> {
 
     /// Waits for the policies, predicts, resumes the automation and compares what it pushed.
     fn compare(&self, recording: &str, expected: &[(&str, &str)]) {
-        let latest = wait_for("the policies to be Ready", Duration::from_secs(120), || {
-            let latest = self.latest_images();
-            expected
-                .iter()
-                .all(|(name, tag)| latest.get(*name).is_some_and(|latest| latest[1] == *tag))
-                .then_some(latest)
-        });
+        let latest = self.wait_for_policies(expected);
         let before = self.repository.heads();
         let parent = before
             .get(self.push_branch)
@@ -283,6 +304,16 @@ impl<'a> Case<'a> {
             "article, {} to {}: as predicted",
             recording, self.push_branch
         ));
+    }
+
+    fn wait_for_policies(&self, expected: &[(&str, &str)]) -> BTreeMap<String, [String; 3]> {
+        wait_for("the policies to be Ready", Duration::from_secs(120), || {
+            let latest = self.latest_images();
+            expected
+                .iter()
+                .all(|(name, tag)| latest.get(*name).is_some_and(|latest| latest[1] == *tag))
+                .then_some(latest)
+        })
     }
 
     fn latest_images(&self) -> BTreeMap<String, [String; 3]> {

@@ -5,13 +5,14 @@
 use std::io::Write as _;
 
 pub mod api;
-mod article;
+pub mod article;
 mod clones;
 pub mod clusters;
 pub mod command_line;
 pub mod control_plane;
 pub mod definitions;
 pub mod forge;
+mod live;
 pub mod objects;
 pub mod programs;
 mod recipes;
