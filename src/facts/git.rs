@@ -90,6 +90,22 @@ pub fn without_user_info(url: &str) -> String {
     }
 }
 
+/// The URL as the controller's texts have it, but without what may be secret: of ssh the user stays, which is no secret,
+/// while a user of http may be a token.
+pub fn without_secrets(url: &str) -> String {
+    let user = match url.split_once("://") {
+        Some(("ssh", rest)) => {
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            rest[..end].rsplit_once('@').map(|(user, _)| user)
+        }
+        _ => None,
+    };
+    match user {
+        Some(user) if !user.contains(':') => url.to_owned(),
+        _ => without_user_info(url),
+    }
+}
+
 /// What stands at a path of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TreeEntry {
@@ -148,7 +164,19 @@ impl WorkTree {
 
 #[cfg(test)]
 mod tests {
-    use super::without_user_info;
+    use super::{without_secrets, without_user_info};
+
+    #[test]
+    fn the_user_of_ssh_is_no_secret() {
+        for (url, shown) in [
+            ("ssh://git@example.com/a", "ssh://git@example.com/a"),
+            ("ssh://git:x@example.com/a", "ssh://example.com/a"),
+            ("ssh://example.com/a@b", "ssh://example.com/a@b"),
+            ("https://token@example.com/a", "https://example.com/a"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
 
     #[test]
     fn urls_are_shown_without_user_information() {

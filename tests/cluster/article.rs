@@ -40,8 +40,10 @@ enum Digests {
 }
 
 /// The article's case with every policy ready and the automation suspended, for measurements; it goes with this value.
+#[cfg(not(test))]
 pub struct Settled<'a>(Case<'a>);
 
+#[cfg(not(test))]
 impl<'a> Settled<'a> {
     /// Sets the case up in `flux-system`, pushing to `main`; `kubectl` is not used.
     pub fn new(plane: &'a ControlPlane) -> Self {
@@ -55,6 +57,7 @@ impl<'a> Settled<'a> {
     }
 }
 
+#[cfg(not(test))]
 impl Drop for Settled<'_> {
     fn drop(&mut self) {
         self.0.delete();

@@ -2,15 +2,12 @@
 //! with a login before anything is sent.
 
 use crate::controllers::checkout::{Said, Target};
-use crate::facts::git::{GitAccess, GitLogin, without_user_info};
+use crate::facts::git::{GitAccess, GitLogin, without_secrets};
 use crate::go::pem;
 
 /// The address that a client of git over http asks first.
 pub(crate) fn info_refs(url: &str) -> String {
-    format!(
-        "{}/info/refs?service=git-upload-pack",
-        without_user_info(url)
-    )
+    format!("{}/info/refs?service=git-upload-pack", without_secrets(url))
 }
 
 /// What the controller says of a login that can't be used, whatever the server is like; `None` where it can be tried.

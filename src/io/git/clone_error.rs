@@ -5,7 +5,7 @@ use std::fmt;
 use super::GitError;
 use super::fault::{CloneErrorKind, Fault};
 use crate::controllers::checkout::{Said, Target};
-use crate::facts::git::without_user_info;
+use crate::facts::git::without_secrets;
 
 /// A clone that failed. Nothing in it is secret, and no URL in it has user information.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl CloneError {
         Self {
             kind,
             server: None,
-            url: without_user_info(url),
+            url: without_secrets(url),
             message: message.into(),
             controllers: Box::new(Words { said, listed: None }),
         }
@@ -76,7 +76,7 @@ impl CloneError {
         Self {
             kind: fault.kind,
             server: fault.server,
-            url: without_user_info(url),
+            url: without_secrets(url),
             message: fault.message,
             controllers: Box::new(Words {
                 said: fault.cause.said(target, false),

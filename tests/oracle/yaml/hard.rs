@@ -36,12 +36,12 @@ fn damaged(g: &mut Generator, text: &str) -> String {
                 let copy = lines[at].clone();
                 lines.insert(at, copy);
             }
-            2 => lines[at].insert_str(0, *g.pick(&[&" ", &"  ", &"    ", &"- ", &"\t"])),
+            2 => lines[at].insert_str(0, g.pick(&[&" ", &"  ", &"    ", &"- ", &"\t"])),
             3 => {
                 let cut = lines[at].trim_start().to_owned();
                 lines[at] = cut;
             }
-            4 => lines[at].push_str(*g.pick(&[
+            4 => lines[at].push_str(g.pick(&[
                 &" # c", &"#", &":", &" |", &" >", &",", &" &a", &" !t", &"\t", &" ", &" *a", &"]",
             ])),
             5 => {
@@ -100,7 +100,7 @@ fn soup(g: &mut Generator) -> String {
             } else {
                 "# c".to_owned()
             };
-            text.push_str(*g.pick(&[&" ", &"  ", &"\t"]));
+            text.push_str(g.pick(&[&" ", &"  ", &"\t"]));
             text.push_str(&comment);
         }
         text.push_str(match g.below(40) {
@@ -135,12 +135,11 @@ fn fragment(g: &mut Generator) -> String {
         6 => format!("- {}", scalar(g)),
         7 => format!("- {key}: {}", scalar(g)),
         8 => {
-            let comment = if g.chance(40) {
+            if g.chance(40) {
                 marker(g)
             } else {
                 "# comment".to_owned()
-            };
-            comment
+            }
         }
         9 => scalar(g),
         10 => format!("- - {}", scalar(g)),
@@ -262,7 +261,7 @@ fn scalar(g: &mut Generator) -> String {
 fn text_of_characters(g: &mut Generator) -> String {
     let mut body = String::new();
     for _ in 0..1 + g.below(8) {
-        body.push_str(*g.pick(&[
+        body.push_str(g.pick(&[
             &"a",
             &"b",
             &" ",
@@ -337,14 +336,14 @@ fn flow(g: &mut Generator, depth: usize) -> String {
             ]);
             text.push_str(key);
             if g.chance(85) {
-                text.push_str(*g.pick(&[&": ", &": ", &": ", &":", &" : "]));
+                text.push_str(g.pick(&[&": ", &": ", &": ", &":", &" : "]));
             }
         }
         if depth > 0 && g.chance(25) {
             let inner = flow(g, depth - 1);
             text.push_str(&inner);
         } else {
-            text.push_str(*g.pick(&[
+            text.push_str(g.pick(&[
                 &"x",
                 &"y z",
                 &"\"q\"",
