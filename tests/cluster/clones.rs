@@ -9,7 +9,7 @@ use imageauto::controllers::checkout::{Switch, Target, timeout};
 use imageauto::controllers::flux::{FluxVersion, ImageRef, ObjectKey};
 use imageauto::controllers::git_access::{Access, access};
 use imageauto::facts::cluster::{Objects, Seen};
-use imageauto::facts::git::without_user_info;
+use imageauto::facts::git::without_secrets;
 use imageauto::io::git::{Clone, CloneRequest, clone};
 use imageauto::io::manifests::{self, ManifestSource};
 use imageauto::io::observer::Observer;
@@ -407,7 +407,7 @@ impl<'a> Run<'a> {
         let words = message.split(' ').map(|word| {
             let quote = if word.starts_with('\'') { "'" } else { "" };
             let inner = word.strip_prefix('\'').unwrap_or(word);
-            let shown = without_user_info(inner);
+            let shown = without_secrets(inner);
             match shown.split_once("/.git/") {
                 Some((_, rest)) => format!("<clone>/.git/{rest}"),
                 None => format!("{quote}{shown}"),
