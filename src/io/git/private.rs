@@ -32,24 +32,15 @@ impl PrivateRepository {
             })?;
         let repository = Self { folder };
         let name = repository.bare(MAIN);
-        repository.init(&name)?;
+        make_bare(&name)?;
         Ok(repository)
     }
 
     /// Makes another empty repository beside it.
     pub fn create_beside(&self, name: &str) -> Result<PathBuf, GitError> {
         let path = self.bare(name);
-        self.init(&path)?;
+        make_bare(&path)?;
         Ok(path)
-    }
-
-    fn init(&self, path: &Path) -> Result<(), GitError> {
-        let mut command = Command::new("git");
-        isolate(&mut command, self.path());
-        command
-            .args(["init", "--quiet", "--bare", "--template="])
-            .arg(path);
-        finished(&mut command, "init", None).map(drop)
     }
 
     /// The temporary folder: only its owner may enter it.
@@ -106,6 +97,25 @@ impl PrivateRepository {
 
 const MAIN: &str = "repository";
 const HOME: &str = "home";
+
+/// Makes an empty bare repository: what `git init` makes without templates, whatever defaults the machine has for it.
+fn make_bare(path: &Path) -> Result<(), GitError> {
+    let config = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n";
+    let made = || {
+        std::fs::create_dir(path)?;
+        for folder in ["objects", "refs"] {
+            std::fs::create_dir(path.join(folder))?;
+        }
+        std::fs::write(path.join("config"), config)?;
+        std::fs::write(path.join("HEAD"), "ref: refs/heads/main\n")
+    };
+    made().map_err(|error: std::io::Error| {
+        GitError(format!(
+            "no repository can be made in {}: {error}",
+            path.display()
+        ))
+    })
+}
 
 /// git on a bare repository, whatever the working directory.
 pub(super) fn on(repository: &Path) -> Command {
