@@ -32,6 +32,10 @@ release:
 bench:
     scripts/bench
 
+# get and diff on the article's cluster, beside flux (Go besides).
+bench-live:
+    scripts/bench-live
+
 # What the dependencies may be (needs cargo-deny).
 deny:
     cargo deny check bans licenses sources

@@ -18,10 +18,12 @@ use super::terminal::Terminal;
 
 /// Show the exact change that the automation would push: a unified diff, the branch and the commit message
 ///
-/// Without UPDATE every ImageUpdateAutomation counts. The diff goes to stdout and can be piped into `git apply`; what else there is
-/// to say goes to stderr.
+/// Objects come from the cluster, tags from the registries, files from a clone of each GitRepository, with the credentials that the
+/// controllers use; nothing is pushed. Without UPDATE every ImageUpdateAutomation of the namespace counts. The diff goes to stdout and
+/// can be piped into `git apply`; what else there is to say goes to stderr.
 ///
-/// Exit status: 0 no change, 1 changes or a predicted failure of the controller, above that an error (2 usage, 5 git, 6 invalid input).
+/// Exit status: 0 no change, 1 changes or a predicted failure of the controller, above that an error (2 usage, 3 cluster, 4 registry,
+/// 5 git, 6 invalid input); the largest wins.
 #[derive(Debug, Args)]
 pub struct DiffArgs {
     /// Automations by name, as NAME or TYPE/NAME
@@ -59,6 +61,12 @@ pub fn examples(invocation: Invocation) -> String {
     let caller = invocation.caller();
     format!(
         "Examples:
+  # what the automations of a namespace would push now
+  {caller} diff -n flux-system
+
+  # the same for one of them, in the files of a checkout that has not been pushed
+  {caller} diff flux-images --worktree .
+
   # what a pull request changes, with recorded tags and no network
   {caller} diff -f clusters/ -R --tags-from tags.json --worktree .
 
