@@ -14,17 +14,17 @@ mod cluster;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use cluster::article::Settled;
+use cluster::article::{Case, Digests, create_secrets};
 use cluster::clusters::ADMINISTRATOR;
 use cluster::command_line::{Home, OURS, flux};
-use cluster::{control_plane, tell};
+use cluster::{ControlPlane, control_plane, tell};
 
 const RUNS: usize = 15;
 
 fn main() {
     let Some(plane) = control_plane() else { return };
     let Some(flux) = flux() else { return };
-    let article = Settled::new(plane);
+    let article = settled(plane);
     let home = Home::new();
     let ours = |arguments: &[&str]| {
         let mut command = home.command(OURS, &plane.cluster, ADMINISTRATOR);
@@ -70,7 +70,19 @@ fn main() {
             row.median().as_secs_f64() / peer.as_secs_f64(),
         ));
     }
-    drop(article);
+    article.delete();
+}
+
+/// The article's case with every policy ready and the automation suspended.
+fn settled(plane: &ControlPlane) -> Case<'_> {
+    create_secrets(plane);
+    // kubectl is not called.
+    let case = Case::new(plane, "main", Digests::Left, "kubectl".into());
+    case.push_recorded_tags("tags.json");
+    case.apply("policies.yaml");
+    case.apply("automation.yaml");
+    case.wait_for_policies(&[("checkout", "1.4.0"), ("worker", "2026.06.01-abc1234")]);
+    case
 }
 
 struct Row<'a> {

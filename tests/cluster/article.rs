@@ -34,38 +34,15 @@ struct Prediction {
 
 /// Policies as they stand in the article, or with digests looked up.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Digests {
+pub enum Digests {
+    /// As they stand there: none.
     Left,
+    /// Looked up for every policy.
     LookedUp,
 }
 
-/// The article's case with every policy ready and the automation suspended, for measurements; it goes with this value.
-#[cfg(not(test))]
-pub struct Settled<'a>(Case<'a>);
-
-#[cfg(not(test))]
-impl<'a> Settled<'a> {
-    /// Sets the case up in `flux-system`, pushing to `main`; `kubectl` is not used.
-    pub fn new(plane: &'a ControlPlane) -> Self {
-        create_secrets(plane);
-        let case = Case::new(plane, "main", Digests::Left, PathBuf::new());
-        case.push_recorded_tags("tags.json");
-        case.apply("policies.yaml");
-        case.apply("automation.yaml");
-        case.wait_for_policies(&[("checkout", "1.4.0"), ("worker", "2026.06.01-abc1234")]);
-        Self(case)
-    }
-}
-
-#[cfg(not(test))]
-impl Drop for Settled<'_> {
-    fn drop(&mut self) {
-        self.0.delete();
-    }
-}
-
 /// The article's case in one shape: its objects on our servers, pushed to one branch.
-struct Case<'a> {
+pub struct Case<'a> {
     plane: &'a ControlPlane,
     push_branch: &'a str,
     digests: Digests,
@@ -112,7 +89,7 @@ fn the_article_migrated_does_what_diff_predicts() {
 }
 
 /// The logins of the article's objects, for our registry and git server.
-fn create_secrets(plane: &ControlPlane) {
+pub fn create_secrets(plane: &ControlPlane) {
     let secret =
         json!({"auths": {(&plane.addresses.registry.address): {"auth": plane.addresses.registry.basic()}}}).to_string();
     let pull = json!({
@@ -133,7 +110,8 @@ fn create_secrets(plane: &ControlPlane) {
 }
 
 impl<'a> Case<'a> {
-    fn new(
+    /// Makes the repository and writes the objects; nothing is applied yet.
+    pub fn new(
         plane: &'a ControlPlane,
         push_branch: &'a str,
         digests: Digests,
@@ -196,7 +174,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn push_recorded_tags(&self, recording: &str) {
+    /// Pushes the tags of a recording to the registry.
+    pub fn push_recorded_tags(&self, recording: &str) {
         let text = fs::read_to_string(self.folder.path().join(recording)).expect("it was written");
         let images: BTreeMap<String, Vec<String>> =
             serde_json::from_str(&text).expect("it is JSON");
@@ -207,7 +186,7 @@ impl<'a> Case<'a> {
     }
 
     /// Applies the objects of a file; the automation suspended, so that it acts on all policies at once.
-    fn apply(&self, name: &str) {
+    pub fn apply(&self, name: &str) {
         let text = fs::read_to_string(self.folder.path().join("objects").join(name))
             .expect("it was written");
         for document in text.split("---\n") {
@@ -309,7 +288,8 @@ impl<'a> Case<'a> {
         ));
     }
 
-    fn wait_for_policies(&self, expected: &[(&str, &str)]) -> BTreeMap<String, [String; 3]> {
+    /// Waits until these policies are Ready at these tags.
+    pub fn wait_for_policies(&self, expected: &[(&str, &str)]) -> BTreeMap<String, [String; 3]> {
         wait_for("the policies to be Ready", Duration::from_secs(120), || {
             let latest = self.latest_images();
             expected
@@ -471,7 +451,7 @@ impl<'a> Case<'a> {
     }
 
     /// Makes room for the next shape of the case.
-    fn delete(&self) {
+    pub fn delete(&self) {
         for plural in [
             "imageupdateautomations",
             "imagepolicies",
