@@ -36,13 +36,13 @@ fn damaged(g: &mut Generator, text: &str) -> String {
                 let copy = lines[at].clone();
                 lines.insert(at, copy);
             }
-            2 => lines[at].insert_str(0, g.pick(&[&" ", &"  ", &"    ", &"- ", &"\t"])),
+            2 => lines[at].insert_str(0, g.pick(&[" ", "  ", "    ", "- ", "\t"])),
             3 => {
                 let cut = lines[at].trim_start().to_owned();
                 lines[at] = cut;
             }
             4 => lines[at].push_str(g.pick(&[
-                &" # c", &"#", &":", &" |", &" >", &",", &" &a", &" !t", &"\t", &" ", &" *a", &"]",
+                " # c", "#", ":", " |", " >", ",", " &a", " !t", "\t", " ", " *a", "]",
             ])),
             5 => {
                 let piece = fragment(g);
@@ -100,7 +100,7 @@ fn soup(g: &mut Generator) -> String {
             } else {
                 "# c".to_owned()
             };
-            text.push_str(g.pick(&[&" ", &"  ", &"\t"]));
+            text.push_str(g.pick(&[" ", "  ", "\t"]));
             text.push_str(&comment);
         }
         text.push_str(match g.below(40) {
@@ -262,40 +262,40 @@ fn text_of_characters(g: &mut Generator) -> String {
     let mut body = String::new();
     for _ in 0..1 + g.below(8) {
         body.push_str(g.pick(&[
-            &"a",
-            &"b",
-            &" ",
-            &"  ",
-            &":",
-            &": ",
-            &"#",
-            &" #",
-            &"-",
-            &"'",
-            &"\"",
-            &"\\n",
-            &"\t",
-            &"\n  ",
-            &"\n\n  ",
-            &",",
-            &"[",
-            &"]",
-            &"{",
-            &"}",
-            &"?",
-            &"!",
-            &"&",
-            &"*",
-            &"|",
-            &">",
-            &"%",
-            &"@",
-            &"\u{e9}",
-            &"\u{1F600}",
-            &"\u{A0}",
-            &"\u{2028}",
-            &"0",
-            &".",
+            "a",
+            "b",
+            " ",
+            "  ",
+            ":",
+            ": ",
+            "#",
+            " #",
+            "-",
+            "'",
+            "\"",
+            "\\n",
+            "\t",
+            "\n  ",
+            "\n\n  ",
+            ",",
+            "[",
+            "]",
+            "{",
+            "}",
+            "?",
+            "!",
+            "&",
+            "*",
+            "|",
+            ">",
+            "%",
+            "@",
+            "\u{e9}",
+            "\u{1F600}",
+            "\u{A0}",
+            "\u{2028}",
+            "0",
+            ".",
         ]));
     }
     match g.below(4) {
@@ -336,7 +336,7 @@ fn flow(g: &mut Generator, depth: usize) -> String {
             ]);
             text.push_str(key);
             if g.chance(85) {
-                text.push_str(g.pick(&[&": ", &": ", &": ", &":", &" : "]));
+                text.push_str(g.pick(&[": ", ": ", ": ", ":", " : "]));
             }
         }
         if depth > 0 && g.chance(25) {
@@ -344,23 +344,8 @@ fn flow(g: &mut Generator, depth: usize) -> String {
             text.push_str(&inner);
         } else {
             text.push_str(g.pick(&[
-                &"x",
-                &"y z",
-                &"\"q\"",
-                &"'s'",
-                &"1",
-                &"",
-                &"null",
-                &"http://h",
-                &"foo:v1",
-                &"!t v",
-                &"&x v",
-                &"*x",
-                &"|",
-                &"-",
-                &"- x",
-                &"a\n  b",
-                &"x:",
+                "x", "y z", "\"q\"", "'s'", "1", "", "null", "http://h", "foo:v1", "!t v", "&x v",
+                "*x", "|", "-", "- x", "a\n  b", "x:",
             ]));
         }
         gap(g, &mut text);
