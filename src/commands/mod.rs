@@ -3,6 +3,7 @@
 mod completion;
 mod connection;
 mod diff;
+mod explain;
 mod get;
 mod input;
 mod interruption;
@@ -41,6 +42,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Get(get::GetArgs),
+    #[command(visible_alias = "why")]
+    Explain(explain::ExplainArgs),
     Diff(diff::DiffArgs),
     Completion(completion::CompletionArgs),
     Version(version::VersionArgs),
@@ -58,6 +61,9 @@ fn command(invocation: &Invocation) -> clap::Command {
         .name(invocation.program_name())
         .bin_name(invocation.caller())
         .mut_subcommand("diff", |diff| diff.after_help(diff::examples(*invocation)))
+        .mut_subcommand("explain", |explain| {
+            explain.after_help(explain::examples(*invocation))
+        })
         .mut_subcommand("get", |get| get.after_help(get::examples(*invocation)))
 }
 
@@ -72,6 +78,7 @@ fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
     let mut terminal = Terminal::new(&cli.global);
     let result = match cli.command {
         Some(Command::Get(args)) => get::run(invocation, &cli.global, &args, &mut terminal),
+        Some(Command::Explain(args)) => explain::run(invocation, &cli.global, args, &mut terminal),
         Some(Command::Diff(args)) => diff::run(invocation, &cli.global, args, &mut terminal),
         Some(Command::Completion(args)) => completion::run(invocation, args, &mut terminal),
         Some(Command::Version(args)) => version::run(invocation, &cli.global, &args, &mut terminal),

@@ -2,7 +2,8 @@
 
 use crate::facts::cluster::Kind;
 use crate::failure::Failure;
-use crate::pipeline::request::Named;
+use crate::pipeline::explain::Subject;
+use crate::pipeline::request::{Named, NamespaceScope};
 
 /// The words for each kind: the CRD's names and short names, and flux's.
 const WORDS: [(Kind, &[&str]); 3] = [
@@ -51,6 +52,79 @@ pub fn kind_of(word: &str) -> Option<Kind> {
     let first = first.to_ascii_lowercase();
     let means = |(_, words): &&(Kind, &[&str])| words.contains(&first.as_str());
     WORDS.iter().find(means).map(|(kind, _)| *kind)
+}
+
+/// The words for the kinds that run images.
+const WORKLOAD_WORDS: [(Kind, &[&str]); 4] = [
+    (Kind::Deployment, &["deploy", "deployment", "deployments"]),
+    (Kind::StatefulSet, &["sts", "statefulset", "statefulsets"]),
+    (Kind::DaemonSet, &["ds", "daemonset", "daemonsets"]),
+    (Kind::CronJob, &["cj", "cronjob", "cronjobs"]),
+];
+
+/// The kind of workload that a word means; a group behind a dot is allowed.
+fn workload_kind(word: &str) -> Option<Kind> {
+    let (first, group) = word.split_once('.').unwrap_or((word, ""));
+    let first = first.to_ascii_lowercase();
+    let means = |(_, words): &&(Kind, &[&str])| words.contains(&first.as_str());
+    let (kind, _) = WORKLOAD_WORDS.iter().find(means)?;
+    (group.is_empty() || group.split('.').next_back() == kind.group().split('.').next_back())
+        .then_some(*kind)
+}
+
+/// Where objects are looked for, for sentences: `in namespace shop`.
+pub fn place(scope: &NamespaceScope) -> String {
+    match scope {
+        NamespaceScope::One(namespace) => format!("in namespace {namespace}"),
+        NamespaceScope::All => "in any namespace".into(),
+    }
+}
+
+/// Reads the arguments of `explain`: image objects, workloads, and anything else. Empty: nothing is named.
+///
+/// # Errors
+///
+/// A type that stands alone where it needs a name, or an empty argument.
+pub fn subjects(arguments: &[String]) -> Result<Vec<Subject>, Failure> {
+    let image_objects =
+        |words: &[String]| Ok(parse(words)?.into_iter().map(Subject::Named).collect());
+    let arguments = without_flux_prefix(arguments);
+    let Some(first) = arguments.first() else {
+        return Ok(Vec::new());
+    };
+    if let Some(kind) = workload_kind(first) {
+        return match &arguments[1..] {
+            [] => Err(Failure::usage(format!(
+                "{first}: name one, as in {first}/NAME"
+            ))),
+            names => Ok(names
+                .iter()
+                .map(|name| Subject::Workload(kind, name.clone()))
+                .collect()),
+        };
+    }
+    if first == "all" || kinds(first).is_ok_and(|kinds| kinds.is_some()) {
+        return image_objects(arguments);
+    }
+    arguments.iter().map(|argument| subject(argument)).collect()
+}
+
+fn subject(argument: &str) -> Result<Subject, Failure> {
+    if argument.is_empty() {
+        return Err(Failure::usage("an argument is empty"));
+    }
+    if let Some((kind, name)) = argument.split_once('/')
+        && !name.is_empty()
+        && !name.contains(['/', ':', '@'])
+    {
+        if let Some(kind) = kind_of(kind) {
+            return Ok(Subject::Named(Named::One(kind, name.to_owned())));
+        }
+        if let Some(kind) = workload_kind(kind) {
+            return Ok(Subject::Workload(kind, name.to_owned()));
+        }
+    }
+    Ok(Subject::Word(argument.to_owned()))
 }
 
 /// Reads the arguments; empty: nothing is named.

@@ -55,6 +55,11 @@ impl Terminal {
         self.color_out
     }
 
+    /// The signs that the terminal can show.
+    pub fn glyphs(&self) -> Glyphs {
+        self.talk.glyphs
+    }
+
     /// Writes a part of the result. A closed pipe is not an error: the rest is dropped.
     pub fn result(&mut self, bytes: &[u8]) {
         if !self.closed && !bytes.is_empty() {

@@ -9,6 +9,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use super::delivery::GitRepositoryStatus;
+
 /// `image.toolkit.fluxcd.io`
 pub const IMAGE_GROUP: &str = "image.toolkit.fluxcd.io";
 /// `source.toolkit.fluxcd.io`
@@ -67,11 +69,7 @@ pub type ImagePolicy = Object<ImagePolicySpec, ImagePolicyStatus>;
 /// An ImageUpdateAutomation.
 pub type ImageUpdateAutomation = Object<ImageUpdateAutomationSpec, ImageUpdateAutomationStatus>;
 /// A GitRepository.
-pub type GitRepository = Object<GitRepositorySpec, NoStatus>;
-
-/// A status that nothing reads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct NoStatus {}
+pub type GitRepository = Object<GitRepositorySpec, GitRepositoryStatus>;
 
 /// The name of an object in the referrer's own namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -555,6 +553,11 @@ pub struct ImageUpdateAutomationStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GitRepositorySpec {
+    /// How often it is fetched, a Go duration.
+    pub interval: Option<String>,
+    /// Nothing is fetched.
+    #[serde(default)]
+    pub suspend: bool,
     /// The repository's URL.
     #[serde(default)]
     pub url: String,

@@ -4,6 +4,7 @@ pub mod access;
 pub mod automation;
 pub mod checkout;
 pub mod conditions;
+pub mod delivery;
 pub mod flux;
 pub mod git_access;
 pub mod installation;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::controllers::delivery::{HelmRelease, Kustomization};
 use crate::controllers::flux::{
     self, GitRepository, ImagePolicy, ImageRepository, ImageUpdateAutomation, ObjectKey,
 };
@@ -23,10 +24,30 @@ pub enum Kind {
     ServiceAccount,
     /// Whose labels grant access.
     Namespace,
+    /// What applies files to the cluster.
+    Kustomization,
+    /// What releases a chart to the cluster.
+    HelmRelease,
+    /// What runs images.
+    Deployment,
+    /// What runs images.
+    StatefulSet,
+    /// What runs images.
+    DaemonSet,
+    /// What runs images.
+    CronJob,
 }
 
 impl Kind {
-    /// The kind that `apiVersion` and `kind` of an object mean, if it is one of these.
+    /// The kinds that run images.
+    pub const WORKLOADS: [Self; 4] = [
+        Self::Deployment,
+        Self::StatefulSet,
+        Self::DaemonSet,
+        Self::CronJob,
+    ];
+
+    /// The kind that `apiVersion` and `kind` of an object in manifests mean, if it is one that is read there.
     pub fn of(api_version: &str, kind: &str) -> Option<Self> {
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
         let all = [
@@ -52,6 +73,12 @@ impl Kind {
             Self::Secret => "Secret",
             Self::ServiceAccount => "ServiceAccount",
             Self::Namespace => "Namespace",
+            Self::Kustomization => "Kustomization",
+            Self::HelmRelease => "HelmRelease",
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::CronJob => "CronJob",
         }
     }
 
@@ -65,6 +92,12 @@ impl Kind {
             Self::Secret => "secrets",
             Self::ServiceAccount => "serviceaccounts",
             Self::Namespace => "namespaces",
+            Self::Kustomization => "kustomizations",
+            Self::HelmRelease => "helmreleases",
+            Self::Deployment => "deployments",
+            Self::StatefulSet => "statefulsets",
+            Self::DaemonSet => "daemonsets",
+            Self::CronJob => "cronjobs",
         }
     }
 
@@ -75,6 +108,10 @@ impl Kind {
                 flux::IMAGE_GROUP
             }
             Self::GitRepository => flux::SOURCE_GROUP,
+            Self::Kustomization => "kustomize.toolkit.fluxcd.io",
+            Self::HelmRelease => "helm.toolkit.fluxcd.io",
+            Self::Deployment | Self::StatefulSet | Self::DaemonSet => "apps",
+            Self::CronJob => "batch",
             Self::Secret | Self::ServiceAccount | Self::Namespace => "",
         }
     }
@@ -85,8 +122,9 @@ impl Kind {
             Self::ImageRepository | Self::ImagePolicy | Self::ImageUpdateAutomation => {
                 &["v1", "v1beta2", "v1beta1"]
             }
-            Self::GitRepository => &["v1", "v1beta2"],
-            Self::Secret | Self::ServiceAccount | Self::Namespace => &["v1"],
+            Self::GitRepository | Self::Kustomization => &["v1", "v1beta2"],
+            Self::HelmRelease => &["v2", "v2beta2", "v2beta1"],
+            _ => &["v1"],
         }
     }
 }
@@ -114,8 +152,36 @@ pub struct Objects {
     pub service_accounts: BTreeMap<ObjectKey, ServiceAccount>,
     /// Labels of the Namespaces, by name.
     pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    /// Kustomizations.
+    pub kustomizations: BTreeMap<ObjectKey, Kustomization>,
+    /// HelmReleases.
+    pub helm_releases: BTreeMap<ObjectKey, HelmRelease>,
+    /// What runs images.
+    pub workloads: BTreeMap<(Kind, ObjectKey), Workload>,
     /// What the cluster did not let us read.
     pub hidden: Vec<Hidden>,
+}
+
+/// An object that runs images.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workload {
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+    /// The images of its containers, init containers included, with their names.
+    pub containers: Vec<Container>,
+    /// How many of its pods are ready, and how many there should be; none for a CronJob.
+    pub pods: Option<(u64, u64)>,
+    /// When its last rollout was over, RFC 3339, where it tells.
+    pub since: Option<String>,
+}
+
+/// A container of a workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// Its name.
+    pub name: String,
+    /// Its image, as it is written.
+    pub image: String,
 }
 
 /// Objects that may be there but could not be read.

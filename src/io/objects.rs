@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::controllers::flux::{self, ObjectKey};
-use crate::facts::cluster::{Kind, Objects, Secret, ServiceAccount};
+use crate::facts::cluster::{Container, Kind, Objects, Secret, ServiceAccount, Workload};
 
 /// The part of `metadata` that is read.
 #[derive(Debug, Default, Deserialize)]
@@ -76,6 +76,18 @@ pub(super) fn store(
         Kind::ServiceAccount => {
             let account = service_account(value)?;
             objects.service_accounts.insert(key.clone(), account);
+        }
+        Kind::Kustomization => {
+            let object = typed(key, metadata, value)?;
+            objects.kustomizations.insert(key.clone(), object);
+        }
+        Kind::HelmRelease => {
+            let object = typed(key, metadata, value)?;
+            objects.helm_releases.insert(key.clone(), object);
+        }
+        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet | Kind::CronJob => {
+            let workload = workload(kind, metadata, value);
+            objects.workloads.insert((kind, key.clone()), workload);
         }
         Kind::Namespace => {
             let labels = metadata.labels.clone();
@@ -231,6 +243,47 @@ pub(super) fn check_name(name: &str, field: &str) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// What a workload runs, as its template says, and how far it is.
+fn workload(kind: Kind, metadata: &Metadata, value: &Value) -> Workload {
+    let template = match kind {
+        Kind::CronJob => "/spec/jobTemplate/spec/template/spec",
+        _ => "/spec/template/spec",
+    };
+    let of = |list: &str| {
+        let found = value.pointer(&format!("{template}/{list}"));
+        let found = found.and_then(Value::as_array);
+        found.into_iter().flatten().map(|container| Container {
+            name: text_at(container, "name").to_owned(),
+            image: text_at(container, "image").to_owned(),
+        })
+    };
+    let count = |pointer: &str| value.pointer(pointer).and_then(Value::as_u64);
+    let pods = match kind {
+        Kind::CronJob => None,
+        Kind::DaemonSet => Some((
+            count("/status/numberReady").unwrap_or(0),
+            count("/status/desiredNumberScheduled").unwrap_or(0),
+        )),
+        _ => Some((
+            count("/status/readyReplicas").unwrap_or(0),
+            count("/spec/replicas").unwrap_or(1),
+        )),
+    };
+    let conditions = value
+        .pointer("/status/conditions")
+        .and_then(Value::as_array);
+    let progressing = conditions
+        .into_iter()
+        .flatten()
+        .find(|condition| text_at(condition, "type") == "Progressing");
+    Workload {
+        labels: metadata.labels.clone(),
+        containers: of("initContainers").chain(of("containers")).collect(),
+        pods,
+        since: progressing.map(|condition| text_at(condition, "lastUpdateTime").to_owned()),
+    }
 }
 
 fn service_account(value: &Value) -> Result<ServiceAccount, String> {

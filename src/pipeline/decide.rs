@@ -12,7 +12,6 @@ use crate::go::age;
 use super::gate::{Undecided, fails, gate};
 use super::registry;
 use super::request::{Request, TagSource};
-use super::scan::relevant_policies;
 use super::session::Session;
 use super::stages::{
     Decisions, DigestAnswer, ImageOrigin, Inputs, PolicyDecision, Scan, Scans, WantedDigest,
@@ -35,7 +34,8 @@ pub fn decide(
         scans,
         session,
     };
-    let chosen: Vec<Chosen<'_>> = relevant_policies(inputs)
+    let chosen: Vec<Chosen<'_>> = inputs
+        .policies_that_count()
         .map(|policy| deciding.choose(policy))
         .collect();
     let wanted = chosen.iter().filter_map(|chosen| chosen.wanted.clone());
@@ -80,6 +80,11 @@ struct Tag {
 type Digests = BTreeMap<WantedDigest, DigestAnswer>;
 
 impl Deciding<'_> {
+    /// Whether a policy counts with its status, whatever the registry has.
+    fn by_status_alone(&self, policy: &ImagePolicy) -> bool {
+        self.request.tags == TagSource::Status || !self.inputs.recomputes(&policy.key)
+    }
+
     fn choose<'a>(&'a self, policy: &'a ImagePolicy) -> Chosen<'a> {
         let mut chosen = Chosen {
             policy,
@@ -88,14 +93,15 @@ impl Deciding<'_> {
             decision: None,
             findings: Vec::new(),
         };
-        if self.request.tags != TagSource::Status {
-            chosen.outcome = self.choose_tag(policy, &mut chosen);
-            chosen.wanted = chosen
-                .outcome
-                .as_ref()
-                .ok()
-                .and_then(|tag| wanted_digest(policy, tag));
+        if self.by_status_alone(policy) {
+            return chosen;
         }
+        chosen.outcome = self.choose_tag(policy, &mut chosen);
+        chosen.wanted = chosen
+            .outcome
+            .as_ref()
+            .ok()
+            .and_then(|tag| wanted_digest(policy, tag));
         chosen
     }
 
@@ -187,7 +193,7 @@ impl Deciding<'_> {
             findings: Vec::new(),
             notes: Vec::new(),
         };
-        if self.request.tags == TagSource::Status {
+        if self.by_status_alone(policy) {
             self.by_status(policy, &mut decision);
             return decision;
         }

@@ -14,7 +14,7 @@ use crate::io::cluster::{self, Cluster, ClusterError, Scope};
 
 use super::request::{NamespaceScope, ObjectRequest, Request, TagSource};
 use super::session::Session;
-use super::stages::Inputs;
+use super::stages::{Inputs, Recomputed};
 
 /// Loads what `request` needs from the session's cluster.
 ///
@@ -53,6 +53,7 @@ async fn read(request: &Request, cluster: &Cluster) -> Result<Inputs, Failure> {
     Ok(Inputs {
         automations: reading.objects.automations.keys().cloned().collect(),
         objects: reading.objects,
+        recomputed: Recomputed::OfAutomations,
         installation,
         live: true,
         notes,
@@ -306,7 +307,7 @@ impl Reading {
     }
 
     /// Reads the objects that others refer to by name.
-    async fn get(
+    pub(super) async fn get(
         &mut self,
         cluster: &Cluster,
         wanted: BTreeSet<(Kind, ObjectKey)>,

@@ -11,7 +11,7 @@ use crate::io::manifests::{self, ManifestSource, Manifests};
 use super::live;
 use super::request::{ObjectRequest, ObjectSource, Request};
 use super::session::Session;
-use super::stages::Inputs;
+use super::stages::{Inputs, Recomputed};
 
 /// Loads the objects of `request` and picks its automations.
 ///
@@ -53,6 +53,7 @@ fn from_manifests(
     let automations = select(request, &manifests.objects)?;
     Ok(Inputs {
         automations,
+        recomputed: Recomputed::OfAutomations,
         installation,
         live: false,
         notes: notes(objects, &manifests),

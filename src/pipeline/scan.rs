@@ -1,10 +1,10 @@
 //! The second stage: the tags of each ImageRepository that a decision of the run hangs on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::controllers::conditions;
-use crate::controllers::flux::{ImagePolicy, ImageRepository, ObjectKey};
+use crate::controllers::flux::{ImageRepository, ObjectKey};
 use crate::controllers::repository;
 use crate::facts::registry::{RecordedTags, TagRecording};
 use crate::failure::Failure;
@@ -31,23 +31,12 @@ pub fn scan(request: &Request, inputs: &Inputs, session: &Session) -> Result<Sca
     }
 }
 
-/// The policies that an automation of the run may read.
-pub(super) fn relevant_policies(inputs: &Inputs) -> impl Iterator<Item = &ImagePolicy> {
-    let namespaces: BTreeSet<&str> = inputs
-        .automations
-        .iter()
-        .map(|key| key.namespace.as_str())
-        .collect();
-    inputs
-        .objects
-        .policies
-        .values()
-        .filter(move |policy| namespaces.contains(policy.key.namespace.as_str()))
-}
-
 /// The repositories whose tags are looked at; a policy that doesn't get so far needs none.
 fn wanted(inputs: &Inputs) -> BTreeMap<ObjectKey, &ImageRepository> {
-    let passing = relevant_policies(inputs).filter_map(|policy| gate(inputs, policy).ok());
+    let recomputed = inputs
+        .policies_that_count()
+        .filter(|policy| inputs.recomputes(&policy.key));
+    let passing = recomputed.filter_map(|policy| gate(inputs, policy).ok());
     passing
         .map(|repository| (repository.key.clone(), repository))
         .collect()

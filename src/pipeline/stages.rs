@@ -1,6 +1,6 @@
 //! The values that one stage of the pipeline hands to the next; each is made from the one before and never changed later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::controllers::automation::{AutomationFailure, Branches};
 use crate::controllers::flux::{
@@ -24,6 +24,8 @@ pub struct Inputs {
     pub objects: Objects,
     /// The automations that the run is about, in order.
     pub automations: Vec<ObjectKey>,
+    /// The policies whose choice is recomputed; the others count with their status.
+    pub recomputed: Recomputed,
     /// The controllers whose rules apply.
     pub installation: Installation,
     /// Whether the objects are a cluster's, and what isn't here isn't there.
@@ -34,7 +36,34 @@ pub struct Inputs {
     pub problems: Vec<ManifestProblem>,
 }
 
+/// Which policies are decided by us, and not by their status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recomputed {
+    /// Every policy that an automation of the run may read.
+    OfAutomations,
+    /// These, and no others.
+    Only(BTreeSet<ObjectKey>),
+}
+
 impl Inputs {
+    /// The policies that count: those that an automation of the run may read, and those that the run is about.
+    pub fn policies_that_count(&self) -> impl Iterator<Item = &ImagePolicy> {
+        let automations = self.automations.iter();
+        let namespaces: BTreeSet<&str> = automations.map(|key| key.namespace.as_str()).collect();
+        self.objects.policies.values().filter(move |policy| {
+            namespaces.contains(policy.key.namespace.as_str())
+                || matches!(&self.recomputed, Recomputed::Only(these) if these.contains(&policy.key))
+        })
+    }
+
+    /// Whether the choice of a policy is recomputed.
+    pub fn recomputes(&self, policy: &ObjectKey) -> bool {
+        match &self.recomputed {
+            Recomputed::OfAutomations => true,
+            Recomputed::Only(these) => these.contains(policy),
+        }
+    }
+
     /// The release whose rules a policy's reflector follows.
     pub fn reflector_rules(&self, policy: &ImagePolicy) -> FluxVersion {
         self.installation
@@ -310,6 +339,53 @@ pub struct IgnoredMarker {
     pub reason: String,
 }
 
+/// One marker and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreviewedMarker {
+    /// The path relative to the repository's top.
+    pub path: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1.
+    pub column: usize,
+    /// What the marker names, where it can be read.
+    pub setter: Option<String>,
+    /// What becomes of it.
+    pub fate: MarkerFate,
+}
+
+/// What becomes of a marker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MarkerFate {
+    /// Its value changes.
+    Applied {
+        /// The text before.
+        old: String,
+        /// The text after.
+        new: String,
+    },
+    /// Its value is right already.
+    UpToDate {
+        /// The text.
+        value: String,
+    },
+    /// It receives nothing.
+    Ignored {
+        /// The finding that says why.
+        id: &'static str,
+        /// The reason in a few words.
+        reason: String,
+    },
+}
+
+impl PreviewedMarker {
+    /// The policy that the marker names: `NAMESPACE:NAME`, perhaps with `:tag` and the like behind it.
+    pub fn policy(&self) -> Option<ObjectKey> {
+        let mut parts = self.setter.as_deref()?.split(':');
+        Some(ObjectKey::new(parts.next()?, parts.next()?))
+    }
+}
+
 /// The markers of an automation's files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MarkerTally {
@@ -319,6 +395,8 @@ pub struct MarkerTally {
     pub up_to_date: usize,
     /// Those that receive nothing.
     pub ignored: Vec<IgnoredMarker>,
+    /// All of them, in the order of files and lines.
+    pub located: Vec<PreviewedMarker>,
 }
 
 /// A file with markers that the controller can't read.

@@ -10,6 +10,7 @@ pub struct Glyphs {
     success: &'static str,
     failure: &'static str,
     warning: &'static str,
+    nothing: &'static str,
 }
 
 impl Glyphs {
@@ -20,6 +21,7 @@ impl Glyphs {
         success: "\u{2714}",
         failure: "\u{2717}",
         warning: "\u{26a0}",
+        nothing: "\u{b7}",
     };
     /// For terminals that aren't UTF-8.
     pub const ASCII: Self = Self {
@@ -28,11 +30,27 @@ impl Glyphs {
         success: "+",
         failure: "x",
         warning: "!",
+        nothing: "-",
     };
 
     /// The sign of something that is awaited.
     pub fn waiting(&self) -> &'static str {
         self.waiting
+    }
+
+    /// The sign of something that is as it should be.
+    pub fn success(&self) -> &'static str {
+        self.success
+    }
+
+    /// The sign of something that is not.
+    pub fn failure(&self) -> &'static str {
+        self.failure
+    }
+
+    /// The sign of something about which nothing can be said.
+    pub fn nothing(&self) -> &'static str {
+        self.nothing
     }
 }
 
@@ -99,7 +117,7 @@ impl Talk {
 }
 
 /// The text without control characters but LF and tab: names and messages come from objects that are not trusted.
-fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     let shown = |character: char| character == '\n' || character == '\t' || !character.is_control();
     text.chars()
         .map(|character| {

@@ -21,7 +21,7 @@ pub fn diff(previews: &[Preview], cluster: Option<&str>, context: usize) -> Vec<
     })
 }
 
-fn document<Document: Serialize>(document: &Document) -> Vec<u8> {
+pub(super) fn document<Document: Serialize>(document: &Document) -> Vec<u8> {
     // Strings, numbers, lists and structs always have a JSON form.
     let mut bytes = serde_json::to_vec_pretty(document).unwrap_or_default();
     bytes.push(b'\n');
@@ -95,10 +95,11 @@ struct Policy {
     from: &'static str,
 }
 
+/// A failure of the controller, or ours with the reason `Unknown`.
 #[derive(Serialize)]
-struct Error {
-    reason: String,
-    message: String,
+pub(super) struct Error {
+    pub(super) reason: String,
+    pub(super) message: String,
 }
 
 #[derive(Serialize)]
@@ -259,7 +260,7 @@ fn source(preview: &Preview) -> Source {
     }
 }
 
-fn filled(text: &str) -> Option<String> {
+pub(super) fn filled(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 

@@ -2,8 +2,10 @@
 
 pub mod console;
 pub mod diff_report;
+pub mod explanation;
 pub mod json_path;
 pub mod json_v1;
+pub mod json_v1_explain;
 pub mod live_versions;
 pub mod objects;
 pub mod overview;

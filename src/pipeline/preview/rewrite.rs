@@ -6,7 +6,7 @@ use crate::controllers::automation::AutomationFailure;
 use crate::controllers::flux::{ImageUpdateAutomation, ObjectKey};
 use crate::controllers::setters::discovery::{self, Discovery};
 use crate::controllers::setters::{
-    self, Ignored, MarkerOutcome, RunFailure, SetterPolicy, Setters, SourceFile, Update,
+    self, Ignored, Marker, MarkerOutcome, RunFailure, SetterPolicy, Setters, SourceFile, Update,
 };
 use crate::failure::Failure;
 use crate::findings::{self, files::SetterScope};
@@ -14,7 +14,8 @@ use crate::findings::{self, files::SetterScope};
 use super::Stop;
 use crate::pipeline::checkout::Checkout;
 use crate::pipeline::stages::{
-    IgnoredMarker, Inputs, MarkerTally, PolicyInUse, Preview, UnreadableFile,
+    IgnoredMarker, Inputs, MarkerFate, MarkerTally, PolicyInUse, Preview, PreviewedMarker,
+    UnreadableFile,
 };
 
 /// One run over the files of a checkout: where the walk started, what was read, and what comes out.
@@ -167,19 +168,26 @@ pub(super) fn fill_markers(
     let mut tally = MarkerTally::default();
     let mut found = Vec::new();
     for marker in &run.update.markers {
-        let ignored = match &marker.outcome {
-            MarkerOutcome::Applied { .. } => {
+        let path = run.repository_path(&marker.path);
+        let fate = fate(marker, scope);
+        tally.located.push(PreviewedMarker {
+            path: path.clone(),
+            line: marker.line,
+            column: marker.column,
+            setter: marker.setter.clone(),
+            fate: fate.clone(),
+        });
+        let (id, reason) = match fate {
+            MarkerFate::Applied { .. } => {
                 tally.applied += 1;
                 continue;
             }
-            MarkerOutcome::UpToDate { .. } => {
+            MarkerFate::UpToDate { .. } => {
                 tally.up_to_date += 1;
                 continue;
             }
-            MarkerOutcome::Ignored(ignored) => ignored,
+            MarkerFate::Ignored { id, reason } => (id, reason),
         };
-        let (id, reason) = ignored_reason(ignored, marker.setter.as_deref(), scope);
-        let path = run.repository_path(&marker.path);
         found.push(findings::files::ignored_marker(
             id,
             &path,
@@ -217,6 +225,22 @@ pub(super) fn fill_markers(
             line: Some(problem.line),
             reason: problem.reason.clone(),
         });
+    }
+}
+
+fn fate(marker: &Marker, scope: SetterScope<'_>) -> MarkerFate {
+    match &marker.outcome {
+        MarkerOutcome::Applied { old, new } => MarkerFate::Applied {
+            old: old.clone(),
+            new: new.clone(),
+        },
+        MarkerOutcome::UpToDate { value } => MarkerFate::UpToDate {
+            value: value.clone(),
+        },
+        MarkerOutcome::Ignored(ignored) => {
+            let (id, reason) = ignored_reason(ignored, marker.setter.as_deref(), scope);
+            MarkerFate::Ignored { id, reason }
+        }
     }
 }
 

@@ -1,0 +1,230 @@
+//! What `explain` shows on stdout: a headline for each chain, a line for each step, and below it the place and the remedy.
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::findings::Severity;
+use crate::pipeline::explain::{
+    AutomationChain, ExplainedTag, Explanation, PolicyChain, Snippet, Step, StepKind, StepVerdict,
+};
+
+use super::console::{Glyphs, harmless};
+use super::table::Table;
+
+/// How a text is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct TextSettings {
+    /// The signs in front of a step.
+    pub glyphs: Glyphs,
+    /// Whether it is coloured.
+    pub color: bool,
+}
+
+/// All chains, each a paragraph of its own.
+pub fn text(explanation: &Explanation, settings: TextSettings) -> Vec<u8> {
+    let policies = explanation
+        .policies
+        .iter()
+        .map(|chain| policy(chain, settings));
+    let automations = explanation
+        .automations
+        .iter()
+        .map(|chain| automation(chain, settings));
+    let paragraphs: Vec<String> = policies.chain(automations).collect();
+    paragraphs.join("\n").into_bytes()
+}
+
+fn policy(chain: &PolicyChain, settings: TextSettings) -> String {
+    let mut text = headline(&chain.steps, &policy_state(chain), settings);
+    text.push_str(&steps(&chain.steps, settings));
+    text.push_str(&tags(&chain.tags));
+    text
+}
+
+fn automation(chain: &AutomationChain, settings: TextSettings) -> String {
+    let state = format!("automation {}", chain.key);
+    let mut text = headline(&chain.steps, &state, settings);
+    text.push_str(&steps(&chain.steps, settings));
+    text
+}
+
+/// What the policy's choice is, in a few words.
+fn policy_state(chain: &PolicyChain) -> String {
+    let key = &chain.key;
+    match &chain.latest {
+        Some((image, origin)) => {
+            let tag = if image.tag.is_empty() {
+                &image.digest
+            } else {
+                &image.tag
+            };
+            match origin.word() {
+                "status" => format!("policy {key} keeps {tag}"),
+                "assumed" => format!("policy {key}, assumed to have chosen {tag}"),
+                _ => format!("policy {key} chose {tag}"),
+            }
+        }
+        None if !chain.is_deterministic() => format!("policy {key} has no one choice"),
+        None => format!("policy {key} has no latest image"),
+    }
+}
+
+/// The step that decides how a chain stands: where it is stuck, else where it waits, else what can't be seen.
+fn decisive(steps: &[Step]) -> Option<&Step> {
+    let of = |verdict: StepVerdict| steps.iter().find(move |step| step.verdict == verdict);
+    of(StepVerdict::Stuck)
+        .or_else(|| of(StepVerdict::Waiting))
+        .or_else(|| of(StepVerdict::Unknown))
+}
+
+fn headline(steps: &[Step], state: &str, settings: TextSettings) -> String {
+    let (word, color, tail) = match decisive(steps) {
+        Some(step) => match step.verdict {
+            StepVerdict::Stuck => (
+                format!("STUCK at {}", step.kind.word()),
+                AnsiColor::Red,
+                consequence(step.kind),
+            ),
+            StepVerdict::Waiting => (
+                format!("WAITING at {}", step.kind.word()),
+                AnsiColor::Yellow,
+                "",
+            ),
+            _ => (
+                format!("OK as far as {}", step.kind.word()),
+                AnsiColor::Green,
+                ", and no further is seen",
+            ),
+        },
+        None => ("OK".to_owned(), AnsiColor::Green, ""),
+    };
+    let style = color.on_default().bold();
+    let word = painted(&word, style, settings.color);
+    format!("{word}: {}{tail}\n", harmless(state))
+}
+
+/// What being stuck at a step means for the image.
+fn consequence(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::Repository | StepKind::Scan => ", and nothing new will be seen",
+        StepKind::Exclusion | StepKind::Filter | StepKind::Order | StepKind::Digest => "",
+        StepKind::Policy => ", and its status does not follow",
+        StepKind::Automation => ", but no file will receive it",
+        StepKind::Marker => ", but a marker will not receive it",
+        StepKind::Commit => ", but no commit is made now",
+        StepKind::Source => ", but the cluster does not fetch it",
+        StepKind::Applied => ", but it is not applied",
+        StepKind::Running => ", but it does not run",
+    }
+}
+
+fn painted(text: &str, style: Style, color: bool) -> String {
+    if color {
+        format!("{style}{text}{style:#}")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// A line for each step; what can't be seen at the end of a chain for one and the same reason is one line.
+fn steps(steps: &[Step], settings: TextSettings) -> String {
+    let mut text = String::new();
+    let mut rest = steps;
+    while let [first, ..] = rest {
+        let alike = rest
+            .iter()
+            .take_while(|step| {
+                first.verdict == StepVerdict::Unknown
+                    && step.verdict == first.verdict
+                    && step.text == first.text
+            })
+            .count()
+            .max(1);
+        let words: Vec<&str> = rest[..alike].iter().map(|step| step.kind.word()).collect();
+        text.push_str(&line(first, &words.join(", "), settings));
+        rest = &rest[alike..];
+    }
+    text
+}
+
+/// The width of the column of step names: the longest is `repository`.
+const NAMES: usize = 11;
+
+fn line(step: &Step, name: &str, settings: TextSettings) -> String {
+    let (sign, style) = match step.verdict {
+        StepVerdict::Ok => (settings.glyphs.success(), AnsiColor::Green.on_default()),
+        StepVerdict::Stuck => (settings.glyphs.failure(), AnsiColor::Red.on_default()),
+        StepVerdict::Waiting => (settings.glyphs.waiting(), AnsiColor::Yellow.on_default()),
+        StepVerdict::Skipped | StepVerdict::Unknown => {
+            (settings.glyphs.nothing(), Style::new().dimmed())
+        }
+    };
+    let finding = step.finding.map_or_else(String::new, |(id, severity)| {
+        let style = match severity {
+            Severity::Error => AnsiColor::Red.on_default(),
+            Severity::Warning => AnsiColor::Yellow.on_default(),
+            Severity::Note => Style::new(),
+        };
+        let label = format!("{severity}[{id}]");
+        format!("{}: ", painted(&label, style.bold(), settings.color))
+    });
+    let mut text = format!(
+        " {} {name:NAMES$} {finding}{}\n",
+        painted(sign, style, settings.color),
+        harmless(&step.text).replace('\n', "\n               ")
+    );
+    if let Some(shown) = &step.snippet {
+        text.push_str(&snippet(shown, settings));
+    }
+    if let Some(remedy) = &step.remedy {
+        text.push_str(&format!("   help: {}\n", harmless(remedy)));
+    }
+    text
+}
+
+fn snippet(snippet: &Snippet, settings: TextSettings) -> String {
+    let number = snippet
+        .line
+        .map(|line| line.to_string())
+        .unwrap_or_default();
+    let gutter = " ".repeat(number.len());
+    // What is underlined stays below its text: a tab takes one column here.
+    let shown = harmless(&snippet.text).replace('\t', " ");
+    let start = snippet.column.saturating_sub(1);
+    let width = |skipped: usize, length: usize| -> usize {
+        let part: String = shown.chars().skip(skipped).take(length).collect();
+        part.width()
+    };
+    let underline = format!(
+        "{}{}",
+        " ".repeat(width(0, start)),
+        "^".repeat(width(start, snippet.length).max(1))
+    );
+    let style = AnsiColor::Red.on_default().bold();
+    format!(
+        "   {number} | {shown}\n   {gutter} | {}\n",
+        painted(&underline, style, settings.color)
+    )
+}
+
+/// The tags that were asked about, as a table.
+fn tags(tags: &[ExplainedTag]) -> String {
+    if tags.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(vec!["TAG", "VERDICT", "KEY", "DETAIL"]);
+    for tag in tags {
+        let key = tag.key.as_deref().filter(|key| *key != tag.tag);
+        table.row(vec![
+            tag.tag.clone(),
+            tag.verdict.to_owned(),
+            key.unwrap_or_default().to_owned(),
+            tag.detail.clone(),
+        ]);
+    }
+    let shown = table.render(true);
+    shown
+        .lines()
+        .map(|line| format!("   {}\n", line.trim_end()))
+        .collect()
+}
