@@ -119,6 +119,7 @@ fn request(
         worktrees: global.worktrees()?,
         assumptions: global.assumptions()?,
         updates: update_names(&args.updates)?,
+        needs_files: true,
         messages: global.output != Some(OutputFormat::Name) && !args.stat,
     })
 }

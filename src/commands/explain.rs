@@ -165,6 +165,7 @@ fn request(objects: ObjectRequest, global: &GlobalArgs) -> Result<Request, Failu
         assumptions: global.assumptions()?,
         updates: Vec::new(),
         messages: true,
+        needs_files: false,
     })
 }
 

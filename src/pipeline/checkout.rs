@@ -146,7 +146,13 @@ fn origin<'a>(
         return if inputs.live {
             Ok(None)
         } else {
-            current_work_tree(request, &key).map(|top| Some(Origin::Folder(top)))
+            let top = current_work_tree(request, &key)?;
+            if top.is_none() && request.needs_files {
+                return Err(Failure::usage(format!(
+                    "GitRepository {key} is not in the input and the current directory is no work tree: name one with --worktree DIR"
+                )));
+            }
+            Ok(top.map(Origin::Folder))
         };
     };
     let rules = inputs.automation_rules(automation);
@@ -175,17 +181,13 @@ fn worktree<'a>(request: &'a Request, source: &ObjectKey) -> Option<&'a Path> {
     setting.map(|setting| setting.folder.as_path())
 }
 
-fn current_work_tree(request: &Request, source: &ObjectKey) -> Result<PathBuf, Failure> {
+fn current_work_tree(request: &Request, source: &ObjectKey) -> Result<Option<PathBuf>, Failure> {
     if !request.worktrees.is_empty() {
         return Err(Failure::usage(format!(
             "GitRepository {source} is not in the input, and no --worktree names it: use --worktree {source}=DIR"
         )));
     }
-    git::top_of(Path::new("."))?.ok_or_else(|| {
-        Failure::usage(format!(
-            "GitRepository {source} is not in the input and the current directory is no work tree: name one with --worktree DIR"
-        ))
-    })
+    Ok(git::top_of(Path::new("."))?)
 }
 
 /// Reads the Secrets that the controller would read to clone, and no others.

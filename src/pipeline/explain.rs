@@ -18,11 +18,12 @@ use crate::facts::cluster::Objects;
 use crate::failure::Failure;
 
 use super::checkout::Checkouts;
-use super::request::{Request, TagSource};
+use super::request::Request;
 use super::session::Session;
 use super::stages::{Decisions, ImageOrigin, Inputs, Preview, Recomputed, Scans};
 use super::{decide, fetch, load, preview};
 use chain::Chains;
+use observe::Delivered;
 use subject::Aim;
 
 pub use step::{Snippet, Step, StepKind, StepVerdict};
@@ -144,7 +145,7 @@ pub fn explain(
     };
     let loaded = load(&request, session)?;
     let aim = subject::settle(located, &loaded, &request.objects);
-    let inputs = narrowed(&request, loaded, &aim);
+    let inputs = narrowed(loaded, &aim);
     let (scans, checkouts) = fetch(&request, &inputs, session)?;
     let decisions = decide(&request, &inputs, &scans, session)?;
     let previews = preview(&request, &inputs, &decisions, &checkouts)?;
@@ -157,13 +158,14 @@ pub fn explain(
         decisions: &decisions,
         previews: &previews,
         checkouts: &checkouts,
-        delivered: &delivered,
+        delivered: &delivered.objects,
         aim: &aim,
         session,
     };
     let mut explanation = Chains::new(&grounds).explanation();
     explanation.context = session.context().map(str::to_owned);
     explanation.notes.splice(..0, notes(&inputs, &scans));
+    explanation.notes.extend(delivered.notes.iter().cloned());
     let problems = inputs.problems.iter();
     explanation
         .failures
@@ -191,7 +193,7 @@ struct Grounds<'a> {
 
 /// The same objects, with the automations that matter, and no more policies recomputed than asked for: the others count with
 /// what the automation controller reads this second.
-fn narrowed(request: &Request, loaded: Inputs, aim: &Aim) -> Inputs {
+fn narrowed(loaded: Inputs, aim: &Aim) -> Inputs {
     let policies: BTreeSet<ObjectKey> = aim.policies.union(&aim.candidates).cloned().collect();
     let namespaces: BTreeSet<&str> = policies.iter().map(|key| key.namespace.as_str()).collect();
     let matters = |key: &&ObjectKey| {
@@ -201,14 +203,18 @@ fn narrowed(request: &Request, loaded: Inputs, aim: &Aim) -> Inputs {
             || namespaces.contains(key.namespace.as_str())
     };
     let automations = loaded.automations.iter().filter(matters).cloned().collect();
-    let whole = aim.everything || !aim.automations.is_empty() || request.tags == TagSource::Status;
+    let mut recomputed = policies.clone();
+    if aim.everything || !aim.automations.is_empty() {
+        // What an automation that was named would push hangs on all of its policies.
+        let read = |key: &&ObjectKey| {
+            let mut automations = aim.automations.iter();
+            automations.any(|automation| automation.namespace == key.namespace)
+        };
+        recomputed.extend(loaded.objects.policies.keys().filter(read).cloned());
+    }
     Inputs {
         automations,
-        recomputed: if whole {
-            Recomputed::OfAutomations
-        } else {
-            Recomputed::Only(policies)
-        },
+        recomputed: Recomputed::Only(recomputed),
         ..loaded
     }
 }
@@ -219,14 +225,14 @@ fn delivered(
     aim: &Aim,
     previews: &[Preview],
     session: &Session,
-) -> Result<Objects, Failure> {
+) -> Result<Delivered, Failure> {
     let sources: BTreeSet<ObjectKey> = previews
         .iter()
         .filter(|preview| !preview.markers.located.is_empty())
         .map(|preview| preview.source.key.clone())
         .collect();
     if !inputs.live || (sources.is_empty() && aim.workloads.is_empty()) {
-        return Ok(Objects::default());
+        return Ok(Delivered::default());
     }
     observe::delivered(&sources, &aim.workloads, session)
 }

@@ -164,4 +164,6 @@ pub struct Request {
     pub updates: Vec<String>,
     /// Whether commit messages are wanted.
     pub messages: bool,
+    /// Whether the run is pointless without the files of every automation.
+    pub needs_files: bool,
 }

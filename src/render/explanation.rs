@@ -35,7 +35,7 @@ pub fn text(explanation: &Explanation, settings: TextSettings) -> Vec<u8> {
 }
 
 fn policy(chain: &PolicyChain, settings: TextSettings) -> String {
-    let mut text = headline(&chain.steps, &policy_state(chain), settings);
+    let mut text = headline(&chain.steps, &policy_state(chain), true, settings);
     text.push_str(&steps(&chain.steps, settings));
     text.push_str(&tags(&chain.tags));
     text
@@ -43,7 +43,7 @@ fn policy(chain: &PolicyChain, settings: TextSettings) -> String {
 
 fn automation(chain: &AutomationChain, settings: TextSettings) -> String {
     let state = format!("automation {}", chain.key);
-    let mut text = headline(&chain.steps, &state, settings);
+    let mut text = headline(&chain.steps, &state, false, settings);
     text.push_str(&steps(&chain.steps, settings));
     text
 }
@@ -69,34 +69,50 @@ fn policy_state(chain: &PolicyChain) -> String {
     }
 }
 
-/// The step that decides how a chain stands: where it is stuck, else where it waits, else what can't be seen.
-fn decisive(steps: &[Step]) -> Option<&Step> {
-    let of = |verdict: StepVerdict| steps.iter().find(move |step| step.verdict == verdict);
-    of(StepVerdict::Stuck)
-        .or_else(|| of(StepVerdict::Waiting))
-        .or_else(|| of(StepVerdict::Unknown))
+/// How a chain stands as a whole: what is stuck counts first, then what waits, then what can't be seen.
+enum Standing<'a> {
+    Decided(&'a Step),
+    /// The last step that was seen, before those that can't be.
+    UpTo(&'a Step),
+    Fine,
 }
 
-fn headline(steps: &[Step], state: &str, settings: TextSettings) -> String {
-    let (word, color, tail) = match decisive(steps) {
-        Some(step) => match step.verdict {
-            StepVerdict::Stuck => (
-                format!("STUCK at {}", step.kind.word()),
-                AnsiColor::Red,
-                consequence(step.kind),
-            ),
-            StepVerdict::Waiting => (
-                format!("WAITING at {}", step.kind.word()),
-                AnsiColor::Yellow,
-                "",
-            ),
-            _ => (
-                format!("OK as far as {}", step.kind.word()),
-                AnsiColor::Green,
-                ", and no further is seen",
-            ),
-        },
-        None => ("OK".to_owned(), AnsiColor::Green, ""),
+fn standing(steps: &[Step]) -> Standing<'_> {
+    let of = |verdict: StepVerdict| steps.iter().find(move |step| step.verdict == verdict);
+    if let Some(step) = of(StepVerdict::Stuck).or_else(|| of(StepVerdict::Waiting)) {
+        return Standing::Decided(step);
+    }
+    let is_unknown = |step: &Step| step.verdict == StepVerdict::Unknown;
+    let Some(first) = steps.iter().position(is_unknown) else {
+        return Standing::Fine;
+    };
+    let (seen, unseen) = steps.split_at(first);
+    match seen.last() {
+        Some(last) if unseen.iter().all(is_unknown) => Standing::UpTo(last),
+        _ => Standing::Decided(&steps[first]),
+    }
+}
+
+fn headline(steps: &[Step], state: &str, consequences: bool, settings: TextSettings) -> String {
+    let (word, color, tail) = match standing(steps) {
+        Standing::Decided(step) => {
+            let (word, color) = match step.verdict {
+                StepVerdict::Stuck => ("STUCK", AnsiColor::Red),
+                StepVerdict::Waiting => ("WAITING", AnsiColor::Yellow),
+                _ => ("UNKNOWN", AnsiColor::Yellow),
+            };
+            let tail = match step.verdict {
+                StepVerdict::Stuck if consequences => consequence(step.kind),
+                _ => "",
+            };
+            (format!("{word} at {}", step.kind.word()), color, tail)
+        }
+        Standing::UpTo(step) => (
+            format!("OK up to {}", step.kind.word()),
+            AnsiColor::Green,
+            "",
+        ),
+        Standing::Fine => ("OK".to_owned(), AnsiColor::Green, ""),
     };
     let style = color.on_default().bold();
     let word = painted(&word, style, settings.color);

@@ -154,13 +154,14 @@ fn answer(state: &State, request: &Request) -> Response {
     }
 }
 
-const VERSIONS: [&str; 3] = ["v1", "v1beta2", "v1beta1"];
+const VERSIONS: [&str; 4] = ["v2", "v1", "v1beta2", "v1beta1"];
 
 fn served(state: &State, api_version: &str) -> bool {
     let by_default = [
         "image.toolkit.fluxcd.io/v1",
         "source.toolkit.fluxcd.io/v1",
         "apps/v1",
+        "batch/v1",
         "v1",
     ];
     let known = by_default.contains(&api_version)
@@ -201,7 +202,7 @@ fn resources(state: &State, api_version: &str) -> Response {
     Response::json(200, &json!({"kind": "APIResourceList", "resources": names}))
 }
 
-const PLURALS: [(&str, &str); 8] = [
+const PLURALS: [(&str, &str); 13] = [
     ("ImageRepository", "imagerepositories"),
     ("ImagePolicy", "imagepolicies"),
     ("ImageUpdateAutomation", "imageupdateautomations"),
@@ -210,6 +211,11 @@ const PLURALS: [(&str, &str); 8] = [
     ("ServiceAccount", "serviceaccounts"),
     ("Namespace", "namespaces"),
     ("Deployment", "deployments"),
+    ("StatefulSet", "statefulsets"),
+    ("DaemonSet", "daemonsets"),
+    ("CronJob", "cronjobs"),
+    ("Kustomization", "kustomizations"),
+    ("HelmRelease", "helmreleases"),
 ];
 
 fn objects(state: &State, request: &Request, api_version: &str, rest: &[&str]) -> Response {
@@ -249,10 +255,10 @@ fn objects(state: &State, request: &Request, api_version: &str, rest: &[&str]) -
 
 /// Only `key=value`, which is all that the tests send; the controllers' own selector takes every Deployment.
 fn selected(object: &Value, selector: &str) -> bool {
-    match selector.split_once('=') {
+    selector.split(',').all(|term| match term.split_once('=') {
         Some((key, value)) => object["metadata"]["labels"][key] == value,
         None => true,
-    }
+    })
 }
 
 fn list(state: &State, request: &Request, found: &[&Value]) -> Response {

@@ -22,6 +22,7 @@ fn the_reference_in_the_documentation_is_the_help() {
     for arguments in [
         &["--help"][..],
         &["get", "--help"],
+        &["explain", "--help"],
         &["diff", "--help"],
         &["completion", "--help"],
         &["version", "--help"],

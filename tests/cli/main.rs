@@ -9,6 +9,7 @@ mod cluster;
 mod completion;
 mod diff;
 mod environment;
+mod explain;
 mod get;
 mod git;
 mod help;

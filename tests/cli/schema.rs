@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::environment::{Environment, automation};
 
 /// What in `value` breaks `schema`: the words of JSON Schema that the committed schemas use, and no unknown members.
-fn violations(schema: &Value, value: &Value, path: &str) -> Vec<String> {
+pub fn violations(schema: &Value, value: &Value, path: &str) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(constant) = schema.get("const").filter(|constant| *constant != value) {
         found.push(format!("{path} is {value}, not {constant}"));
@@ -69,6 +69,13 @@ fn violations(schema: &Value, value: &Value, path: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// What in `value` breaks the committed schema of this name.
+pub fn violations_of(name: &str, value: &Value) -> Vec<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/{name}.schema.json"));
+    let schema: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    violations(&schema, value, "$")
 }
 
 #[test]

@@ -42,7 +42,10 @@ pub(super) fn automation_step(
     let takes = if policy.is_some() {
         format!("{key} takes the policy")
     } else {
-        format!("{key} takes {} policies", preview.policies.len())
+        match preview.policies.len() {
+            1 => format!("{key} takes 1 policy"),
+            policies => format!("{key} takes {policies} policies"),
+        }
     };
     let path = match preview.update_path.as_str() {
         "" => "the whole repository".to_owned(),
@@ -174,6 +177,20 @@ fn marker_step(
     let kind = StepKind::Marker;
     let place = format!("{}:{}", marker.path, marker.line);
     match &marker.fate {
+        MarkerFate::Applied { old, new } if new.is_empty() => Step::ok(
+            kind,
+            format!("{place} goes from {old} to nothing: the policy reflects no digest"),
+        )
+        .with("digest-marker-without-digest", Severity::Warning)
+        .remedy("set spec.digestReflectionPolicy of the policy, or drop the :digest marker"),
+        MarkerFate::Ignored {
+            id: "policy-without-latest",
+            ..
+        } => Step::new(
+            kind,
+            StepVerdict::Skipped,
+            format!("{place} receives nothing while the policy has no latest image"),
+        ),
         MarkerFate::Applied { old, new } => {
             let (old, new) = without_common_name(old, new);
             Step::ok(kind, format!("{place} goes from {old} to {new}"))

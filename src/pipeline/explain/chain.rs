@@ -298,6 +298,9 @@ impl<'a> Chains<'a> {
         if receiving.is_empty() {
             return steps;
         }
+        if preview.error.is_some() || preview.unknown.is_some() {
+            return steps;
+        }
         let live = grounds.inputs.live;
         steps.push(automation::commit_step(
             automation, preview, &receiving, live, now,
@@ -423,7 +426,7 @@ impl<'a> Chains<'a> {
             .files
             .iter()
             .flat_map(|file| self.markers_at(file))
-            .filter(|(owner, marker)| owner.key == preview.key && !self.is_told(marker))
+            .filter(|(owner, marker)| owner.key == preview.key && !self.is_told(preview, marker))
             .map(|(_, marker)| marker)
             .collect();
         if !named && orphans.is_empty() {
@@ -448,9 +451,12 @@ impl<'a> Chains<'a> {
         })
     }
 
-    fn is_told(&self, marker: &PreviewedMarker) -> bool {
-        let policy = marker.policy();
-        policy.is_some_and(|policy| self.grounds.decisions.policies.contains_key(&policy))
+    /// Whether the chain of a policy tells of a marker: an automation sees the policies of its own namespace alone.
+    fn is_told(&self, preview: &Preview, marker: &PreviewedMarker) -> bool {
+        let decided = &self.grounds.decisions.policies;
+        marker.policy().is_some_and(|policy| {
+            policy.namespace == preview.key.namespace && decided.contains_key(&policy)
+        })
     }
 
     fn all_markers(&self, automation: &ImageUpdateAutomation, preview: &Preview) -> Vec<Step> {
@@ -460,6 +466,9 @@ impl<'a> Chains<'a> {
         }
         let all: Vec<&PreviewedMarker> = located.iter().collect();
         let mut steps = automation::marker_steps(&all, self.lines.get(&preview.key));
+        if preview.error.is_some() || preview.unknown.is_some() {
+            return steps;
+        }
         let paths: BTreeSet<&str> = located.iter().map(|marker| marker.path.as_str()).collect();
         let live = self.grounds.inputs.live;
         let now = self.grounds.session.now;

@@ -12,6 +12,15 @@ use crate::io::cluster::{Cluster, ClusterError, Scope};
 use crate::pipeline::live::Reading;
 use crate::pipeline::session::Session;
 
+/// What the last hops are told from.
+#[derive(Default)]
+pub(super) struct Delivered {
+    /// Kustomizations, HelmReleases and workloads.
+    pub(super) objects: Objects,
+    /// Remarks for the user.
+    pub(super) notes: Vec<String>,
+}
+
 /// The Kustomizations that build from one of `sources`, the HelmReleases that they have applied, and the workloads of both,
 /// with `workloads` besides. What may not be read is hidden.
 ///
@@ -22,7 +31,7 @@ pub(super) fn delivered(
     sources: &BTreeSet<ObjectKey>,
     workloads: &[(Kind, ObjectKey)],
     session: &Session,
-) -> Result<Objects, Failure> {
+) -> Result<Delivered, Failure> {
     let cluster = session.cluster()?;
     let reading = read(sources, workloads, cluster);
     session.wait(FailureKind::Cluster, "reading the cluster", reading)?
@@ -32,7 +41,7 @@ async fn read(
     sources: &BTreeSet<ObjectKey>,
     workloads: &[(Kind, ObjectKey)],
     cluster: &Cluster,
-) -> Result<Objects, Failure> {
+) -> Result<Delivered, Failure> {
     let mut reading = Reading::default();
     kustomizations(sources, cluster, &mut reading).await?;
     reading.objects.kustomizations.retain(|_, kustomization| {
@@ -62,7 +71,10 @@ async fn read(
         .collect();
     list(lists, &wanted, cluster, &mut reading).await?;
     released(cluster, &mut reading).await?;
-    Ok(reading.objects)
+    Ok(Delivered {
+        objects: reading.objects,
+        notes: reading.notes,
+    })
 }
 
 /// Where they may not be listed everywhere, those of the sources' namespaces must do.

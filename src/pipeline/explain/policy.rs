@@ -267,6 +267,9 @@ impl Policies<'_> {
         if ready == "False" && !reason.is_empty() {
             let word = if stalled { "Stalled" } else { "not Ready" };
             let text = format!("{says}; {word}, {reason}: {message}");
+            if message.ends_with(conditions::NO_TAGS_IN_DATABASE) && latest.is_some() {
+                return self.tags_lost(policy, text).since(since);
+            }
             return if stuck_before || decision.failure.is_some() || latest.is_none() {
                 Step::stuck(kind, "policy-stuck-on-old-tag", Severity::Warning, text).since(since)
             } else {
@@ -289,6 +292,28 @@ impl Policies<'_> {
                 .due(due)
             }
             (None, _) => Step::new(kind, StepVerdict::Skipped, says).since(since),
+        }
+    }
+}
+
+impl Policies<'_> {
+    /// The registry has tags and the controller has none: its storage went with a restart.
+    fn tags_lost(&self, policy: &ImagePolicy, text: String) -> Step {
+        let kind = StepKind::Policy;
+        let repository = self.repository_of(policy);
+        let scanned = repository.and_then(|repository| repository.status.last_scan_result.as_ref());
+        match repository.zip(scanned) {
+            Some((repository, scan)) if scan.tag_count > 0 => Step::stuck(
+                kind,
+                "tags-lost-after-restart",
+                Severity::Warning,
+                format!("{text}; the tags of the last scan are lost until the next one"),
+            )
+            .remedy(format!(
+                "flux reconcile image repository {} -n {}",
+                repository.key.name, repository.key.namespace
+            )),
+            _ => Step::new(kind, StepVerdict::Waiting, text),
         }
     }
 }
@@ -320,6 +345,20 @@ fn filter(policy: &ImagePolicy, decided: &Decision, stored: usize) -> Option<Ste
         &filter.pattern
     };
     let matched = decided.counts.matched;
+    if let Outcome::Failed(failure) = &decided.outcome
+        && failure.message.starts_with("failed to filter tags")
+    {
+        let text = format!("{}: {}", failure.reason, failure.message);
+        return Some(
+            Step::stuck(
+                StepKind::Filter,
+                "policy-stuck-on-old-tag",
+                Severity::Error,
+                text,
+            )
+            .remedy("correct spec.filterTags.pattern: it is a regular expression of Go"),
+        );
+    }
     if matched == 0
         && stored > 0
         && !matches!(&decided.outcome, Outcome::Failed(failure) if failure.stalled)
@@ -397,12 +436,23 @@ fn order(policy: &ImagePolicy, decided: &Decision) -> Step {
             Step::new(kind, StepVerdict::Unknown, failure.message.clone())
         }
         Outcome::Failed(failure) => {
-            let id = if choice.semver.is_some() && !failure.stalled {
-                "no-version-in-range"
+            let (id, remedy) = if choice.semver.is_some() && !failure.stalled {
+                (
+                    "no-version-in-range",
+                    "widen spec.policy.semver.range; --all-tags shows what keeps each tag out",
+                )
+            } else if failure.message.ends_with("value ''") {
+                (
+                    "extract-empty",
+                    "let spec.filterTags.extract name a group of the pattern, as in (?P<n>[0-9]+) and $n",
+                )
             } else if choice.numerical.is_some() && !failure.stalled {
-                "numeric-parse-failure"
+                (
+                    "numeric-parse-failure",
+                    "let spec.filterTags extract numbers alone: one tag that is none fails them all; --all-tags shows which",
+                )
             } else {
-                "policy-stuck-on-old-tag"
+                ("policy-stuck-on-old-tag", "correct spec.policy")
             };
             Step::stuck(
                 kind,
@@ -410,6 +460,7 @@ fn order(policy: &ImagePolicy, decided: &Decision) -> Step {
                 Severity::Error,
                 format!("{rule}: {}: {}", failure.reason, failure.message),
             )
+            .remedy(remedy)
         }
     }
 }

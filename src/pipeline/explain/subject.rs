@@ -117,7 +117,7 @@ fn word(word: &str) -> Result<Located, Failure> {
         )));
     }
     let looks_like_manifest = [".yaml", ".yml"].iter().any(|end| path.ends_with(end));
-    if looks_like_manifest && path.contains('/') || looks_like_manifest && line.is_some() {
+    if looks_like_manifest && (path.contains('/') || line.is_some()) {
         return Ok(Located::File(MarkedFile {
             path: local_file::with_slashes(Path::new(path)),
             line,

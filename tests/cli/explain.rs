@@ -1,0 +1,388 @@
+//! `explain`: what it says in the situations that users suffer from, word for word, and how it is asked.
+//!
+//! A situation is a file of `testdata/explanations`: the case's story, then parts headed by `-- NAME --`. `arguments` is the
+//! command; a part named like a file stands in for that file of the usual shop, or removes it where it is empty; with a part
+//! `cluster` all objects are a cluster's, together with those of that part. `{{now-65m}}` is a moment, `{{head}}` the commit of the files. The part `expected` is what
+//! the run printed; `UPDATE=1 cargo test --test cli explain` accepts what it prints now.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::cluster::FakeCluster;
+use crate::environment::{self, Environment, Ran};
+use crate::schema::violations_of;
+
+fn situations() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/explanations");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "txt"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// The parts of a situation in their order; the first, without a name, is its story.
+fn parts(text: &str) -> Vec<(String, String)> {
+    let mut parts = vec![(String::new(), String::new())];
+    for line in text.lines() {
+        let name = line
+            .strip_prefix("-- ")
+            .and_then(|rest| rest.strip_suffix(" --"));
+        match name {
+            Some(name) => parts.push((name.to_owned(), String::new())),
+            None => {
+                let (_, body) = parts.last_mut().unwrap();
+                body.push_str(line);
+                body.push('\n');
+            }
+        }
+    }
+    parts
+}
+
+/// `{{now-65m}}` and the like as moments.
+fn with_moments(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{now-") {
+        let (age, after) = after.split_once("}}").unwrap();
+        let age: SignedDuration = age.parse().unwrap();
+        let moment = Timestamp::now().checked_sub(age).unwrap();
+        let second = moment.round(jiff::Unit::Second).unwrap();
+        write!(out, "{before}{second}").unwrap();
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+struct Situation {
+    environment: Environment,
+    head: String,
+    cluster: Option<FakeCluster>,
+    command: Vec<String>,
+}
+
+fn set_up(parts: &[(String, String)]) -> Situation {
+    let part = |name: &str| parts.iter().find(|(part, _)| part == name);
+    let environment = Environment::new();
+    let mut files: Vec<(String, String)> = vec![
+        (
+            "objects/source.yaml".into(),
+            environment::git_repository("gitops"),
+        ),
+        (
+            "objects/app.yaml".into(),
+            format!(
+                "{}---\n{}",
+                environment::image_repository("app"),
+                environment::semver_policy("app", ">=1.0.0")
+            ),
+        ),
+        (
+            "objects/automation.yaml".into(),
+            environment::automation("images", "main", "./apps"),
+        ),
+        (
+            "tags.json".into(),
+            r#"{"registry.example.com/team/app": ["1.0.0", "1.2.0", "latest"]}"#.into(),
+        ),
+        (
+            "gitops/apps/app.yaml".into(),
+            environment::deployment("app", "1.0.0"),
+        ),
+    ];
+    for (name, body) in parts {
+        if !name.contains('.') || name.starts_with(' ') {
+            continue;
+        }
+        files.retain(|(file, _)| file != name);
+        if !body.trim().is_empty() {
+            files.push((name.clone(), with_moments(body)));
+        }
+    }
+    for (name, body) in &files {
+        environment.write(name, body);
+    }
+    if let Some((_, links)) = part("links") {
+        for link in links.lines() {
+            let (from, to) = link.split_once(" -> ").unwrap();
+            #[cfg(unix)]
+            std::os::unix::fs::symlink(to, environment.path().join(from)).unwrap();
+        }
+    }
+    environment.commit("gitops");
+    let head = environment.git("gitops", &["rev-parse", "HEAD"]);
+    let arguments = part("arguments").unwrap().1.trim();
+    let arguments = arguments.split_whitespace().map(str::to_owned);
+    let mut command: Vec<String> = arguments.collect();
+    let cluster = part("cluster").map(|(_, more)| {
+        let cluster = FakeCluster::start();
+        for (name, body) in &files {
+            if name.starts_with("objects/") {
+                cluster.add(&body.replace("{{head}}", &head));
+            }
+        }
+        cluster.add(&with_moments(&more.replace("{{head}}", &head)));
+        environment.write(".kube/config", &cluster.kubeconfig());
+        cluster
+    });
+    if cluster.is_none() {
+        command.extend(["-f".into(), "objects".into()]);
+    }
+    let usual = ["--tags-from", "tags.json", "--worktree", "gitops"];
+    for pair in usual.chunks(2) {
+        if !command.iter().any(|argument| argument == pair[0]) {
+            command.extend(pair.iter().map(|word| (*word).to_owned()));
+        }
+    }
+    Situation {
+        environment,
+        head,
+        cluster,
+        command,
+    }
+}
+
+fn told(arguments: &str, ran: &Ran, situation: &Situation) -> String {
+    let folder = situation.environment.path().to_str().unwrap().to_owned();
+    let mut text = format!("$ kubectl imageauto {arguments}\n{}", ran.stdout);
+    for line in ran.stderr.lines() {
+        writeln!(text, "stderr: {line}").unwrap();
+    }
+    writeln!(text, "[exit {}]", ran.status).unwrap();
+    let address = situation
+        .cluster
+        .as_ref()
+        .map(|cluster| &cluster.server.address);
+    let text = text
+        .replace(&folder, "")
+        .replace(&situation.head[..7], "<head>");
+    match address {
+        Some(address) => text.replace(address.as_str(), "<cluster>"),
+        None => text,
+    }
+}
+
+#[test]
+fn every_situation_is_explained_in_the_words_that_were_accepted() {
+    let update = std::env::var_os("UPDATE").is_some();
+    let files = situations();
+    assert!(files.len() >= 30, "only {} situations", files.len());
+    let mut wrong = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let parts = parts(&text);
+        let situation = set_up(&parts);
+        let arguments: Vec<&str> = situation.command.iter().map(String::as_str).collect();
+        let ran = situation.environment.run(&arguments);
+        let shown = parts
+            .iter()
+            .find(|(name, _)| name == "arguments")
+            .unwrap()
+            .1
+            .trim();
+        let now = told(shown, &ran, &situation);
+        let (head, expected) = text
+            .split_once("-- expected --\n")
+            .unwrap_or((text.as_str(), ""));
+        if now == expected {
+            continue;
+        }
+        if update {
+            fs::write(&file, format!("{head}-- expected --\n{now}")).unwrap();
+        } else {
+            wrong.push(format!("{}:\n{now}", file.display()));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "UPDATE=1 accepts these:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn every_situation_is_a_document_of_the_schema() {
+    for file in situations() {
+        let situation = set_up(&parts(&fs::read_to_string(&file).unwrap()));
+        let mut arguments: Vec<&str> = situation.command.iter().map(String::as_str).collect();
+        arguments.extend(["-o", "json"]);
+        let document = situation.environment.run(&arguments).json();
+        let found = violations_of("explain-v1", &document);
+        assert_eq!(found, Vec::<String>::new(), "{}", file.display());
+    }
+}
+
+/// The usual shop, asked offline.
+fn explain(environment: &Environment, more: &[&str]) -> Ran {
+    let usual = [
+        "explain",
+        "-f",
+        "objects",
+        "--tags-from",
+        "tags.json",
+        "--worktree",
+        "gitops",
+    ];
+    environment.run(&[&usual, more].concat())
+}
+
+#[test]
+fn a_tag_can_be_expected() {
+    let environment = Environment::shop();
+    for (tag, expected, status) in [
+        ("1.2.0", "selected", 0),
+        ("1.2.0", "eligible", 0),
+        ("1.2.0", "ignored", 1),
+        ("1.0.0", "selected", 1),
+        ("1.0.0", "eligible", 0),
+        ("latest", "eligible", 1),
+        ("latest", "ignored", 0),
+        ("9.9.9", "ignored", 0),
+        ("9.9.9", "selected", 1),
+    ] {
+        let arguments = ["policy/app", "--tag", tag, "--expect", expected];
+        drop(explain(&environment, &arguments).expect(status));
+    }
+    let ran = explain(&environment, &["policy/app", "--expect", "selected"]).expect(2);
+    assert!(ran.stderr.contains("--tag"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_verdict_of_a_tag_counts_for_every_policy_that_is_meant() {
+    let environment = Environment::shop();
+    environment.write(
+        "objects/second.yaml",
+        &environment::semver_policy("app", "<1.1.0").replacen("name: app", "name: old", 1),
+    );
+    let arguments = [
+        "registry.example.com/team/app:1.2.0",
+        "--expect",
+        "selected",
+        "--tag",
+        "1.2.0",
+    ];
+    drop(explain(&environment, &arguments).expect(1));
+    let document = explain(
+        &environment,
+        &["registry.example.com/team/app:1.2.0", "-o", "json"],
+    )
+    .json();
+    let verdicts: Vec<&str> = document["policies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|policy| policy["tags"][0]["verdict"].as_str().unwrap())
+        .collect();
+    assert_eq!(verdicts, ["selected", "outOfRange"]);
+}
+
+#[test]
+fn things_are_read_in_their_order() {
+    let environment = Environment::shop();
+    // A file called like the policy is a file, and `./` makes sure of it.
+    environment.write("app", "a: b\n");
+    let ran = explain(&environment, &["app"]).expect(6);
+    assert!(ran.stderr.contains("app holds no marker"), "{}", ran.stderr);
+    fs::remove_file(environment.path().join("app")).unwrap();
+    let ran = explain(&environment, &["app"]).expect(0);
+    assert!(
+        ran.stdout.contains("policy flux-system/app chose 1.2.0"),
+        "{}",
+        ran.stdout
+    );
+    let ran = explain(&environment, &["./app"]).expect(6);
+    assert!(
+        ran.stderr.contains("./app: there is no such file"),
+        "{}",
+        ran.stderr
+    );
+    // A bare word that is no name may be an image; with a tag it always is one.
+    let ran = explain(&environment, &["app:1.2.0"]).expect(6);
+    assert!(
+        ran.stderr.contains("no ImagePolicy is on the image app"),
+        "{}",
+        ran.stderr
+    );
+    for same in [
+        &["imagepolicies.image.toolkit.fluxcd.io/app"][..],
+        &["policy", "app"],
+        &["image", "policies"],
+        &["registry.example.com/team/app"],
+        &["imgrepo/app"],
+        &["gitops/apps/app.yaml:10"],
+        &["gitops/apps/app.yaml"],
+        &["./gitops/apps/app.yaml"],
+    ] {
+        let document = explain(&environment, &[same, &["-o", "json"]].concat())
+            .expect(0)
+            .json();
+        assert_eq!(
+            document["policies"].as_array().unwrap().len(),
+            1,
+            "{same:?}"
+        );
+        assert_eq!(
+            document["policies"][0]["latest"]["tag"], "1.2.0",
+            "{same:?}"
+        );
+    }
+    let ran = explain(&environment, &["gitops/apps/app.yaml:3"]).expect(6);
+    assert!(
+        ran.stderr.contains("the file has some on 10"),
+        "{}",
+        ran.stderr
+    );
+    let ran = explain(&environment, &["deploy/app"]).expect(2);
+    assert!(ran.stderr.contains("with -f name a FILE"), "{}", ran.stderr);
+    let ran = explain(&environment, &["policy/other"]).expect(6);
+    assert!(
+        ran.stderr.contains("there is no ImagePolicy other"),
+        "{}",
+        ran.stderr
+    );
+    let ran = explain(&environment, &["-n", "none"]).expect(0);
+    assert!(
+        ran.stderr
+            .contains("no ImagePolicy or ImageUpdateAutomation in namespace none"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn without_a_work_tree_the_later_steps_are_unknown() {
+    let environment = Environment::shop();
+    let arguments = [
+        "explain",
+        "-f",
+        "objects/app.yaml",
+        "--tags-from",
+        "tags.json",
+        "-o",
+        "json",
+    ];
+    let document = environment.run(&arguments).expect(0).json();
+    let steps = document["policies"][0]["steps"].as_array().unwrap();
+    assert_eq!(steps.last().unwrap()["step"], "automation");
+    assert_eq!(steps.last().unwrap()["verdict"], "unknown");
+    fs::remove_file(environment.path().join("objects/source.yaml")).unwrap();
+    let arguments = [
+        "explain",
+        "-f",
+        "objects",
+        "--tags-from",
+        "tags.json",
+        "-o",
+        "json",
+    ];
+    let document = environment.run(&arguments).expect(0).json();
+    let steps = document["policies"][0]["steps"].as_array().unwrap();
+    assert_eq!(steps.last().unwrap()["verdict"], "unknown", "{document}");
+}
