@@ -2,11 +2,13 @@
 
 use clap::{Args, ValueEnum};
 
+use crate::controllers::flux::ImageRef;
 use crate::exit_code;
 use crate::failure::Failure;
 use crate::findings::Severity;
-use crate::pipeline::explain::{self, ExplainRequest, Explanation, Step, StepVerdict};
+use crate::pipeline::explain::{self, ExplainRequest, Explanation, Followed, Step, StepVerdict};
 use crate::pipeline::request::{ObjectRequest, Request};
+use crate::pipeline::session::Session;
 use crate::render::console::{Talk, Tone};
 use crate::render::explanation::{self, TextSettings};
 use crate::render::json_v1_explain;
@@ -48,6 +50,10 @@ pub struct ExplainArgs {
     /// A table of all tags with what became of each
     #[arg(long, conflicts_with = "tag", help_heading = "Tags")]
     all_tags: bool,
+
+    /// Follow the policy's tag until it runs, telling each step as it is taken; --timeout ends it with 1
+    #[arg(short = 'w', long, help_heading = "Output")]
+    watch: bool,
 
     /// The least severity of what is stuck that gives exit status 1
     #[arg(
@@ -109,6 +115,9 @@ pub fn examples(invocation: Invocation) -> String {
   # why a Deployment still runs the old image
   {caller} why deploy/checkout -n shop
 
+  # follow the policy's tag to the pods
+  {caller} why policy/checkout -w --timeout 10m
+
   # why a tag is not the latest, and what each of the others is
   {caller} explain policy/checkout --tag 1.9.0-rc.1
   {caller} explain policy/checkout --all-tags
@@ -128,6 +137,12 @@ pub fn run(
     global.fits("explain", &[OutputFormat::Json])?;
     let subjects = selection::subjects(&args.subjects)?;
     let ground = global.ground(*invocation)?;
+    let ground = if args.watch {
+        check_watch(global, ground.connection.is_some())?;
+        ground.for_a_watch(global)
+    } else {
+        ground
+    };
     let request = request(ground.objects.clone(), global)?;
     let wanted = ExplainRequest {
         subjects,
@@ -153,8 +168,86 @@ pub fn run(
         terminal.failure(&failure.message);
     }
     say_nothing_matches(&request.objects, &explanation, terminal);
+    if args.watch {
+        return watch(&explanation, &args, &session, terminal);
+    }
     let offline = session.context().is_none() && !global.filename.is_empty();
     Ok(exit_code_of(&explanation, &args, offline))
+}
+
+fn check_watch(global: &GlobalArgs, live: bool) -> Result<(), Failure> {
+    if !live {
+        return Err(Failure::usage(
+            "-w follows a tag in the cluster: leave out -f",
+        ));
+    }
+    if global.output.is_some() {
+        return Err(Failure::usage(
+            "-w tells what happens as text: leave out -o",
+        ));
+    }
+    Ok(())
+}
+
+/// Follows the tag of the one policy that was explained.
+fn watch(
+    explanation: &Explanation,
+    args: &ExplainArgs,
+    session: &Session,
+    terminal: &mut Terminal,
+) -> Result<u8, Failure> {
+    if let [failure, ..] = explanation.failures.as_slice()
+        && explanation.policies.is_empty()
+    {
+        return Ok(failure.exit_code());
+    }
+    let [chain] = explanation.policies.as_slice() else {
+        return Err(Failure::usage(format!(
+            "-w follows the tag of one policy, and these are {}: name one",
+            explanation.policies.len()
+        )));
+    };
+    let image = chain.repository.image.clone().unwrap_or_default();
+    let latest = match (&args.tag, &chain.latest) {
+        (Some(tag), _) => ImageRef {
+            name: image,
+            tag: tag.clone(),
+            digest: String::new(),
+        },
+        (None, Some((latest, _))) => latest.clone(),
+        (None, None) => {
+            terminal.failure(&format!(
+                "policy {} has no latest image to follow",
+                chain.key
+            ));
+            return Ok(exit_code::DIFFERENCES);
+        }
+    };
+    let following = format!("following {} to what runs it (Ctrl-C ends)", latest.tag);
+    terminal.say(&Talk::new(Tone::Note, following));
+    let settings = TextSettings {
+        glyphs: terminal.glyphs(),
+        color: terminal.colors_results(),
+    };
+    let mut tell = |step: &Step| {
+        terminal.result(explanation::step(step, settings).as_bytes());
+    };
+    let followed = explain::follow(&chain.key, &latest, session, &mut tell)?;
+    let (tone, text, code) = match followed {
+        Followed::Arrived => (Tone::Success, "it runs", exit_code::FINE),
+        Followed::Applied => (
+            Tone::Success,
+            "it is applied; nothing that is seen runs the image",
+            exit_code::FINE,
+        ),
+        Followed::TimeUp => (
+            Tone::Error,
+            "the time is up, and it does not run everywhere yet",
+            exit_code::DIFFERENCES,
+        ),
+    };
+    terminal.say(&Talk::new(tone, format!("{}: {text}", latest.tag)));
+    Ok(code)
 }
 
 fn request(objects: ObjectRequest, global: &GlobalArgs) -> Result<Request, Failure> {

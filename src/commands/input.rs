@@ -13,7 +13,7 @@ use crate::io::manifests::ManifestSource;
 use crate::pipeline::request::{
     Assumption, NamespaceScope, ObjectRequest, ObjectSource, TagSource, WorktreeSetting,
 };
-use crate::pipeline::session::{Session, SessionSettings};
+use crate::pipeline::session::{FOREVER, Session, SessionSettings};
 use crate::pipeline::settle;
 
 use super::connection::{ConnectionArgs, duration};
@@ -150,15 +150,9 @@ pub struct GlobalArgs {
     #[arg(long, global = true, help_heading = "Output")]
     pub show_labels: bool,
 
-    /// The limit of the whole call, such as 90s
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "5m",
-        global = true,
-        help_heading = "Cluster"
-    )]
-    pub timeout: String,
+    /// The limit of the whole call, such as 90s [default: 5m; none for a watch]
+    #[arg(long, value_name = "DURATION", global = true, help_heading = "Cluster")]
+    pub timeout: Option<String>,
 
     /// Called as a flux plugin: take the namespace of the kubeconfig's context instead of flux-system
     #[arg(
@@ -249,13 +243,24 @@ pub struct Ground {
     pub limit: Duration,
 }
 
+impl Ground {
+    /// The same for a watch: it ends only by a limit that was asked for.
+    pub fn for_a_watch(self, global: &GlobalArgs) -> Self {
+        let limit = match global.timeout {
+            Some(_) => self.limit,
+            None => FOREVER,
+        };
+        Self { limit, ..self }
+    }
+}
+
 impl GlobalArgs {
     /// Settles where objects come from and which namespaces count. Reads the kubeconfig unless there is `-f`.
     pub fn ground(&self, invocation: Invocation) -> Result<Ground, Failure> {
         if self.namespace.as_deref() == Some("") {
             return Err(Failure::usage("-n: the namespace is empty"));
         }
-        let limit = duration("--timeout", &self.timeout)?;
+        let limit = duration("--timeout", self.timeout.as_deref().unwrap_or("5m"))?;
         let source = self.source()?;
         let selector = self.selector()?;
         let connection = self

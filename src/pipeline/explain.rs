@@ -3,6 +3,7 @@
 mod automation;
 mod chain;
 mod delivery;
+mod follow;
 mod observe;
 mod policy;
 mod step;
@@ -26,6 +27,7 @@ use chain::Chains;
 use observe::Delivered;
 use subject::Aim;
 
+pub use follow::{Followed, follow};
 pub use step::{Snippet, Step, StepKind, StepVerdict};
 pub use subject::Subject;
 pub use tags::ExplainedTag;

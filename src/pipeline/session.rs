@@ -9,6 +9,9 @@ use crate::failure::{Failure, FailureKind};
 use crate::io::cluster::{self, Cluster, Connection, ConnectionSettings};
 use crate::io::observer::Observer;
 
+/// As good as no limit.
+pub const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// One run of a command.
 pub struct Session {
     /// When the run began; what is decided by time is decided by this one moment.
@@ -16,6 +19,7 @@ pub struct Session {
     /// Who listens.
     pub observer: Observer,
     limit: Duration,
+    began: Instant,
     ends: Instant,
     runtime: tokio::runtime::Runtime,
     cluster: Option<Cluster>,
@@ -60,11 +64,13 @@ impl Session {
             .map(|connection| Cluster::open(connection, settings.observer.clone()))
             .transpose()?;
         drop(guard);
+        let began = Instant::now();
         Ok(Self {
             now: settings.now,
             observer: settings.observer,
             limit: settings.limit,
-            ends: Instant::now() + settings.limit,
+            began,
+            ends: began.checked_add(settings.limit).unwrap_or(began + FOREVER),
             runtime,
             cluster,
         })
@@ -89,6 +95,20 @@ impl Session {
     /// What is left of `--timeout`.
     pub fn left(&self) -> Duration {
         self.ends.saturating_duration_since(Instant::now())
+    }
+
+    /// The present moment, for runs that last: [`now`](Self::now) and the time since.
+    pub fn moment(&self) -> Timestamp {
+        let passed = self.began.elapsed();
+        self.now.checked_add(passed).unwrap_or(self.now)
+    }
+
+    /// Does nothing for a while; `false`: the time is up.
+    pub fn pause(&self, length: Duration) -> bool {
+        let length = length.min(self.left());
+        self.runtime
+            .block_on(async { tokio::time::sleep(length).await });
+        !self.left().is_zero()
     }
 
     /// Waits for `work` as long as `--timeout` allows.

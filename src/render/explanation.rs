@@ -34,6 +34,11 @@ pub fn text(explanation: &Explanation, settings: TextSettings) -> Vec<u8> {
     paragraphs.join("\n").into_bytes()
 }
 
+/// The lines of a single step.
+pub fn step(step: &Step, settings: TextSettings) -> String {
+    line(step, step.kind.word(), settings)
+}
+
 fn policy(chain: &PolicyChain, settings: TextSettings) -> String {
     let mut text = headline(&chain.steps, &policy_state(chain), true, settings);
     text.push_str(&steps(&chain.steps, settings));

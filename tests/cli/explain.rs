@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use crate::cluster::FakeCluster;
 use crate::environment::{self, Environment, Ran};
@@ -385,4 +386,108 @@ fn without_a_work_tree_the_later_steps_are_unknown() {
     let document = environment.run(&arguments).expect(0).json();
     let steps = document["policies"][0]["steps"].as_array().unwrap();
     assert_eq!(steps.last().unwrap()["verdict"], "unknown", "{document}");
+}
+
+#[test]
+fn a_tag_is_followed_until_it_runs() {
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/explanations/workload-waits.txt");
+    let situation = set_up(&parts(&fs::read_to_string(file).unwrap()));
+    let cluster = situation.cluster.as_ref().unwrap();
+    let mut command = situation.environment.imageauto();
+    command
+        .args([
+            "why",
+            "policy/app",
+            "-w",
+            "--tags-from",
+            "status",
+            "--worktree",
+            "gitops",
+        ])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut asked = |count: usize| {
+        let policies = || {
+            let lines = cluster.server.lines();
+            lines
+                .iter()
+                .filter(|line| line.ends_with("imagepolicies/app"))
+                .count()
+        };
+        while policies() < count {
+            assert!(child.try_wait().unwrap().is_none(), "it ended too early");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    asked(1);
+    let image = json!({"name": "registry.example.com/team/app", "tag": "1.2.0"});
+    let pushed = json!({"status": {"observedPolicies": {"app": image}, "lastPushCommit": situation.head, "lastPushTime": "2026-01-01T00:00:00Z"}});
+    cluster.merge("ImageUpdateAutomation", "images", &pushed);
+    asked(3);
+    let revision = format!("main@sha1:{}", situation.head);
+    cluster.merge(
+        "Kustomization",
+        "apps",
+        &json!({"status": {"lastAppliedRevision": revision}}),
+    );
+    let containers = json!([{"name": "app", "image": "registry.example.com/team/app:1.2.0"}]);
+    let template = json!({"spec": {"template": {"spec": {"containers": containers}}}});
+    cluster.merge("Deployment", "app", &template);
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    let (_, followed) = told.split_once(" \u{25ce} running").unwrap();
+    for (before, after) in [
+        (
+            "automation  flux-system/images has not run with it",
+            "automation  flux-system/images has run with it; it pushed",
+        ),
+        (
+            "automation  flux-system/images has run with it",
+            "applied     Kustomization flux-system/apps has applied main@90be1c4",
+        ),
+        (
+            "has applied main@90be1c4",
+            "running     1.2.0 in Deployment shop/app",
+        ),
+    ] {
+        let position = |text: &str| {
+            followed
+                .find(text)
+                .unwrap_or_else(|| panic!("{text} in {followed}"))
+        };
+        assert!(position(before) < position(after), "{followed}");
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("1.2.0: it runs"), "{said}");
+}
+
+#[test]
+fn a_watch_ends_when_its_time_is_up() {
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/explanations/workload-waits.txt");
+    let situation = set_up(&parts(&fs::read_to_string(file).unwrap()));
+    let environment = &situation.environment;
+    let usual = [
+        "why",
+        "policy/app",
+        "--tags-from",
+        "status",
+        "--worktree",
+        "gitops",
+        "-w",
+    ];
+    let ran = environment
+        .run(&[&usual[..], &["--timeout", "3s"]].concat())
+        .expect(1);
+    assert!(ran.stderr.contains("the time is up"), "{}", ran.stderr);
+    let ran = environment
+        .run(&[&usual[..], &["-o", "json"]].concat())
+        .expect(2);
+    assert!(ran.stderr.contains("leave out -o"), "{}", ran.stderr);
+    let ran = explain(&Environment::shop(), &["-w"]).expect(2);
+    assert!(ran.stderr.contains("leave out -f"), "{}", ran.stderr);
 }

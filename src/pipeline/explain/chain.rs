@@ -329,7 +329,7 @@ impl<'a> Chains<'a> {
 
     fn delivery(&self) -> Hops<'_> {
         Hops {
-            inputs: self.grounds.inputs,
+            sources: &self.grounds.inputs.objects.git_repositories,
             delivered: self.grounds.delivered,
             named: &self.grounds.aim.workloads,
             now: self.grounds.session.now,

@@ -1,6 +1,6 @@
 //! The last hops: from the pushed commit to the pods. What may not be read is unknown.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -12,14 +12,15 @@ use crate::facts::cluster::{Kind, Objects, Workload};
 use crate::findings::Severity;
 use crate::go::age;
 use crate::go::reference::Reference;
-use crate::pipeline::stages::{Inputs, Preview};
+use crate::pipeline::stages::Preview;
 
 use super::observe::hidden;
 use super::step::{Step, StepKind, StepVerdict};
 
 /// What the last hops are told from.
 pub(super) struct Hops<'a> {
-    pub(super) inputs: &'a Inputs,
+    /// The GitRepositories.
+    pub(super) sources: &'a BTreeMap<ObjectKey, GitRepository>,
     /// Kustomizations, HelmReleases and workloads.
     pub(super) delivered: &'a Objects,
     /// Workloads that were named.
@@ -32,7 +33,7 @@ impl Hops<'_> {
     pub(super) fn source(&self, preview: &Preview) -> Step {
         let kind = StepKind::Source;
         let key = &preview.source.key;
-        let Some(source) = self.inputs.objects.git_repositories.get(key) else {
+        let Some(source) = self.sources.get(key) else {
             return Step::new(
                 kind,
                 StepVerdict::Unknown,
@@ -129,18 +130,40 @@ impl Hops<'_> {
             };
             return vec![Step::new(StepKind::Applied, StepVerdict::Unknown, text)];
         }
-        let source = self
-            .inputs
-            .objects
-            .git_repositories
-            .get(&preview.source.key);
+        self.applied_by(&holding, &preview.source.key, image)
+    }
+
+    /// Whether these Kustomizations, and the HelmReleases among what they applied that run `image`, are done.
+    pub(super) fn applied_by(
+        &self,
+        holding: &[&Kustomization],
+        source: &ObjectKey,
+        image: &str,
+    ) -> Vec<Step> {
+        let source = self.sources.get(source);
         let mut steps: Vec<Step> = holding
             .iter()
-            .map(|kustomization| self.applied_by(kustomization, source))
+            .map(|kustomization| kustomized(kustomization, source))
             .collect();
-        let released = self.releases_of(&holding, image);
-        steps.extend(released.into_iter().map(|release| self.released(release)));
+        let released = self.releases_of(holding, image);
+        steps.extend(released.into_iter().map(released_by));
         steps
+    }
+
+    /// The Kustomizations of a source behind which something runs `image`.
+    pub(super) fn behind_image(&self, source: &ObjectKey, image: &str) -> Vec<&Kustomization> {
+        let of_source = self
+            .delivered
+            .kustomizations
+            .values()
+            .filter(|kustomization| delivery::builds(kustomization, source));
+        let runs_it = |kustomization: &&Kustomization| {
+            let mut workloads = self.delivered.workloads.iter();
+            workloads.any(|((kind, key), workload)| {
+                runs(workload, image) && self.is_behind(&[kustomization], *kind, key, workload)
+            })
+        };
+        of_source.filter(runs_it).collect()
     }
 
     /// The HelmReleases that these Kustomizations have applied and that run `image`.
@@ -162,40 +185,6 @@ impl Hops<'_> {
             .collect()
     }
 
-    fn released(&self, release: &HelmRelease) -> Step {
-        let kind = StepKind::Applied;
-        let key = &release.key;
-        let state = readiness(&release.status.conditions);
-        let since = moment(state.since);
-        if release.spec.suspend {
-            let finding = crate::findings::policies::suspended("HelmRelease", key);
-            let text = format!("HelmRelease {key} is suspended");
-            return Step::stuck(kind, finding.id, finding.severity, text).remedy(format!(
-                "flux resume helmrelease {} -n {}",
-                key.name, key.namespace
-            ));
-        }
-        let says = format!("HelmRelease {key}: {}: {}", state.reason, state.message);
-        match state.ready {
-            "False" if !state.reason.is_empty() => {
-                Step::stuck(kind, "apply-fails", Severity::Error, says).since(since)
-            }
-            "True"
-                if release
-                    .generation
-                    .is_none_or(|generation| release.status.observed_generation >= generation) =>
-            {
-                Step::ok(kind, says).since(since)
-            }
-            _ => Step::new(
-                kind,
-                StepVerdict::Waiting,
-                format!("HelmRelease {key} is at work"),
-            )
-            .since(since),
-        }
-    }
-
     fn holding(&self, preview: &Preview, paths: &BTreeSet<&str>) -> Vec<&Kustomization> {
         self.delivered
             .kustomizations
@@ -209,50 +198,6 @@ impl Hops<'_> {
             .collect()
     }
 
-    fn applied_by(&self, kustomization: &Kustomization, source: Option<&GitRepository>) -> Step {
-        let kind = StepKind::Applied;
-        let key = &kustomization.key;
-        let status = &kustomization.status;
-        let state = readiness(&status.conditions);
-        let since = moment(state.since);
-        let has = match delivery::commit_of(&status.last_applied_revision) {
-            Some(commit) => format!(
-                "Kustomization {key} has applied {}",
-                short_revision(&status.last_applied_revision, commit)
-            ),
-            None => format!("Kustomization {key} has applied nothing yet"),
-        };
-        if kustomization.spec.suspend {
-            let finding = crate::findings::policies::suspended("Kustomization", key);
-            return Step::stuck(
-                kind,
-                finding.id,
-                finding.severity,
-                format!("{has}; it is suspended"),
-            )
-            .remedy(format!(
-                "flux resume kustomization {} -n {}",
-                key.name, key.namespace
-            ));
-        }
-        let wanted = source
-            .and_then(|source| source.status.artifact.as_ref())
-            .map(|artifact| artifact.revision.as_str());
-        if wanted == Some(status.last_applied_revision.as_str()) && state.ready != "False" {
-            return Step::ok(kind, has).since(since);
-        }
-        if state.ready == "False" && !state.reason.is_empty() {
-            return Step::stuck(
-                kind,
-                "apply-fails",
-                Severity::Error,
-                format!("{has}; {}: {}", state.reason, state.message),
-            )
-            .since(since);
-        }
-        Step::new(kind, StepVerdict::Waiting, has).since(since)
-    }
-
     /// What the workloads run that the Kustomizations have applied and that use the policy's image.
     pub(super) fn running(
         &self,
@@ -260,10 +205,18 @@ impl Hops<'_> {
         paths: &BTreeSet<&str>,
         latest: &ImageRef,
     ) -> Vec<Step> {
-        let holding = self.holding(preview, paths);
+        self.running_behind(&self.holding(preview, paths), latest)
+    }
+
+    /// What the workloads behind these Kustomizations run of the policy's image.
+    pub(super) fn running_behind(
+        &self,
+        holding: &[&Kustomization],
+        latest: &ImageRef,
+    ) -> Vec<Step> {
         let mut steps = Vec::new();
         for ((kind, key), workload) in &self.delivered.workloads {
-            if self.is_behind(&holding, *kind, key, workload) {
+            if self.is_behind(holding, *kind, key, workload) {
                 steps.extend(self.runs(*kind, key, workload, latest));
             }
         }
@@ -340,6 +293,86 @@ impl Hops<'_> {
             Step::new(StepKind::Running, verdict, text).since(since)
         };
         tags.into_iter().map(step).collect()
+    }
+}
+
+/// Whether a Kustomization has applied what source-controller has.
+fn kustomized(kustomization: &Kustomization, source: Option<&GitRepository>) -> Step {
+    let kind = StepKind::Applied;
+    let key = &kustomization.key;
+    let status = &kustomization.status;
+    let state = readiness(&status.conditions);
+    let since = moment(state.since);
+    let has = match delivery::commit_of(&status.last_applied_revision) {
+        Some(commit) => format!(
+            "Kustomization {key} has applied {}",
+            short_revision(&status.last_applied_revision, commit)
+        ),
+        None => format!("Kustomization {key} has applied nothing yet"),
+    };
+    if kustomization.spec.suspend {
+        let finding = crate::findings::policies::suspended("Kustomization", key);
+        return Step::stuck(
+            kind,
+            finding.id,
+            finding.severity,
+            format!("{has}; it is suspended"),
+        )
+        .remedy(format!(
+            "flux resume kustomization {} -n {}",
+            key.name, key.namespace
+        ));
+    }
+    let wanted = source
+        .and_then(|source| source.status.artifact.as_ref())
+        .map(|artifact| artifact.revision.as_str());
+    if wanted == Some(status.last_applied_revision.as_str()) && state.ready != "False" {
+        return Step::ok(kind, has).since(since);
+    }
+    if state.ready == "False" && !state.reason.is_empty() {
+        return Step::stuck(
+            kind,
+            "apply-fails",
+            Severity::Error,
+            format!("{has}; {}: {}", state.reason, state.message),
+        )
+        .since(since);
+    }
+    Step::new(kind, StepVerdict::Waiting, has).since(since)
+}
+
+/// Whether a HelmRelease has released what it was given.
+fn released_by(release: &HelmRelease) -> Step {
+    let kind = StepKind::Applied;
+    let key = &release.key;
+    let state = readiness(&release.status.conditions);
+    let since = moment(state.since);
+    if release.spec.suspend {
+        let finding = crate::findings::policies::suspended("HelmRelease", key);
+        let text = format!("HelmRelease {key} is suspended");
+        return Step::stuck(kind, finding.id, finding.severity, text).remedy(format!(
+            "flux resume helmrelease {} -n {}",
+            key.name, key.namespace
+        ));
+    }
+    let says = format!("HelmRelease {key}: {}: {}", state.reason, state.message);
+    match state.ready {
+        "False" if !state.reason.is_empty() => {
+            Step::stuck(kind, "apply-fails", Severity::Error, says).since(since)
+        }
+        "True"
+            if release
+                .generation
+                .is_none_or(|generation| release.status.observed_generation >= generation) =>
+        {
+            Step::ok(kind, says).since(since)
+        }
+        _ => Step::new(
+            kind,
+            StepVerdict::Waiting,
+            format!("HelmRelease {key} is at work"),
+        )
+        .since(since),
     }
 }
 

@@ -37,7 +37,8 @@ pub(super) fn delivered(
     session.wait(FailureKind::Cluster, "reading the cluster", reading)?
 }
 
-async fn read(
+/// The same, asked of `cluster`.
+pub(super) async fn read(
     sources: &BTreeSet<ObjectKey>,
     workloads: &[(Kind, ObjectKey)],
     cluster: &Cluster,
