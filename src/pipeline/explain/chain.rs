@@ -29,6 +29,8 @@ type Lines = BTreeMap<(String, usize), String>;
 pub(super) struct Chains<'a> {
     grounds: &'a Grounds<'a>,
     lines: BTreeMap<ObjectKey, Lines>,
+    /// The checksums of the repositories' tags: one look at all tags of each, however many policies there are.
+    revisions: BTreeMap<ObjectKey, String>,
 }
 
 impl<'a> Chains<'a> {
@@ -38,8 +40,14 @@ impl<'a> Chains<'a> {
             .previews
             .iter()
             .map(|preview| (preview.key.clone(), lines_to_show(grounds, preview)));
+        let scans = grounds.scans.repositories.iter();
+        let revisions = scans.filter_map(|(key, scan)| match scan {
+            Scan::Tags { stored, .. } => Some((key.clone(), repository::revision(stored))),
+            _ => None,
+        });
         Self {
             lines: lines.collect(),
+            revisions: revisions.collect(),
             grounds,
         }
     }
@@ -126,23 +134,25 @@ impl<'a> Chains<'a> {
         let telling = Policies {
             inputs: grounds.inputs,
             scans: grounds.scans,
+            revisions: &self.revisions,
             recomputed: grounds.request.tags != TagSource::Status
                 && grounds.inputs.recomputes(&policy.key),
             now: grounds.session.now,
         };
         let mut steps = telling.steps(policy, decision);
         steps.extend(self.rest(policy, decision));
+        let names = self.names(policy);
         let scanned = self.scanned(policy);
         let decided = decision.decision.as_ref();
         PolicyChain {
             key: policy.key.clone(),
-            repository: self.names(policy),
             latest: decision.latest.clone(),
             candidates: candidates(decision),
             error: decision.failure.clone(),
             listed: scanned.map(|(listed, stored)| (listed.len(), listed.len() - stored.len())),
             counts: decided.map(|decided| decided.counts),
-            revision: scanned.map(|(_, stored)| repository::revision(stored)),
+            revision: self.revisions.get(&names.key).cloned(),
+            repository: names,
             live: self.live(policy),
             steps,
             tags: self.tags(policy, decision),

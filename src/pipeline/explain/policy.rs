@@ -1,9 +1,13 @@
 //! The chain of one policy: from its ImageRepository to the image in its status.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::controllers::conditions::{self, Readiness, readiness};
-use crate::controllers::flux::{DigestReflectionPolicy, ImagePolicy, ImageRef, ImageRepository};
+use crate::controllers::flux::{
+    DigestReflectionPolicy, ImagePolicy, ImageRef, ImageRepository, ObjectKey,
+};
 use crate::controllers::policy::{Decision, Outcome};
 use crate::controllers::repository::{self, DEFAULT_EXCLUSION};
 use crate::controllers::schedule::{self, NextScan, moment};
@@ -18,6 +22,8 @@ use super::step::{Step, StepKind, StepVerdict};
 pub(super) struct Policies<'a> {
     pub(super) inputs: &'a Inputs,
     pub(super) scans: &'a Scans,
+    /// The checksum of each repository's tags, as a number in decimal.
+    pub(super) revisions: &'a BTreeMap<ObjectKey, String>,
     /// Whether tags were looked at, or only the policies' status.
     pub(super) recomputed: bool,
     pub(super) now: Timestamp,
@@ -188,7 +194,10 @@ impl Policies<'_> {
         let ours = if revision.starts_with("sha256:") {
             repository::sha256_revision(stored)
         } else {
-            repository::revision(stored)
+            self.revisions
+                .get(&repository.key)
+                .cloned()
+                .unwrap_or_default()
         };
         if revision == ours {
             return Step::ok(
