@@ -7,6 +7,7 @@ pub mod explain;
 pub mod request;
 pub mod session;
 pub mod stages;
+pub mod tags;
 
 mod checkout;
 mod credentials;
@@ -28,3 +29,4 @@ pub use load::load;
 pub use preview::preview;
 pub use session::settle;
 pub use survey::survey;
+pub use tags::{list_tags, load_repositories};

@@ -373,6 +373,21 @@ impl GlobalArgs {
 }
 
 impl GlobalArgs {
+    /// Refuses the flags of commands that decide something.
+    pub fn decides_nothing(&self, command: &str) -> Result<(), Failure> {
+        let deciding = [
+            (self.tags_from.is_some(), "--tags-from"),
+            (!self.worktree.is_empty(), "--worktree"),
+            (!self.assume.is_empty(), "--assume"),
+        ];
+        match deciding.iter().find(|(given, _)| *given) {
+            Some((_, flag)) => Err(Failure::usage(format!(
+                "{flag} does not fit {command}: it is for commands that decide something, such as diff"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// `--tags-from`.
     pub fn tags(&self) -> Result<TagSource, Failure> {
         match &self.tags_from {

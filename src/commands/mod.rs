@@ -10,6 +10,7 @@ mod interruption;
 mod invocation;
 mod overview;
 mod selection;
+mod tags;
 mod terminal;
 mod version;
 
@@ -44,9 +45,24 @@ enum Command {
     Get(get::GetArgs),
     #[command(visible_alias = "why")]
     Explain(explain::ExplainArgs),
+    Tags(tags::TagsArgs),
     Diff(diff::DiffArgs),
     Completion(completion::CompletionArgs),
     Version(version::VersionArgs),
+}
+
+impl Command {
+    /// The command's name behind a blank.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Get(_) => " get",
+            Self::Explain(_) => " explain",
+            Self::Tags(_) => " tags",
+            Self::Diff(_) => " diff",
+            Self::Completion(_) => " completion",
+            Self::Version(_) => " version",
+        }
+    }
 }
 
 /// Runs the command line `args` (argv, program name first) and gives the process's exit code.
@@ -65,6 +81,7 @@ fn command(invocation: &Invocation) -> clap::Command {
             explain.after_help(explain::examples(*invocation))
         })
         .mut_subcommand("get", |get| get.after_help(get::examples(*invocation)))
+        .mut_subcommand("tags", |tags| tags.after_help(tags::examples(*invocation)))
 }
 
 fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
@@ -76,9 +93,11 @@ fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
         Err(error) => return print_usage(&error),
     };
     let mut terminal = Terminal::new(&cli.global);
+    let name = cli.command.as_ref().map_or("", Command::name);
     let result = match cli.command {
         Some(Command::Get(args)) => get::run(invocation, &cli.global, &args, &mut terminal),
         Some(Command::Explain(args)) => explain::run(invocation, &cli.global, args, &mut terminal),
+        Some(Command::Tags(args)) => tags::run(invocation, &cli.global, &args, &mut terminal),
         Some(Command::Diff(args)) => diff::run(invocation, &cli.global, args, &mut terminal),
         Some(Command::Completion(args)) => completion::run(invocation, args, &mut terminal),
         Some(Command::Version(args)) => version::run(invocation, &cli.global, &args, &mut terminal),
@@ -86,14 +105,19 @@ fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
     };
     match result {
         Ok(code) => code,
-        Err(failure) => report(&failure, invocation, &mut terminal),
+        Err(failure) => report(&failure, invocation, name, &mut terminal),
     }
 }
 
-fn report(failure: &Failure, invocation: &Invocation, terminal: &mut Terminal) -> u8 {
+fn report(
+    failure: &Failure,
+    invocation: &Invocation,
+    command: &str,
+    terminal: &mut Terminal,
+) -> u8 {
     terminal.failure(&failure.message);
     if failure.exit_code() == exit_code::USAGE {
-        terminal.hint(&format!("{} diff --help", invocation.caller()));
+        terminal.hint(&format!("{}{command} --help", invocation.caller()));
     }
     failure.exit_code()
 }

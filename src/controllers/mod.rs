@@ -16,3 +16,4 @@ pub mod registry_access;
 pub mod repository;
 pub mod schedule;
 pub mod setters;
+pub mod view;

@@ -79,6 +79,24 @@ pub fn canonical_image(image: &str) -> Result<Repository, ImageError> {
     Ok(repository)
 }
 
+/// What a scan makes of the tags that a registry lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SortedTags {
+    /// What the controller stores: the tags that no pattern matches, in descending order of their bytes.
+    pub stored: Vec<String>,
+    /// The others, in the order in which they were listed.
+    pub excluded: Vec<ExcludedTag>,
+}
+
+/// A tag that a scan leaves out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExcludedTag {
+    /// The tag.
+    pub tag: String,
+    /// The first pattern of the exclusion list that matches it.
+    pub pattern: String,
+}
+
 /// The tags that a scan stores: those that no pattern of the list matches, in descending order of their bytes.
 ///
 /// An empty list stands for [`DEFAULT_EXCLUSION`].
@@ -90,6 +108,18 @@ pub fn stored_tags(
     listed: &[String],
     exclusion_list: &[String],
 ) -> Result<Vec<String>, ExclusionError> {
+    sorted_tags(listed, exclusion_list).map(|sorted| sorted.stored)
+}
+
+/// As [`stored_tags`], with what is left out and why.
+///
+/// # Errors
+///
+/// A pattern can't be compiled.
+pub fn sorted_tags(
+    listed: &[String],
+    exclusion_list: &[String],
+) -> Result<SortedTags, ExclusionError> {
     let default = [DEFAULT_EXCLUSION.to_owned()];
     let patterns = if exclusion_list.is_empty() {
         &default
@@ -105,13 +135,19 @@ pub fn stored_tags(
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let mut stored: Vec<String> = listed
-        .iter()
-        .filter(|tag| !compiled.iter().any(|pattern| pattern.is_match(tag)))
-        .cloned()
-        .collect();
-    stored.sort_by(|one, other| other.cmp(one));
-    Ok(stored)
+    let mut sorted = SortedTags::default();
+    for tag in listed {
+        let mut matching = patterns.iter().zip(&compiled);
+        match matching.find(|(_, compiled)| compiled.is_match(tag)) {
+            Some((pattern, _)) => sorted.excluded.push(ExcludedTag {
+                tag: tag.clone(),
+                pattern: pattern.clone(),
+            }),
+            None => sorted.stored.push(tag.clone()),
+        }
+    }
+    sorted.stored.sort_by(|one, other| other.cmp(one));
+    Ok(sorted)
 }
 
 /// `status.lastScanResult.revision` for the stored tags: the Adler-32 checksum of their JSON, in decimal.
@@ -191,6 +227,26 @@ mod tests {
         assert_eq!(
             stored_tags(&listed, &owned(&["^a$", "^10"])).unwrap(),
             owned(&["1.0.sig", "1.0", "1.0"])
+        );
+    }
+
+    #[test]
+    fn what_is_excluded_is_told_with_its_pattern() {
+        let listed = owned(&["1.0", "1.0.sig", "dev-1", "dev-1.sig"]);
+        let sorted = sorted_tags(&listed, &owned(&["^dev-", "sig$"])).unwrap();
+        assert_eq!(sorted.stored, owned(&["1.0"]));
+        let told: Vec<(&str, &str)> = sorted
+            .excluded
+            .iter()
+            .map(|excluded| (excluded.tag.as_str(), excluded.pattern.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("1.0.sig", "sig$"),
+                ("dev-1", "^dev-"),
+                ("dev-1.sig", "^dev-")
+            ]
         );
     }
 

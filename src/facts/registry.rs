@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::network::{ClientTls, Proxy};
+use crate::controllers::flux::ObjectKey;
 
 /// The tags of one image when they were listed, before any exclusion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,11 +15,41 @@ pub struct RecordedTags {
     pub digests: BTreeMap<String, String>,
 }
 
-/// Recordings by canonical image name (`index.docker.io/library/alpine`).
+/// One entry of a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedList {
+    /// The ImageRepository that was listed, where the recording names one.
+    pub repository: Option<ObjectKey>,
+    /// The tags, or why there are none.
+    pub outcome: Result<RecordedTags, RecordedFailure>,
+}
+
+/// Why a recording has no tags of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedFailure {
+    /// The reason of the controller's condition, or one of ours.
+    pub reason: String,
+    /// The controller's message, or ours.
+    pub message: String,
+}
+
+/// Recordings by canonical image name (`index.docker.io/library/alpine`); of one image there may be several.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TagRecording {
-    /// One entry for each image.
-    pub images: BTreeMap<String, RecordedTags>,
+    /// The entries of each image, in the order of the file.
+    pub images: BTreeMap<String, Vec<RecordedList>>,
+}
+
+impl TagRecording {
+    /// The entry for an ImageRepository of this image: its own, else the first that has tags, else the first.
+    pub fn find(&self, image: &str, repository: &ObjectKey) -> Option<&RecordedList> {
+        let entries = self.images.get(image)?;
+        entries
+            .iter()
+            .find(|entry| entry.repository.as_ref() == Some(repository))
+            .or_else(|| entries.iter().find(|entry| entry.outcome.is_ok()))
+            .or_else(|| entries.first())
+    }
 }
 
 /// How to log in to a registry; what is secret in it never leaves by `Debug`.

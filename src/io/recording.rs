@@ -7,13 +7,14 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::facts::registry::RecordedTags;
+use crate::controllers::flux::ObjectKey;
+use crate::facts::registry::{RecordedFailure, RecordedList, RecordedTags};
 use crate::io::error_text;
 
 /// Reads a recording: what `tags -o json` printed, or an object from image to a list of tags.
 ///
 /// The images are as the file names them. The error names the file and what is wrong with it.
-pub fn read(path: &Path) -> Result<Vec<(String, RecordedTags)>, String> {
+pub fn read(path: &Path) -> Result<Vec<(String, RecordedList)>, String> {
     let named = |message: String| format!("{}: {message}", path.display());
     let bytes =
         fs::read(path).map_err(|error| named(format!("can't be read: {}", error_text(&error))))?;
@@ -43,16 +44,28 @@ struct Recording {
 #[serde(rename_all = "camelCase")]
 struct RecordedRepository {
     #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
     image: String,
     canonical_name: Option<String>,
     #[serde(default)]
     tags: Vec<String>,
     #[serde(default)]
     digests: BTreeMap<String, String>,
-    error: Option<Value>,
+    error: Option<RecordedError>,
 }
 
-fn recorded(value: Value) -> Result<Vec<(String, RecordedTags)>, String> {
+#[derive(Deserialize)]
+struct RecordedError {
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    message: String,
+}
+
+fn recorded(value: Value) -> Result<Vec<(String, RecordedList)>, String> {
     let recording: Recording =
         serde_path_to_error::deserialize(value).map_err(|error| error.to_string())?;
     if recording.schema_version != 1 {
@@ -61,35 +74,49 @@ fn recorded(value: Value) -> Result<Vec<(String, RecordedTags)>, String> {
             recording.schema_version
         ));
     }
-    let usable = recording
-        .repositories
-        .into_iter()
-        .filter(|repository| repository.error.is_none());
-    Ok(usable
-        .map(|repository| {
-            let image = repository.canonical_name.unwrap_or(repository.image);
-            (
-                image,
-                RecordedTags {
-                    tags: repository.tags,
-                    digests: repository.digests,
-                },
-            )
-        })
-        .collect())
+    let entries = recording.repositories.into_iter().map(entry);
+    Ok(entries.collect())
 }
 
-fn plain(members: serde_json::Map<String, Value>) -> Result<Vec<(String, RecordedTags)>, String> {
+fn entry(recorded: RecordedRepository) -> (String, RecordedList) {
+    let image = recorded.canonical_name.unwrap_or(recorded.image);
+    let repository =
+        (!recorded.name.is_empty()).then(|| ObjectKey::new(&recorded.namespace, &recorded.name));
+    let outcome = match recorded.error {
+        // What stopped the controller after the listing stops it again.
+        Some(error) if recorded.tags.is_empty() => Err(RecordedFailure {
+            reason: error.reason,
+            message: error.message,
+        }),
+        _ => Ok(RecordedTags {
+            tags: recorded.tags,
+            digests: recorded.digests,
+        }),
+    };
+    (
+        image,
+        RecordedList {
+            repository,
+            outcome,
+        },
+    )
+}
+
+fn plain(members: serde_json::Map<String, Value>) -> Result<Vec<(String, RecordedList)>, String> {
     members
         .into_iter()
         .map(|(image, tags)| {
             let tags = serde_json::from_value(tags)
                 .map_err(|_| format!("image {image}: is not a list of tags"))?;
+            let outcome = Ok(RecordedTags {
+                tags,
+                digests: BTreeMap::new(),
+            });
             Ok((
                 image,
-                RecordedTags {
-                    tags,
-                    digests: BTreeMap::new(),
+                RecordedList {
+                    repository: None,
+                    outcome,
                 },
             ))
         })

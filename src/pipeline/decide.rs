@@ -172,7 +172,7 @@ impl Deciding<'_> {
             Some(digest) => (wanted, DigestAnswer::Found(digest)),
             None => {
                 let failure = Failure::invalid_input(format!(
-                    "the digest of {}:{} is needed and not in the recording of --tags-from",
+                    "the digest of {}:{} is needed and not in the recording of --tags-from: record it too (tags -o json --digests)",
                     wanted.name, wanted.tag
                 ));
                 (wanted, DigestAnswer::Unknown(failure))

@@ -31,7 +31,7 @@ use super::stages::{
 const SIDE_BY_SIDE: usize = 256;
 
 /// Lists the tags of repositories side by side, with the credentials that the controller has, or the user's own where
-/// those can't be seen.
+/// those can't be seen, and makes of them what the controller would.
 ///
 /// # Errors
 ///
@@ -41,8 +41,34 @@ pub(super) fn scan(
     inputs: &Inputs,
     session: &Session,
 ) -> Result<Scans, Failure> {
+    let mut found = Scans::default();
+    for (key, asked) in list(&wanted, inputs, session)? {
+        let scan = match asked.outcome {
+            Ok(listing) => stored(wanted[&key], recorded(listing)),
+            Err(scan) => *scan,
+        };
+        found.notes.extend(asked.notes);
+        found
+            .access
+            .extend(asked.connection.map(|found| (key.clone(), found)));
+        found.repositories.insert(key, scan);
+    }
+    found.notes.sort();
+    Ok(found)
+}
+
+/// Lists the tags of repositories side by side, as [`scan`] does, without judging what is listed.
+///
+/// # Errors
+///
+/// The cluster can't be asked for credentials, or `--timeout` ended.
+pub(super) fn list(
+    wanted: &BTreeMap<ObjectKey, &ImageRepository>,
+    inputs: &Inputs,
+    session: &Session,
+) -> Result<BTreeMap<ObjectKey, Asked>, Failure> {
     let work = async {
-        let credentials = credentials(&wanted, inputs, session).await?;
+        let credentials = credentials(wanted, inputs, session).await?;
         let asking = Asking {
             inputs,
             credentials: &credentials,
@@ -50,26 +76,21 @@ pub(super) fn scan(
             registries: Registries::new(RegistrySettings::default(), session.observer.clone()),
         };
         let total = wanted.len();
-        let mut scans = stream::iter(wanted)
+        let mut answers = stream::iter(wanted)
             .map(|(key, repository)| {
-                let scan = asking.scan(repository);
-                async move { (key, scan.await) }
+                let asked = asking.ask(repository);
+                async move { (key.clone(), asked.await) }
             })
             .buffer_unordered(SIDE_BY_SIDE);
-        let mut found = Scans::default();
-        while let Some((key, scanned)) = scans.next().await {
-            found.repositories.insert(key.clone(), scanned.scan);
-            found.notes.extend(scanned.notes);
-            found
-                .access
-                .extend(scanned.connection.map(|connection| (key, connection)));
+        let mut found = BTreeMap::new();
+        while let Some((key, asked)) = answers.next().await {
+            found.insert(key, asked);
             session.observer.tell(Event::Progress {
                 what: "repositories scanned",
-                done: found.repositories.len(),
+                done: found.len(),
                 total,
             });
         }
-        found.notes.sort();
         Ok(found)
     };
     session.wait(FailureKind::Registry, "listing tags", work)?
@@ -113,17 +134,20 @@ async fn credentials(
     Ok(credentials)
 }
 
-/// What came of one repository.
-struct Scanned {
-    scan: Scan,
-    connection: Option<RegistryConnection>,
-    notes: Vec<String>,
+/// What came of asking for the tags of one repository.
+pub(super) struct Asked {
+    /// The list, or the scan that it came to without one.
+    pub outcome: Result<TagListing, Box<Scan>>,
+    /// What the registry was asked with, if it came to that.
+    pub connection: Option<RegistryConnection>,
+    /// Remarks for the user.
+    pub notes: Vec<String>,
 }
 
-impl Scanned {
-    fn only(scan: Scan) -> Self {
+impl Asked {
+    fn nobody(scan: Scan) -> Self {
         Self {
-            scan,
+            outcome: Err(Box::new(scan)),
             connection: None,
             notes: Vec::new(),
         }
@@ -139,13 +163,13 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn scan(&self, repository: &ImageRepository) -> Scanned {
+    async fn ask(&self, repository: &ImageRepository) -> Asked {
         let image = match image_name(repository) {
             Ok(image) => image,
-            Err(scan) => return Scanned::only(*scan),
+            Err(scan) => return Asked::nobody(*scan),
         };
         if let Some(failure) = gate_of_cloud_logins(repository, self.inputs) {
-            return Scanned::only(Scan::Failed(failure));
+            return Asked::nobody(Scan::Failed(failure));
         }
         let access = registry_access::access(
             repository,
@@ -156,7 +180,7 @@ impl Asking<'_> {
         let access = match access {
             Ok(access) => access,
             Err(failure) => {
-                return Scanned::only(Scan::Failed(ScanFailure {
+                return Asked::nobody(Scan::Failed(ScanFailure {
                     reason: failure.reason,
                     message: failure.message,
                     ours: None,
@@ -167,16 +191,20 @@ impl Asking<'_> {
         let connection = connection(repository, access, &image, &self.logins, &mut notes);
         let limits = ScanLimits::within(schedule::scan_timeout(repository));
         let listing = self.registries.tags(&image, &connection.access, limits);
-        let scan = match listing.await {
+        let outcome = match listing.await {
             Ok(listing) => {
                 let warnings = listing.warnings.iter();
                 notes.extend(warnings.map(|warning| warned(repository, warning)));
-                stored(repository, recorded(listing))
+                Ok(listing)
             }
-            Err(error) => failed(repository, &error, connection.users_own.as_deref()),
+            Err(error) => Err(Box::new(failed(
+                repository,
+                &error,
+                connection.users_own.as_deref(),
+            ))),
         };
-        Scanned {
-            scan,
+        Asked {
+            outcome,
             connection: Some(connection),
             notes,
         }
@@ -237,22 +265,22 @@ fn connection(
         }
     }
     let hidden = access.hidden(Part::Login).map(str::to_owned);
-    let mut access = access.access;
+    let mut connection = RegistryConnection {
+        access: access.access,
+        users_own: None,
+        login_from: access.login_from,
+        without_entry: access.without_entry,
+    };
     let Some(why) = hidden else {
-        return RegistryConnection {
-            access,
-            users_own: None,
-        };
+        return connection;
     };
     let (login, whose) = users_own(logins, image);
     notes.push(format!(
         "ImageRepository {key}: {why}; it is asked with {whose}"
     ));
-    access.login = login;
-    RegistryConnection {
-        access,
-        users_own: Some(whose),
-    }
+    connection.access.login = login;
+    connection.users_own = Some(whose);
+    connection
 }
 
 /// The user's own login for an image, and how it is spoken of.

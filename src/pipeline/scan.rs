@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::controllers::conditions;
 use crate::controllers::flux::{ImageRepository, ObjectKey};
-use crate::controllers::repository;
-use crate::facts::registry::{RecordedTags, TagRecording};
+use crate::controllers::repository::{self, ExclusionError};
+use crate::facts::registry::{RecordedFailure, RecordedList, RecordedTags, TagRecording};
 use crate::failure::Failure;
 use crate::go::reference::Repository;
 use crate::io::recording;
@@ -16,6 +16,7 @@ use super::registry;
 use super::request::{Request, TagSource};
 use super::session::Session;
 use super::stages::{Inputs, Scan, ScanFailure, Scans};
+use super::tags::REFUSED_TO_US;
 
 /// Lists the tags of every repository that a policy in the namespace of one of the run's automations chooses from.
 ///
@@ -61,16 +62,13 @@ fn from_recording(
 }
 
 /// Images in a recording may be named as users write them.
-fn canonical(recorded: Vec<(String, RecordedTags)>) -> TagRecording {
-    let named = |(image, tags): (String, RecordedTags)| {
-        (
-            repository::canonical_image_name(&image).unwrap_or(image),
-            tags,
-        )
-    };
-    TagRecording {
-        images: recorded.into_iter().map(named).collect(),
+fn canonical(recorded: Vec<(String, RecordedList)>) -> TagRecording {
+    let mut recording = TagRecording::default();
+    for (image, list) in recorded {
+        let name = repository::canonical_image_name(&image).unwrap_or(image);
+        recording.images.entry(name).or_default().push(list);
     }
+    recording
 }
 
 fn recorded(repository: &ImageRepository, recording: &TagRecording) -> Scan {
@@ -78,12 +76,50 @@ fn recorded(repository: &ImageRepository, recording: &TagRecording) -> Scan {
         Ok(name) => name.to_string(),
         Err(scan) => return *scan,
     };
-    match recording.images.get(&name) {
-        Some(recorded) => stored(repository, recorded.clone()),
+    match recording
+        .find(&name, &repository.key)
+        .map(|list| &list.outcome)
+    {
+        Some(Ok(recorded)) => stored(repository, recorded.clone()),
+        Some(Err(failure)) => match stored(repository, RecordedTags::default()) {
+            // An empty list that met a bad pattern was a list all the same.
+            Scan::Failed(now) if now.message == failure.message => Scan::Failed(now),
+            _ => failed_then(repository, failure),
+        },
         None => Scan::Unknown(Failure::invalid_input(format!(
             "ImageRepository {}: the image {name} is not in the recording of --tags-from; record it, or use --tags-from status",
             repository.key
         ))),
+    }
+}
+
+/// What the failure that was recorded means for a policy now.
+fn failed_then(repository: &ImageRepository, recorded: &RecordedFailure) -> Scan {
+    let RecordedFailure { reason, message } = recorded;
+    let ours = || {
+        Failure::registry(format!(
+            "ImageRepository {}: recorded was a failure: {message}",
+            repository.key
+        ))
+    };
+    match reason.as_str() {
+        REFUSED_TO_US => Scan::RefusedToUs(ours()),
+        conditions::READ_OPERATION_FAILED => Scan::Failed(ScanFailure {
+            reason: conditions::READ_OPERATION_FAILED,
+            message: message.clone(),
+            ours: Some(ours()),
+        }),
+        conditions::AUTHENTICATION_FAILED => Scan::Failed(ScanFailure {
+            reason: conditions::AUTHENTICATION_FAILED,
+            message: message.clone(),
+            ours: None,
+        }),
+        conditions::FEATURE_GATE_DISABLED => Scan::Failed(ScanFailure {
+            reason: conditions::FEATURE_GATE_DISABLED,
+            message: message.clone(),
+            ours: None,
+        }),
+        _ => Scan::Unknown(ours()),
     }
 }
 
@@ -107,10 +143,15 @@ pub(super) fn stored(repository: &ImageRepository, recorded: RecordedTags) -> Sc
     let exclusions = repository.spec.exclusion_list.as_deref();
     match repository::stored_tags(&recorded.tags, exclusions.unwrap_or_default()) {
         Ok(stored) => Scan::Tags { stored, recorded },
-        Err(error) => Scan::Failed(ScanFailure {
-            reason: conditions::READ_OPERATION_FAILED,
-            message: format!("scan failed: {error}"),
-            ours: None,
-        }),
+        Err(error) => Scan::Failed(exclusion_failure(&error)),
+    }
+}
+
+/// The scan that a pattern which can't be compiled makes impossible.
+pub(super) fn exclusion_failure(error: &ExclusionError) -> ScanFailure {
+    ScanFailure {
+        reason: conditions::READ_OPERATION_FAILED,
+        message: format!("scan failed: {error}"),
+        ours: None,
     }
 }

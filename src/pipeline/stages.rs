@@ -10,6 +10,7 @@ use crate::controllers::installation::{
     Controller, ControllerKind, ControllerProcess, Installation,
 };
 use crate::controllers::policy::Decision;
+use crate::controllers::registry_access::{LoginSource, OfferedSecret};
 use crate::controllers::setters::LocatedChange;
 use crate::facts::cluster::{Kind, Objects};
 use crate::facts::registry::{RecordedTags, RegistryAccess};
@@ -199,6 +200,10 @@ pub struct RegistryConnection {
     pub access: RegistryAccess,
     /// Whose credentials; none: the object's own, or nobody's because it has none.
     pub users_own: Option<String>,
+    /// Where the object's own login comes from; none: it has none, or it is hidden.
+    pub login_from: Option<LoginSource>,
+    /// The object's pull Secrets that have no entry for the image.
+    pub without_entry: Vec<OfferedSecret>,
 }
 
 /// A digest that a policy needs.

@@ -204,7 +204,7 @@ async fn single(
 }
 
 /// Where else there are such objects; nobody is told why that may not be known.
-async fn other_namespaces(
+pub(super) async fn other_namespaces(
     request: &ObjectRequest,
     named: &[Named],
     cluster: &Cluster,

@@ -11,6 +11,7 @@ pub struct Glyphs {
     failure: &'static str,
     warning: &'static str,
     nothing: &'static str,
+    ellipsis: &'static str,
 }
 
 impl Glyphs {
@@ -22,6 +23,7 @@ impl Glyphs {
         failure: "\u{2717}",
         warning: "\u{26a0}",
         nothing: "\u{b7}",
+        ellipsis: "\u{2026}",
     };
     /// For terminals that aren't UTF-8.
     pub const ASCII: Self = Self {
@@ -31,7 +33,13 @@ impl Glyphs {
         failure: "x",
         warning: "!",
         nothing: "-",
+        ellipsis: "...",
     };
+
+    /// What stands for the rest of a list.
+    pub fn ellipsis(&self) -> &'static str {
+        self.ellipsis
+    }
 
     /// The sign of something that is awaited.
     pub fn waiting(&self) -> &'static str {

@@ -152,8 +152,9 @@ struct ProblemFile {
     reason: String,
 }
 
+/// A finding, as every document has it.
 #[derive(Serialize)]
-struct FindingRow {
+pub(super) struct FindingRow {
     id: &'static str,
     severity: String,
     context: Option<String>,
@@ -315,7 +316,7 @@ fn markers(preview: &Preview) -> Markers {
     }
 }
 
-fn finding(finding: &Finding, cluster: Option<&str>) -> FindingRow {
+pub(super) fn finding(finding: &Finding, cluster: Option<&str>) -> FindingRow {
     let subject = match &finding.subject {
         Subject::Object { kind, key } => SubjectRow::Object {
             kind,

@@ -22,6 +22,8 @@ struct State {
     unserved: Vec<String>,
     /// Words of a path whose requests are forbidden.
     forbidden: Vec<String>,
+    /// Paths whose requests are forbidden.
+    forbidden_paths: Vec<String>,
     /// A list ends after so many objects, whatever it was asked for.
     page: Option<usize>,
     /// Whether a list's continuation is too old.
@@ -66,6 +68,14 @@ impl FakeCluster {
     /// From now on requests whose path holds `word` are forbidden.
     pub fn forbid(&self, word: &str) -> &Self {
         self.state.lock().unwrap().forbidden.push(word.into());
+        self
+    }
+
+    /// From now on requests for exactly this path are forbidden.
+    pub fn forbid_exactly(&self, path: &str) -> &Self {
+        let mut state = self.state.lock().unwrap();
+        state.forbidden_paths.push(path.into());
+        drop(state);
         self
     }
 
@@ -134,6 +144,12 @@ fn answer(state: &State, request: &Request) -> Response {
         .forbidden
         .iter()
         .find(|word| request.path.contains(*word))
+        .or_else(|| {
+            state
+                .forbidden_paths
+                .iter()
+                .find(|path| **path == request.path)
+        })
     {
         let message = format!("User \"tester\" cannot read {word}");
         return status(403, "Forbidden", &message, "x");

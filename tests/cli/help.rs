@@ -23,6 +23,7 @@ fn the_reference_in_the_documentation_is_the_help() {
         &["--help"][..],
         &["get", "--help"],
         &["explain", "--help"],
+        &["tags", "--help"],
         &["diff", "--help"],
         &["completion", "--help"],
         &["version", "--help"],

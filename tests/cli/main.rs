@@ -19,4 +19,5 @@ mod readme;
 mod registry;
 mod schema;
 mod server;
+mod tags;
 mod worktree;

@@ -9,10 +9,11 @@ use crate::cluster::FakeCluster;
 use crate::environment::{self, Environment, Ran};
 use crate::server::{Request, Response, Server};
 
-const LOGIN: &str = "puller:let-me-pull";
+/// Who may ask [`registry`].
+pub const LOGIN: &str = "puller:let-me-pull";
 
 /// A registry with the tags of `team/app` behind a login.
-fn registry() -> Server {
+pub fn registry() -> Server {
     Server::start(|request| {
         let login = base64::engine::general_purpose::STANDARD.encode(LOGIN);
         if request.header("authorization") != Some(&format!("Basic {login}")) {
@@ -29,7 +30,8 @@ fn registry() -> Server {
     })
 }
 
-fn content(request: &Request) -> Response {
+/// What [`registry`] answers to who may ask it.
+pub fn content(request: &Request) -> Response {
     match request.path.as_str() {
         "/v2/" => Response::json(200, &json!({})),
         "/v2/team/app/tags/list" => Response::json(

@@ -1,0 +1,266 @@
+//! `tags`: which tags the registries have, and whether the controller knows them.
+
+use clap::Args;
+
+use crate::exit_code;
+use crate::facts::cluster::Kind;
+use crate::failure::Failure;
+use crate::findings::Severity;
+use crate::pipeline::request::{Named, NamespaceScope};
+use crate::pipeline::tags::{DigestChoice, RepositoryInputs, RepositoryTags, TagsRequest};
+use crate::pipeline::{list_tags, load_repositories};
+use crate::render::console::{Talk, Tone};
+use crate::render::json_v1_tags;
+use crate::render::tags::{self, Line, TagSettings};
+
+use super::input::{GlobalArgs, OutputFormat};
+use super::invocation::Invocation;
+use super::selection;
+use super::terminal::Terminal;
+
+/// Show the tags that registries have, what exclusion lists hide of them, and whether the controller knows them
+///
+/// Registries are asked as the controller asks them, with the credentials of the ImageRepository, or your own where those can't be seen;
+/// it is told which. Without REPOSITORY every ImageRepository of the namespace counts. `-o json` is a recording that --tags-from
+/// reads; `-o name` lists the tags, one a line, the newest first, and behind the image's name unless exactly one repository is named.
+///
+/// Exit status: 0, also where the controller's view is stale; 1 a failure that the controller has by the objects alone; above that an
+/// error (2 usage, 3 cluster, 4 registry, 6 invalid input); the largest wins.
+#[derive(Debug, Args)]
+pub struct TagsArgs {
+    /// ImageRepositories by name, as NAME or TYPE/NAME
+    #[arg(value_name = "REPOSITORY")]
+    repositories: Vec<String>,
+
+    /// Look up digests too: of the tags that `policies` choose and want the digests of, or of `all` tags [default: policies]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHICH",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "policies",
+        help_heading = "Input"
+    )]
+    digests: Option<Digests>,
+
+    /// Look up the digest of this tag too (repeatable)
+    #[arg(long, value_name = "TAG", help_heading = "Input")]
+    digest: Vec<String>,
+}
+
+/// `--digests`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Digests {
+    /// Of the tags that policies choose.
+    Policies,
+    /// Of all tags.
+    All,
+}
+
+/// Examples for the help, in the caller's dialect.
+pub fn examples(invocation: Invocation) -> String {
+    let caller = invocation.caller();
+    format!(
+        "Examples:
+  # the tags of one image, and whether the controller has seen the newest
+  {caller} tags checkout -n flux-system
+
+  # one line for each repository of all namespaces
+  {caller} tags -A -o wide
+
+  # the digest behind a tag
+  {caller} tags checkout --digest 1.9.0
+
+  # record tags and digests, then see offline what a pull request changes
+  {caller} tags -f clusters/ -R -o json --digests > tags.json
+  {caller} diff -f clusters/ -R --tags-from tags.json --worktree ."
+    )
+}
+
+/// Lists the tags and prints them.
+pub fn run(
+    invocation: &Invocation,
+    global: &GlobalArgs,
+    args: &TagsArgs,
+    terminal: &mut Terminal,
+) -> Result<u8, Failure> {
+    let forms = [OutputFormat::Json, OutputFormat::Name, OutputFormat::Wide];
+    global.fits("tags", &forms)?;
+    global.decides_nothing("tags")?;
+    let names = repository_names(&args.repositories)?;
+    let ground = global.ground(*invocation)?;
+    let request = TagsRequest {
+        objects: ground.objects.clone(),
+        names,
+        digests: DigestChoice {
+            of_policies: args.digests == Some(Digests::Policies),
+            all: args.digests == Some(Digests::All),
+            tags: args.digest.clone(),
+        },
+    };
+    let session = global.session(&ground, terminal)?;
+    let loaded = load_repositories(&request, &session)?;
+    talk_about_inputs(&request, &loaded, terminal);
+    let rows = list_tags(&request, &loaded, &session)?;
+    talk_about(&rows, terminal);
+    let settings = TagSettings {
+        named: request.names.len() != 1 || rows.len() != 1,
+        ellipsis: terminal.glyphs().ellipsis(),
+        now: session.now,
+    };
+    print(
+        global,
+        &request,
+        &rows,
+        session.context(),
+        settings,
+        terminal,
+    );
+    Ok(exit_code_of(&loaded, &rows))
+}
+
+/// The repositories that are named, by name alone or as `repository/NAME`.
+fn repository_names(arguments: &[String]) -> Result<Vec<String>, Failure> {
+    let mut names = Vec::new();
+    for named in selection::parse(arguments)? {
+        match named {
+            Named::All(Kind::ImageRepository) => {}
+            Named::One(Kind::ImageRepository, name) | Named::Any(name) => names.push(name),
+            Named::All(kind) | Named::One(kind, _) => {
+                return Err(Failure::usage(format!(
+                    "tags takes ImageRepositories, as NAME or repository/NAME, not an {kind}"
+                )));
+            }
+        }
+    }
+    Ok(names)
+}
+
+fn talk_about_inputs(request: &TagsRequest, loaded: &RepositoryInputs, terminal: &Terminal) {
+    for note in &loaded.inputs.notes {
+        terminal.say(&Talk::new(Tone::Note, note.clone()));
+    }
+    for problem in &loaded.inputs.problems {
+        terminal.failure(&problem.to_string());
+    }
+    for failure in &loaded.failures {
+        terminal.failure(&failure.message);
+    }
+    if loaded.wanted.is_empty() && loaded.failures.is_empty() {
+        let place = match &request.objects.scope {
+            NamespaceScope::One(namespace) => format!("in namespace {namespace}"),
+            NamespaceScope::All if loaded.inputs.live => "in any namespace".into(),
+            NamespaceScope::All => "in the input".into(),
+        };
+        let elsewhere = match loaded.namespaces_elsewhere.as_slice() {
+            [] => String::new(),
+            namespaces => format!("; there are some in {}", namespaces.join(", ")),
+        };
+        let text = format!("no ImageRepository {place}{elsewhere}");
+        terminal.say(&Talk::new(Tone::Note, text));
+    }
+}
+
+/// What is said on stderr of each repository: remarks, what failed, and warnings.
+fn talk_about(rows: &[RepositoryTags], terminal: &Terminal) {
+    for row in rows {
+        for note in &row.notes {
+            terminal.say(&Talk::new(Tone::Note, note.clone()));
+        }
+        match &row.error {
+            Some((reason, message)) if row.failures.is_empty() => terminal.failure(&format!(
+                "ImageRepository {}: the controller fails ({reason}): {message}",
+                row.repository.key
+            )),
+            _ => {}
+        }
+        for failure in &row.failures {
+            terminal.failure(&failure.message);
+        }
+        for finding in &row.findings {
+            let tone = match finding.severity {
+                Severity::Note => Tone::Note,
+                Severity::Warning => Tone::Warning,
+                Severity::Error => Tone::Error,
+            };
+            terminal.say(&Talk::new(
+                tone,
+                format!(
+                    "{}[{}]: {}: {}\nhelp: {}",
+                    finding.severity, finding.id, finding.subject, finding.message, finding.remedy
+                ),
+            ));
+        }
+    }
+}
+
+fn print(
+    global: &GlobalArgs,
+    request: &TagsRequest,
+    rows: &[RepositoryTags],
+    cluster: Option<&str>,
+    settings: TagSettings,
+    terminal: &mut Terminal,
+) {
+    match global.output {
+        Some(OutputFormat::Json) => terminal.result(&json_v1_tags::tags(rows, cluster)),
+        Some(OutputFormat::Name) => {
+            let bare = request.names.len() == 1 && rows.len() < 2;
+            terminal.result(&tags::names(rows, !bare));
+        }
+        Some(OutputFormat::Wide) if rows.is_empty() => {}
+        Some(OutputFormat::Wide) => {
+            let namespaces = request.objects.scope == NamespaceScope::All;
+            terminal.result(&tags::table(rows, namespaces, settings));
+        }
+        Some(OutputFormat::Yaml) | None => {
+            for line in rows.iter().flat_map(|row| tags::report(row, settings)) {
+                match line {
+                    Line::Plain(text) => terminal.result(format!("{text}\n").as_bytes()),
+                    Line::Signed(talk) => terminal.result_line(&talk),
+                }
+            }
+        }
+    }
+}
+
+fn exit_code_of(loaded: &RepositoryInputs, rows: &[RepositoryTags]) -> u8 {
+    let problems = if loaded.inputs.problems.is_empty() {
+        exit_code::FINE
+    } else {
+        exit_code::INVALID_INPUT
+    };
+    let of = |row: &RepositoryTags| {
+        let fails = if row.error.is_some() {
+            exit_code::DIFFERENCES
+        } else {
+            exit_code::FINE
+        };
+        let failures = row.failures.iter().map(Failure::exit_code);
+        failures.fold(fails, u8::max)
+    };
+    let failures = loaded.failures.iter().map(Failure::exit_code);
+    let rows = rows.iter().map(of);
+    failures.chain(rows).fold(problems, u8::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(arguments: &[&str]) -> Result<Vec<String>, Failure> {
+        let owned: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+        repository_names(&owned)
+    }
+
+    #[test]
+    fn repositories_are_named_as_kubectl_users_do() {
+        assert_eq!(names(&["a", "b"]).unwrap(), ["a", "b"]);
+        assert_eq!(names(&["repository/a", "imgrepo/b"]).unwrap(), ["a", "b"]);
+        assert_eq!(names(&["image", "repository", "a"]).unwrap(), ["a"]);
+        assert_eq!(names(&["repositories"]).unwrap(), Vec::<String>::new());
+        assert!(names(&["policy/a"]).is_err());
+        assert!(names(&["updates"]).is_err());
+    }
+}
