@@ -1,48 +1,79 @@
-//! The user's own logins, as docker and podman keep them in files. Credential helpers are named, not asked.
+//! The user's own logins, as docker and podman keep them: in files, or with the credential helpers that these name.
 
+mod helper;
+
+use std::collections::HashMap;
 use std::env;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::facts::registry::RegistryLogin;
 use crate::go::base64;
 use crate::go::reference::Repository;
 use crate::io::error_text;
 
+use helper::HelperError;
+
 /// Docker Hub's names; the first is the one that images are resolved to.
 const DOCKER_HUB: [&str; 3] = ["index.docker.io", "docker.io", "registry-1.docker.io"];
+/// What docker calls its Hub towards helpers.
+const DOCKER_HUB_SERVER: &str = "https://index.docker.io/v1/";
+/// How many helpers run at a time.
+const HELPERS_AT_A_TIME: usize = 4;
 
-/// What the user's files say about an image.
+/// What the user has for an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserLogin {
     /// There is a login.
     Found {
         /// The login.
         login: RegistryLogin,
-        /// The file that it stands in.
+        /// Where it comes from, as the end of `your own credentials ...`.
+        from: String,
+    },
+    /// There is none.
+    Nothing {
+        /// The helpers that could not tell, each with the reason.
+        troubles: Vec<String>,
+    },
+}
+
+/// Where a login may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Candidate {
+    /// In a file.
+    Entry {
+        login: RegistryLogin,
         file: PathBuf,
         /// The key below `auths`, as it is written.
         key: String,
     },
-    /// A credential helper would have to be asked.
+    /// With a helper, `docker-credential-NAME`.
     Helper {
-        /// The file that names it.
-        file: PathBuf,
-        /// Its program: `docker-credential-NAME`.
         program: String,
+        /// The file that names it; `None`: it is the usual one of a cloud.
+        file: Option<PathBuf>,
+        /// What the helper may know the registry as.
+        servers: Vec<String>,
     },
-    /// There is none.
-    Nothing,
 }
 
-/// The files that hold the user's logins, the first one first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The user's logins.
+#[derive(Debug)]
 pub struct UserLogins {
+    /// The first one counts first.
     files: Vec<PathBuf>,
+    asked: Mutex<HashMap<(String, String), Arc<Answer>>>,
+    turns: Semaphore,
 }
+
+/// What a helper said about a server, once for all who ask.
+type Answer = OnceCell<Result<Option<RegistryLogin>, HelperError>>;
 
 impl UserLogins {
     /// Docker's `config.json`, then podman's `auth.json`, where the environment says that they are.
@@ -60,48 +91,177 @@ impl UserLogins {
         if let Some(file) = variable("REGISTRY_AUTH_FILE") {
             files.push(file.into());
         } else {
-            let runtime = variable("XDG_RUNTIME_DIR").map(PathBuf::from);
+            let runtime = match variable("XDG_RUNTIME_DIR") {
+                Some(folder) => Some(PathBuf::from(folder).join("containers")),
+                None => podmans_runtime_folder(),
+            };
             let settings = match variable("XDG_CONFIG_HOME") {
                 Some(folder) => Some(PathBuf::from(folder)),
-                None => home.map(|home| home.join(".config")),
+                None => home.as_ref().map(|home| home.join(".config")),
             };
+            let settings = settings.map(|folder| folder.join("containers"));
             let folders = [runtime, settings].into_iter().flatten();
-            files.extend(folders.map(|folder| folder.join("containers").join("auth.json")));
+            files.extend(folders.map(|folder| folder.join("auth.json")));
         }
-        Self { files }
+        Self::of_files(files)
     }
 
     /// These files, in this order.
     pub fn of_files(files: impl IntoIterator<Item = PathBuf>) -> Self {
         Self {
             files: files.into_iter().collect(),
+            asked: Mutex::default(),
+            turns: Semaphore::new(HELPERS_AT_A_TIME),
         }
     }
 
-    /// The login for `image`: of the first file that has one, and there of the longest key that is its host, or its host
-    /// and the first parts of its path.
+    /// The login for `image`: of the first file that has one, and there of the helper for its host, else of the longest
+    /// key that is its host, or its host and the first parts of its path. A store, which is asked for every host, comes
+    /// behind all files, and behind it the helpers that are usual for `cloud` (`aws`, `azure` or `gcp`), if they are
+    /// installed.
     ///
     /// # Errors
     ///
     /// A file can't be read, or its entry for the image can't; the text names the file.
-    pub fn for_image(&self, image: &Repository) -> Result<UserLogin, String> {
-        let mut helper = UserLogin::Nothing;
-        for file in &self.files {
-            let found = in_file(file, image).map_err(|why| format!("{}: {why}", file.display()))?;
-            match found {
-                UserLogin::Found { .. } => return Ok(found),
-                UserLogin::Helper { .. } if helper == UserLogin::Nothing => helper = found,
-                _ => {}
+    pub async fn for_image(
+        &self,
+        image: &Repository,
+        cloud: Option<&str>,
+    ) -> Result<UserLogin, String> {
+        let mut troubles = Vec::new();
+        for candidate in self.candidates(image, cloud)? {
+            let (program, file, servers) = match candidate {
+                Candidate::Entry { login, file, key } => {
+                    let from = format!("for {key} in {}", file.display());
+                    return Ok(UserLogin::Found { login, from });
+                }
+                Candidate::Helper {
+                    program,
+                    file,
+                    servers,
+                } => (program, file, servers),
+            };
+            let named = file.as_ref().map_or(String::new(), |file| {
+                format!(", which {} names", file.display())
+            });
+            for server in &servers {
+                match self.asked(&program, server).await {
+                    Ok(Some(login)) => {
+                        let from = format!("for {server} from {program}{named}");
+                        return Ok(UserLogin::Found { login, from });
+                    }
+                    Ok(None) => {}
+                    // A cloud's helper that nobody named need not be installed.
+                    Err(HelperError::NotInstalled) if file.is_none() => break,
+                    Err(why) => {
+                        troubles.push(format!("{program}{named}, {why}"));
+                        break;
+                    }
+                }
             }
         }
-        Ok(helper)
+        Ok(UserLogin::Nothing { troubles })
+    }
+
+    /// Asks a helper, unless that was done before.
+    async fn asked(
+        &self,
+        program: &str,
+        server: &str,
+    ) -> Result<Option<RegistryLogin>, HelperError> {
+        let answer = {
+            let key = (program.to_owned(), server.to_owned());
+            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(asked.entry(key).or_default())
+        };
+        let ask = async {
+            // It is closed by nobody.
+            let _turn = self.turns.acquire().await.ok();
+            let (program, server) = (program.to_owned(), server.to_owned());
+            let asked = tokio::task::spawn_blocking(move || helper::get(&program, &server));
+            asked.await.unwrap_or(Err(HelperError::Unreadable))
+        };
+        answer.get_or_init(|| ask).await.clone()
+    }
+
+    fn candidates(
+        &self,
+        image: &Repository,
+        cloud: Option<&str>,
+    ) -> Result<Vec<Candidate>, String> {
+        let mut found = Vec::new();
+        let mut stores = Vec::new();
+        for file in &self.files {
+            let in_file =
+                in_file(file, image).map_err(|why| format!("{}: {why}", file.display()))?;
+            found.extend(in_file.own);
+            stores.extend(in_file.store);
+        }
+        found.append(&mut stores);
+        for program in usual_helpers(cloud) {
+            found.push(Candidate::Helper {
+                program: (*program).to_owned(),
+                file: None,
+                servers: servers(image, None),
+            });
+        }
+        Ok(found)
     }
 }
 
-fn in_file(file: &Path, image: &Repository) -> Result<UserLogin, String> {
+/// Where podman keeps logins until the machine is started again, if no variable says another place.
+#[cfg(target_os = "linux")]
+fn podmans_runtime_folder() -> Option<PathBuf> {
+    let user = rustix::process::getuid().as_raw();
+    Some(PathBuf::from(format!("/run/containers/{user}")))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn podmans_runtime_folder() -> Option<PathBuf> {
+    None
+}
+
+/// The helpers that the clouds give out, and how they are called.
+fn usual_helpers(cloud: Option<&str>) -> &'static [&'static str] {
+    match cloud {
+        Some("aws") => &["docker-credential-ecr-login"],
+        Some("gcp") => &["docker-credential-gcloud", "docker-credential-gcr"],
+        Some("azure") => &["docker-credential-acr-env", "docker-credential-acr"],
+        _ => &[],
+    }
+}
+
+/// What a helper may know the registry as: as it is written in the file, as docker calls it, and as older logins do.
+fn servers(image: &Repository, written: Option<&str>) -> Vec<String> {
+    let mut servers: Vec<String> = written.map(str::to_owned).into_iter().collect();
+    let host = image.registry();
+    let usual = if host == DOCKER_HUB[0] {
+        vec![DOCKER_HUB_SERVER.to_owned()]
+    } else {
+        vec![host.to_owned(), format!("https://{host}")]
+    };
+    for server in usual {
+        if !servers.contains(&server) {
+            servers.push(server);
+        }
+    }
+    servers
+}
+
+/// What one file says about an image.
+#[derive(Default)]
+struct InFile {
+    /// The helper for its host, else its entry.
+    own: Option<Candidate>,
+    store: Option<Candidate>,
+}
+
+fn in_file(file: &Path, image: &Repository) -> Result<InFile, String> {
     let text = match fs::read(file) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(UserLogin::Nothing),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(InFile::default());
+        }
         Err(error) => return Err(format!("can't be read: {}", error_text(&error))),
     };
     // Its errors name places, never values.
@@ -110,19 +270,20 @@ fn in_file(file: &Path, image: &Repository) -> Result<UserLogin, String> {
     let Value::Object(document) = document else {
         return Err("is no configuration of docker or podman: it holds no JSON object".into());
     };
-    let helper = |name: &str| UserLogin::Helper {
-        file: file.to_owned(),
+    let helper = |name: &str, servers: Vec<String>| Candidate::Helper {
+        file: Some(file.to_owned()),
         program: format!("docker-credential-{name}"),
+        servers,
     };
-    if let Some(name) = own_helper(&document, image) {
-        return Ok(helper(&name));
-    }
+    let mut found = InFile::default();
     let auths = document.get("auths").and_then(Value::as_object);
     let entry = auths.and_then(|auths| best(auths, image));
-    if let Some((key, entry)) = entry {
+    if let Some((key, name)) = own_helper(&document, image) {
+        found.own = Some(helper(name, servers(image, Some(key))));
+    } else if let Some((key, entry)) = entry {
         let login = login(entry).map_err(|why| format!("auths[\"{key}\"]: {why}"))?;
         if login != RegistryLogin::Anonymous {
-            return Ok(UserLogin::Found {
+            found.own = Some(Candidate::Entry {
                 login,
                 file: file.to_owned(),
                 key: key.to_owned(),
@@ -131,20 +292,25 @@ fn in_file(file: &Path, image: &Repository) -> Result<UserLogin, String> {
     }
     // Where a store is used, the entry in the file is empty.
     let store = document.get("credsStore").and_then(Value::as_str);
-    Ok(store
-        .filter(|name| !name.is_empty())
-        .map_or(UserLogin::Nothing, helper))
+    if let Some(name) = store.filter(|name| !name.is_empty()) {
+        let written = entry.map(|(key, _)| key);
+        found.store = Some(helper(name, servers(image, written)));
+    }
+    Ok(found)
 }
 
-/// The helper for the image's host alone.
-fn own_helper(document: &Map<String, Value>, image: &Repository) -> Option<String> {
+/// The helper for the image's host alone: its key as it is written, and its name.
+fn own_helper<'a>(
+    document: &'a Map<String, Value>,
+    image: &Repository,
+) -> Option<(&'a str, &'a str)> {
     let helpers = document.get("credHelpers")?.as_object()?;
     let hosts = hosts(image);
     let mut named = helpers
         .iter()
         .filter(|(key, _)| hosts.contains(&place(key).as_str()));
-    let (_, name) = named.next()?;
-    Some(name.as_str()?.to_owned())
+    let (key, name) = named.next()?;
+    Some((key, name.as_str().filter(|name| !name.is_empty())?))
 }
 
 /// The names of the image's registry.
@@ -242,8 +408,8 @@ mod tests {
     use super::*;
     use crate::go::reference::Reference;
 
-    /// Looks up `image` in files of these contents; paths in the answer are file names.
-    fn look_up(image: &str, contents: &[&str]) -> Result<UserLogin, String> {
+    /// Where a login for `image` may be by files of these contents, as `FILE KEY USER` and `FILE PROGRAM SERVERS`.
+    fn look_up(image: &str, contents: &[&str]) -> Result<Vec<String>, String> {
         let folder = tempfile::tempdir().unwrap();
         let files: Vec<PathBuf> = contents
             .iter()
@@ -256,38 +422,29 @@ mod tests {
             .chain([folder.path().join("absent")])
             .collect();
         let image = Reference::parse(image).unwrap().repository;
-        let name = |file: PathBuf| PathBuf::from(file.file_name().unwrap());
         let prefix = format!("{}/", folder.path().display());
-        match UserLogins::of_files(files).for_image(&image) {
-            Ok(UserLogin::Found { login, file, key }) => Ok(UserLogin::Found {
-                login,
-                file: name(file),
+        let found = UserLogins::of_files(files)
+            .candidates(&image, None)
+            .map_err(|why| why.replace(&prefix, ""))?;
+        let told = |candidate| match candidate {
+            Candidate::Entry {
+                login: RegistryLogin::Basic { username, .. },
+                file,
                 key,
-            }),
-            Ok(UserLogin::Helper { file, program }) => Ok(UserLogin::Helper {
-                file: name(file),
+            } => format!("{} {key} {username}", file.display()),
+            Candidate::Entry { login, file, key } => format!("{} {key} {login:?}", file.display()),
+            Candidate::Helper {
                 program,
-            }),
-            other => other.map_err(|why| why.replace(&prefix, "")),
-        }
-    }
-
-    fn found(file: &str, key: &str, user: &str) -> Result<UserLogin, String> {
-        Ok(UserLogin::Found {
-            login: RegistryLogin::Basic {
-                username: user.into(),
-                password: "p".into(),
-            },
-            file: file.into(),
-            key: key.into(),
-        })
-    }
-
-    fn helper(file: &str, name: &str) -> Result<UserLogin, String> {
-        Ok(UserLogin::Helper {
-            file: file.into(),
-            program: format!("docker-credential-{name}"),
-        })
+                file,
+                servers,
+            } => format!(
+                "{} {program} {}",
+                file.unwrap().display(),
+                servers.join(" ")
+            ),
+        };
+        let told = found.into_iter().map(told);
+        Ok(told.map(|text| text.replace(&prefix, "")).collect())
     }
 
     // u:p
@@ -317,12 +474,9 @@ mod tests {
             ("*.io", "ghcr.io/org/app", false),
         ] {
             let login = look_up(image, &[&auths(&[key])]);
-            let expected = if expected {
-                found("0", key, "u")
-            } else {
-                Ok(UserLogin::Nothing)
-            };
-            assert_eq!(login, expected, "{key} for {image}");
+            let expected: Vec<String> =
+                expected.then(|| format!("0 {key} u")).into_iter().collect();
+            assert_eq!(login, Ok(expected), "{key} for {image}");
         }
     }
 
@@ -331,28 +485,37 @@ mod tests {
         let first = auths(&["quay.io", "quay.io/org/app", "quay.io/org"]);
         let second = auths(&["quay.io/org/app", "ghcr.io"]);
         let image = "quay.io/org/app";
-        assert_eq!(
-            look_up(image, &[&first, &second]),
-            found("0", "quay.io/org/app", "u")
-        );
-        assert_eq!(
-            look_up("ghcr.io/org/app", &[&first, &second]),
-            found("1", "ghcr.io", "u")
-        );
+        let found = |image| look_up(image, &[&first, &second]).unwrap();
+        assert_eq!(found(image), ["0 quay.io/org/app u", "1 quay.io/org/app u"]);
+        assert_eq!(found("ghcr.io/org/app"), ["1 ghcr.io u"]);
     }
 
     #[test]
-    fn helpers_are_named() {
-        let own = r#"{"auths": {"gcr.io": {"auth": "dTpw"}}, "credHelpers": {"gcr.io": "gcloud"}}"#;
-        assert_eq!(look_up("gcr.io/a/b", &[own]), helper("0", "gcloud"));
-        let store =
-            r#"{"auths": {"ghcr.io": {}, "quay.io": {"auth": "dTpw"}}, "credsStore": "desktop"}"#;
-        assert_eq!(look_up("ghcr.io/a/b", &[store]), helper("0", "desktop"));
-        assert_eq!(look_up("quay.io/a/b", &[store]), found("0", "quay.io", "u"));
+    fn helpers_come_before_entries_and_stores_behind_them() {
+        let own = r#"{"auths": {"gcr.io": {"auth": "dTpw"}}, "credHelpers": {"gcr.io": "gcloud", "quay.io": ""}}"#;
+        assert_eq!(
+            look_up("gcr.io/a/b", &[own]).unwrap(),
+            ["0 docker-credential-gcloud gcr.io https://gcr.io"]
+        );
+        assert_eq!(look_up("quay.io/a/b", &[own]), Ok(Vec::new()));
+        let store = r#"{"auths": {"https://ghcr.io/v2/": {}, "quay.io": {"auth": "dTpw"}}, "credsStore": "desktop"}"#;
+        let asked = "0 docker-credential-desktop https://ghcr.io/v2/ ghcr.io https://ghcr.io";
+        assert_eq!(look_up("ghcr.io/a/b", &[store]).unwrap(), [asked]);
+        assert_eq!(
+            look_up("quay.io/a/b", &[store]).unwrap(),
+            [
+                "0 quay.io u",
+                "0 docker-credential-desktop quay.io https://quay.io"
+            ]
+        );
         // What podman knows needs no store.
         assert_eq!(
-            look_up("ghcr.io/a/b", &[store, &auths(&["ghcr.io"])]),
-            found("1", "ghcr.io", "u")
+            look_up("ghcr.io/a/b", &[store, &auths(&["ghcr.io"])]).unwrap(),
+            ["1 ghcr.io u", asked]
+        );
+        assert_eq!(
+            look_up("alpine", &[r#"{"credsStore": "pass"}"#]).unwrap(),
+            ["0 docker-credential-pass https://index.docker.io/v1/"]
         );
     }
 
@@ -360,8 +523,15 @@ mod tests {
     fn logins_come_in_several_forms() {
         let login = |entry: &str| {
             let file = format!(r#"{{"auths": {{"ghcr.io": {entry}}}}}"#);
-            match look_up("ghcr.io/a/b", &[&file]) {
-                Ok(UserLogin::Found { login, .. }) => login,
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("config.json");
+            fs::write(&path, file).unwrap();
+            let image = Reference::parse("ghcr.io/a/b").unwrap().repository;
+            match &UserLogins::of_files([path])
+                .candidates(&image, None)
+                .unwrap()[..]
+            {
+                [Candidate::Entry { login, .. }] => login.clone(),
                 other => panic!("{other:?}"),
             }
         };
@@ -404,6 +574,6 @@ mod tests {
             )
         );
         // The entries of others are their own affair.
-        assert_eq!(look_up("quay.io/a/b", &[file]), Ok(UserLogin::Nothing));
+        assert_eq!(look_up("quay.io/a/b", &[file]), Ok(Vec::new()));
     }
 }

@@ -7,13 +7,14 @@ pub mod local_file;
 pub mod manifests;
 mod objects;
 pub mod observer;
+mod program;
 pub mod recording;
 pub mod registry;
 pub mod temporary;
 
 /// Ends what runs and removes what lies on disk; for the moment before an interrupted process ends.
 pub fn abandon() {
-    git::end_all();
+    program::end_all();
     temporary::remove_all();
 }
 

@@ -188,7 +188,7 @@ impl Asking<'_> {
             }
         };
         let mut notes = Vec::new();
-        let connection = connection(repository, access, &image, &self.logins, &mut notes);
+        let connection = connection(repository, access, &image, &self.logins, &mut notes).await;
         let limits = ScanLimits::within(schedule::scan_timeout(repository));
         let listing = self.registries.tags(&image, &connection.access, limits);
         let outcome = match listing.await {
@@ -249,7 +249,7 @@ fn gate_of_cloud_logins(repository: &ImageRepository, inputs: &Inputs) -> Option
 }
 
 /// What to connect with: the object's own credentials, or the user's where those can't be seen.
-fn connection(
+async fn connection(
     repository: &ImageRepository,
     access: Access,
     image: &Repository,
@@ -274,7 +274,7 @@ fn connection(
     let Some(why) = hidden else {
         return connection;
     };
-    let (login, whose) = users_own(logins, image);
+    let (login, whose) = users_own(logins, repository, image).await;
     notes.push(format!(
         "ImageRepository {key}: {why}; it is asked with {whose}"
     ));
@@ -284,24 +284,41 @@ fn connection(
 }
 
 /// The user's own login for an image, and how it is spoken of.
-fn users_own(logins: &UserLogins, image: &Repository) -> (RegistryLogin, String) {
-    match logins.for_image(image) {
-        Ok(UserLogin::Found { login, file, key }) => {
-            let whose = format!("your own credentials for {key} in {}", file.display());
-            (login, whose)
+async fn users_own(
+    logins: &UserLogins,
+    repository: &ImageRepository,
+    image: &Repository,
+) -> (RegistryLogin, String) {
+    let cloud = repository.spec.provider.as_deref();
+    let nothing = |why: &str| {
+        let remedy = log_in(cloud, image.registry());
+        let whose = format!("no credentials ({why}{remedy})");
+        (RegistryLogin::Anonymous, whose)
+    };
+    match logins.for_image(image, cloud).await {
+        Ok(UserLogin::Found { login, from }) => (login, format!("your own credentials {from}")),
+        Ok(UserLogin::Nothing { troubles }) if troubles.is_empty() => {
+            nothing("you have none for it")
         }
-        Ok(UserLogin::Helper { file, program }) => {
-            let whose = format!(
-                "no credentials ({} names {program}, which is not asked yet)",
-                file.display()
-            );
-            (RegistryLogin::Anonymous, whose)
-        }
-        Ok(UserLogin::Nothing) => (
-            RegistryLogin::Anonymous,
-            "no credentials (you have none for it)".into(),
+        Ok(UserLogin::Nothing { troubles }) => nothing(&troubles.join("; ")),
+        Err(why) => nothing(&why),
+    }
+}
+
+/// How a user gets credentials of their own where the controller has a cloud's.
+fn log_in(cloud: Option<&str>, host: &str) -> String {
+    match cloud {
+        Some("aws") => format!(
+            ": aws ecr get-login-password | docker login --username AWS --password-stdin {host}, or install docker-credential-ecr-login"
         ),
-        Err(why) => (RegistryLogin::Anonymous, format!("no credentials ({why})")),
+        Some("gcp") => {
+            format!(": gcloud auth configure-docker {host}, or install docker-credential-gcr")
+        }
+        Some("azure") => format!(
+            ": az acr login --name {}, or install docker-credential-acr-env",
+            host.split('.').next().unwrap_or(host)
+        ),
+        _ => String::new(),
     }
 }
 

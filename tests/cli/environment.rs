@@ -25,6 +25,11 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// Runs a command to its end.
+    pub fn of(command: &mut Command) -> Self {
+        Self::from(command.stdin(Stdio::null()).output().unwrap())
+    }
+
     fn from(output: Output) -> Self {
         Self {
             status: output.status.code().unwrap_or(-1),

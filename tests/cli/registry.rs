@@ -262,18 +262,119 @@ fn the_users_own_credentials_stand_in_for_what_may_not_be_read() {
     let ran = case.diff().expect(1);
     assert_eq!(chosen(&ran), ("1.3.0".into(), "registry".into()));
     says(&ran, "it is asked with your own credentials for ");
-    let folder = case.environment.path().join("docker");
-    case.environment
-        .write("docker/config.json", r#"{"credsStore": "desktop"}"#);
-    let mut command = case.environment.imageauto();
-    command
-        .env("DOCKER_CONFIG", folder)
-        .args(["diff", "--worktree", "gitops"]);
-    let stderr = String::from_utf8(command.output().unwrap().stderr).unwrap();
-    assert!(
-        stderr.contains("names docker-credential-desktop, which is not asked yet"),
-        "{stderr}"
+}
+
+/// Puts a program on the PATH of `command`.
+#[cfg(unix)]
+pub fn with_program(
+    environment: &Environment,
+    command: &mut std::process::Command,
+    name: &str,
+    script: &str,
+) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let program = environment.write(&format!("bin/{name}"), &format!("#!/bin/sh\n{script}\n"));
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let own = environment.path().join("bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path)));
+    command.env("PATH", path.unwrap());
+}
+
+#[cfg(unix)]
+#[test]
+fn credential_helpers_are_asked_for_the_users_own() {
+    let registry = registry();
+    let case = Case::new(&registry.address);
+    case.pull_secret(Some(case.entry("someone:else")));
+    case.cluster.forbid("/secrets/");
+    let (user, password) = LOGIN.split_once(':').unwrap();
+    let helper = format!(
+        "[ \"$(cat)\" = {} ] && echo '{{\"Username\": \"{user}\", \"Secret\": \"{password}\"}}'",
+        case.host
     );
+    let run = |config: Value, name: &str, script: &str| {
+        let config = config.to_string();
+        case.environment.write(".docker/config.json", &config);
+        let mut command = case.environment.imageauto();
+        with_program(&case.environment, &mut command, name, script);
+        command.args(["diff", "--worktree", "gitops", "-o", "json"]);
+        Ran::of(&mut command)
+    };
+    let config = json!({"credHelpers": {(&case.host): "test"}});
+    let ran = run(config, "docker-credential-test", &helper).expect(1);
+    assert_eq!(chosen(&ran), ("1.3.0".into(), "registry".into()));
+    says(&ran, "from docker-credential-test, which ");
+
+    let config = json!({"auths": {(&case.host): {}}, "credsStore": "store"});
+    let ran = run(config, "docker-credential-store", &helper).expect(1);
+    assert_eq!(chosen(&ran), ("1.3.0".into(), "registry".into()));
+
+    let config = json!({"credsStore": "store"});
+    let broken = "echo 'the store is locked'; exit 1";
+    let ran = run(config, "docker-credential-store", broken).expect(1);
+    assert_eq!(chosen(&ran), ("1.2.0".into(), "status".into()));
+    says(&ran, "no credentials (docker-credential-store, which ");
+    says(&ran, " names, says: the store is locked)");
+
+    let ran = run(json!({"credsStore": "absent"}), "other", "").expect(1);
+    says(&ran, "docker-credential-absent, which ");
+    says(&ran, " names, is not installed)");
+}
+
+#[cfg(unix)]
+#[test]
+fn clouds_are_logged_in_to_by_their_usual_helpers() {
+    let registry = registry();
+    let case = Case::new(&registry.address);
+    case.cluster.merge(
+        "ImageRepository",
+        "app",
+        &json!({"spec": {"provider": "aws"}}),
+    );
+    let ran = case.diff().expect(1);
+    says(
+        &ran,
+        "provider aws: the controller logs in with a cloud identity of its own; it is asked with no credentials (you have none for it: aws ecr get-login-password | docker login",
+    );
+    let (user, password) = LOGIN.split_once(':').unwrap();
+    let script = format!("echo '{{\"Username\": \"{user}\", \"Secret\": \"{password}\"}}'");
+    let mut command = case.environment.imageauto();
+    let name = "docker-credential-ecr-login";
+    with_program(&case.environment, &mut command, name, &script);
+    command.args(["diff", "--worktree", "gitops", "-o", "json"]);
+    let ran = Ran::of(&mut command).expect(1);
+    assert_eq!(chosen(&ran), ("1.3.0".into(), "registry".into()));
+    says(&ran, "from docker-credential-ecr-login");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn podmans_file_is_read_where_the_environment_says() {
+    let registry = registry();
+    let case = Case::new(&registry.address);
+    case.pull_secret(None).cluster.forbid("/secrets/");
+    let login = json!({"auths": {format!("{}/team", case.host): case.entry(LOGIN)[&case.host]}});
+    for (variable, value, file) in [
+        ("REGISTRY_AUTH_FILE", "mine.json", "mine.json"),
+        ("XDG_RUNTIME_DIR", "run", "run/containers/auth.json"),
+        (
+            "XDG_CONFIG_HOME",
+            "settings",
+            "settings/containers/auth.json",
+        ),
+    ] {
+        let path = case.environment.write(file, &login.to_string());
+        let mut command = case.environment.imageauto();
+        command
+            .env(variable, case.environment.path().join(value))
+            .args(["diff", "--worktree", "gitops", "-o", "json"]);
+        let ran = Ran::of(&mut command).expect(1);
+        assert_eq!(chosen(&ran), ("1.3.0".into(), "registry".into()));
+        let whose = format!("for {}/team in {}", case.host, path.display());
+        says(&ran, &whose);
+        std::fs::remove_file(path).unwrap();
+    }
 }
 
 #[test]

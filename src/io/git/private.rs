@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use super::GitError;
-use super::program::{self, Limits, Output, Stopped};
+use crate::io::program::{self, Limits, Output, Stopped};
 use crate::io::temporary::TemporaryFolder;
 
 /// More than this is not read from git about one repository.

@@ -14,13 +14,13 @@ use super::certificates::{IdentityFiles, bundle};
 use super::fault::Fault;
 use super::http_trace::Spoken;
 use super::private::{ask_nobody, cannot_run, isolate, on};
-use super::program::{self, Limits, Output, Stopped};
 use super::redirect::{self, Redirect};
 use super::ssh::{self, Agent, Identity, Unusable};
 use crate::controllers::known_hosts::{TrustedKeys, trusted_keys};
 use crate::facts::git::{GitAccess, GitLogin, without_user_info};
 use crate::go::url::Address;
 use crate::io::observer::{Event, Observer};
+use crate::io::program::{self, Limits, Output, Stopped};
 
 /// What the server is called in our commands; its address is only in their environment.
 pub(super) const NAME: &str = "imageauto";

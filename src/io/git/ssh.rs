@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::program::{self, Limits, Stopped};
 use crate::controllers::known_hosts::TrustedKeys;
+use crate::io::program::{self, Limits, Stopped};
 
 /// A private key, and what ssh is told besides.
 #[derive(Clone, Copy)]

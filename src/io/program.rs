@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// What a program said and how it ended.
 #[derive(Debug, Default)]
-pub(super) struct Output {
+pub(in crate::io) struct Output {
     /// Its exit status; `None` after a signal.
     pub code: Option<i32>,
     /// Its standard output.
@@ -27,7 +27,7 @@ impl Output {
 
 /// Why there is no output.
 #[derive(Debug)]
-pub(super) enum Stopped {
+pub(in crate::io) enum Stopped {
     /// It can't be run.
     NotStarted(io::Error),
     /// It ran too long, and was ended; what it had said on standard error by then.
@@ -38,7 +38,7 @@ pub(super) enum Stopped {
 
 /// How far a program may go.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(in crate::io) struct Limits {
     /// When it is ended.
     pub deadline: Option<Instant>,
     /// How many bytes of standard output are read.
@@ -55,7 +55,7 @@ fn running() -> MutexGuard<'static, BTreeSet<u32>> {
 }
 
 /// Ends every program that still runs; for the moment before an interrupted process ends.
-pub fn end_all() {
+pub(in crate::io) fn end_all() {
     for id in std::mem::take(&mut *running()) {
         kill_group(id);
     }
@@ -66,7 +66,7 @@ pub fn end_all() {
 /// # Errors
 ///
 /// It can't be run, or went beyond a limit.
-pub(super) fn run(
+pub(in crate::io) fn run(
     command: &mut Command,
     input: Option<Vec<u8>>,
     limits: Limits,
