@@ -10,10 +10,11 @@ use crate::controllers::labels::Selector;
 use crate::failure::Failure;
 use crate::io::cluster::Connection;
 use crate::io::manifests::ManifestSource;
+use crate::io::registry::MAX_TAGS;
 use crate::pipeline::request::{
     Assumption, NamespaceScope, ObjectRequest, ObjectSource, TagSource, WorktreeSetting,
 };
-use crate::pipeline::session::{FOREVER, Session, SessionSettings};
+use crate::pipeline::session::{FOREVER, RegistryLimits, Session, SessionSettings};
 use crate::pipeline::settle;
 
 use super::connection::{ConnectionArgs, duration};
@@ -150,9 +151,31 @@ pub struct GlobalArgs {
     #[arg(long, global = true, help_heading = "Output")]
     pub show_labels: bool,
 
-    /// The limit of the whole call, such as 90s [default: 5m; none for a watch]
+    /// The limit of the whole call, such as 90s [default: 5m; none while a watch waits]
     #[arg(long, value_name = "DURATION", global = true, help_heading = "Cluster")]
     pub timeout: Option<String>,
+
+    /// How many requests may be under way to one registry host at a time
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 8,
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=256),
+        global = true,
+        help_heading = "Registries"
+    )]
+    pub max_requests_per_host: usize,
+
+    /// How many tags an image may have; more are an error, never a shortened list
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = MAX_TAGS,
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..),
+        global = true,
+        help_heading = "Registries"
+    )]
+    pub max_tags: usize,
 
     /// Called as a flux plugin: take the namespace of the kubeconfig's context instead of flux-system
     #[arg(
@@ -342,6 +365,10 @@ impl GlobalArgs {
             observer: terminal.observer(self.verbosity > 0 || self.verbose),
             limit: ground.limit,
             connection: ground.connection.clone(),
+            registries: RegistryLimits {
+                max_requests_per_host: self.max_requests_per_host,
+                max_tags: self.max_tags,
+            },
         })
     }
 

@@ -8,6 +8,7 @@ use crate::controllers::schedule::{self, NextScan};
 use crate::failure::Failure;
 use crate::findings;
 use crate::go::age;
+use crate::io::registry::Patience;
 
 use super::gate::{Undecided, fails, gate};
 use super::registry;
@@ -161,7 +162,8 @@ impl Deciding<'_> {
     /// Looks up the digests that are wanted, in the recording or the registry.
     fn digests(&self, wanted: Vec<WantedDigest>) -> Result<Digests, Failure> {
         if self.request.tags == TagSource::Registry {
-            return registry::digests(wanted, self.scans, self.inputs, self.session);
+            let patience = Patience::AsController;
+            return registry::digests(wanted, self.scans, self.inputs, self.session, patience);
         }
         let recorded = |wanted: &WantedDigest| match self.scans.repositories.get(&wanted.repository)
         {

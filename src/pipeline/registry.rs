@@ -15,10 +15,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::go::reference::{Reference, Repository};
 use crate::io::docker_config::{UserLogin, UserLogins};
 use crate::io::observer::Event;
-use crate::io::registry::{
-    ListingWarning, Registries, RegistryError, RegistryErrorKind, RegistrySettings, ScanLimits,
-    TagListing,
-};
+use crate::io::registry::{ListingWarning, Patience, RegistryError, RegistryErrorKind, TagListing};
 
 use super::credentials::Credentials;
 use super::scan::{image_name, stored};
@@ -42,7 +39,7 @@ pub(super) fn scan(
     session: &Session,
 ) -> Result<Scans, Failure> {
     let mut found = Scans::default();
-    for (key, asked) in list(&wanted, inputs, session)? {
+    for (key, asked) in list(&wanted, inputs, session, Patience::AsController)? {
         let scan = match asked.outcome {
             Ok(listing) => stored(wanted[&key], recorded(listing)),
             Err(scan) => *scan,
@@ -66,14 +63,15 @@ pub(super) fn list(
     wanted: &BTreeMap<ObjectKey, &ImageRepository>,
     inputs: &Inputs,
     session: &Session,
+    patience: Patience,
 ) -> Result<BTreeMap<ObjectKey, Asked>, Failure> {
     let work = async {
         let credentials = credentials(wanted, inputs, session).await?;
         let asking = Asking {
             inputs,
             credentials: &credentials,
-            logins: UserLogins::of_environment(),
-            registries: Registries::new(RegistrySettings::default(), session.observer.clone()),
+            session,
+            patience,
         };
         let total = wanted.len();
         let mut answers = stream::iter(wanted)
@@ -158,8 +156,8 @@ impl Asked {
 struct Asking<'a> {
     inputs: &'a Inputs,
     credentials: &'a Credentials,
-    logins: UserLogins,
-    registries: Registries,
+    session: &'a Session,
+    patience: Patience,
 }
 
 impl Asking<'_> {
@@ -188,9 +186,20 @@ impl Asking<'_> {
             }
         };
         let mut notes = Vec::new();
-        let connection = connection(repository, access, &image, &self.logins, &mut notes).await;
-        let limits = ScanLimits::within(schedule::scan_timeout(repository));
-        let listing = self.registries.tags(&image, &connection.access, limits);
+        let connection = connection(
+            repository,
+            access,
+            &image,
+            self.session.logins(),
+            &mut notes,
+        )
+        .await;
+        let timeout = schedule::scan_timeout(repository);
+        let limits = self.session.scan_limits(timeout, self.patience);
+        let listing = self
+            .session
+            .registries()
+            .tags(&image, &connection.access, limits);
         let outcome = match listing.await {
             Ok(listing) => {
                 let warnings = listing.warnings.iter();
@@ -323,8 +332,12 @@ fn log_in(cloud: Option<&str>, host: &str) -> String {
 }
 
 fn failed(repository: &ImageRepository, error: &RegistryError, users_own: Option<&str>) -> Scan {
-    let key = &repository.key;
-    match scan_failure(error, format!("ImageRepository {key}: {error}"), users_own) {
+    let message = format!(
+        "ImageRepository {}: {error}{}",
+        repository.key,
+        what_to_do(error, repository)
+    );
+    match scan_failure(error, message, users_own) {
         Problem::RefusedToUs(failure) => Scan::RefusedToUs(failure),
         Problem::Ours(failure) => Scan::Unknown(failure),
         Problem::Controllers(text, ours) => Scan::Failed(ScanFailure {
@@ -332,6 +345,21 @@ fn failed(repository: &ImageRepository, error: &RegistryError, users_own: Option
             message: format!("scan failed: {text}"),
             ours: Some(ours),
         }),
+    }
+}
+
+/// What there is to know besides an error's text.
+fn what_to_do(error: &RegistryError, repository: &ImageRepository) -> String {
+    match error.kind() {
+        RegistryErrorKind::TooManyTags => ": allow more with --max-tags".into(),
+        RegistryErrorKind::TimedOut => format!(
+            " (it may take {:?}: spec.timeout, else spec.interval)",
+            schedule::scan_timeout(repository)
+        ),
+        _ => match error.throttling().retry_after {
+            Some(wait) => format!(" (it asks to come again after {wait:?})"),
+            None => String::new(),
+        },
     }
 }
 
@@ -346,7 +374,9 @@ enum Problem {
 }
 
 fn scan_failure(error: &RegistryError, message: String, users_own: Option<&str>) -> Problem {
-    let refused = matches!(error.kind(), RegistryErrorKind::Refused { .. });
+    use RegistryErrorKind::{RateLimited, Refused};
+    // Limits are those of an account or an address, and the controller has others.
+    let refused = matches!(error.kind(), Refused { .. } | RateLimited);
     match (error.controller_text(), users_own) {
         (_, Some(whose)) if refused => {
             Problem::RefusedToUs(Failure::registry(format!("{message} (asked with {whose})")))
@@ -366,16 +396,16 @@ pub(super) fn digests(
     scans: &Scans,
     inputs: &Inputs,
     session: &Session,
+    patience: Patience,
 ) -> Result<BTreeMap<WantedDigest, DigestAnswer>, Failure> {
     if wanted.is_empty() {
         return Ok(BTreeMap::new());
     }
     let work = async {
-        let registries = Registries::new(RegistrySettings::default(), session.observer.clone());
         let each: BTreeSet<WantedDigest> = wanted.into_iter().collect();
         stream::iter(each)
             .map(|wanted| {
-                let answer = digest(wanted.clone(), scans, inputs, &registries);
+                let answer = digest(wanted.clone(), scans, inputs, session, patience);
                 async move { (wanted, answer.await) }
             })
             .buffer_unordered(SIDE_BY_SIDE)
@@ -389,7 +419,8 @@ async fn digest(
     wanted: WantedDigest,
     scans: &Scans,
     inputs: &Inputs,
-    registries: &Registries,
+    session: &Session,
+    patience: Patience,
 ) -> DigestAnswer {
     let connection = scans.access.get(&wanted.repository);
     let repository = inputs.objects.repositories.get(&wanted.repository);
@@ -400,8 +431,9 @@ async fn digest(
             wanted.name, wanted.tag
         )));
     };
-    let timeout = schedule::scan_timeout(repository);
-    let answer = registries.digest(&image.repository, &wanted.tag, &connection.access, timeout);
+    let limits = session.scan_limits(schedule::scan_timeout(repository), patience);
+    let registries = session.registries();
+    let answer = registries.digest(&image.repository, &wanted.tag, &connection.access, limits);
     let error = match answer.await {
         Ok(digest) => return DigestAnswer::Found(digest),
         Err(error) => error,

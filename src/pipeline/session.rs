@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use crate::failure::{Failure, FailureKind};
 use crate::io::cluster::{self, Cluster, Connection, ConnectionSettings};
+use crate::io::docker_config::UserLogins;
 use crate::io::observer::Observer;
+use crate::io::registry::{Patience, Registries, RegistrySettings, ScanLimits};
 
 /// As good as no limit.
 pub const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -23,6 +25,9 @@ pub struct Session {
     ends: Instant,
     runtime: tokio::runtime::Runtime,
     cluster: Option<Cluster>,
+    registries: Registries,
+    max_tags: usize,
+    logins: UserLogins,
 }
 
 /// What a session is opened with.
@@ -36,6 +41,17 @@ pub struct SessionSettings {
     pub limit: Duration,
     /// The cluster, where one is asked.
     pub connection: Option<Connection>,
+    /// How registries are asked.
+    pub registries: RegistryLimits,
+}
+
+/// The bounds of what registries are asked and may answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegistryLimits {
+    /// `--max-requests-per-host`: how many requests may be under way to one host at a time.
+    pub max_requests_per_host: usize,
+    /// `--max-tags`: how many tags an image may have.
+    pub max_tags: usize,
 }
 
 /// Settles which cluster and namespace a run is about. Reads files; asks nobody.
@@ -65,7 +81,13 @@ impl Session {
             .transpose()?;
         drop(guard);
         let began = Instant::now();
+        let registries = RegistrySettings {
+            max_requests_per_host: settings.registries.max_requests_per_host,
+        };
         Ok(Self {
+            registries: Registries::new(registries, settings.observer.clone()),
+            max_tags: settings.registries.max_tags,
+            logins: UserLogins::of_environment(),
             now: settings.now,
             observer: settings.observer,
             limit: settings.limit,
@@ -85,6 +107,25 @@ impl Session {
         self.cluster
             .as_ref()
             .ok_or_else(|| Failure::usage("this needs a cluster: leave out -f"))
+    }
+
+    /// The client of the run's registries.
+    pub(super) fn registries(&self) -> &Registries {
+        &self.registries
+    }
+
+    /// The user's own logins.
+    pub(super) fn logins(&self) -> &UserLogins {
+        &self.logins
+    }
+
+    /// The bounds of a scan that may take this long.
+    pub(super) fn scan_limits(&self, timeout: Duration, patience: Patience) -> ScanLimits {
+        ScanLimits {
+            timeout,
+            max_tags: self.max_tags,
+            patience,
+        }
     }
 
     /// The kubeconfig's context, where a cluster is asked.

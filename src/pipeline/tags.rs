@@ -16,6 +16,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::findings::Finding;
 use crate::io::cluster::{Cluster, ClusterError};
 use crate::io::manifests::{self, ManifestSource};
+use crate::io::registry::Patience;
 
 use super::live::{self, Reading};
 use super::load;
@@ -317,7 +318,7 @@ pub fn list_tags(
         .iter()
         .map(|(key, repository)| (key.clone(), repository))
         .collect();
-    let asked = registry::list(&wanted, &loaded.inputs, session)?;
+    let asked = registry::list(&wanted, &loaded.inputs, session, Patience::UntilTimeout)?;
     let mut connections = BTreeMap::new();
     let mut rows: Vec<RepositoryTags> = Vec::new();
     for (key, asked) in asked {
@@ -445,7 +446,13 @@ fn digests(
         access: connections,
         ..Scans::default()
     };
-    let answers = registry::digests(wanted, &scans, &loaded.inputs, session)?;
+    let answers = registry::digests(
+        wanted,
+        &scans,
+        &loaded.inputs,
+        session,
+        Patience::UntilTimeout,
+    )?;
     for (wanted, answer) in answers {
         let row = rows
             .iter_mut()

@@ -40,21 +40,17 @@ const WIDTH: usize = 100;
 /// How many tags it has at most.
 const SHOWN: usize = 12;
 
-/// The report on one repository; a list that could not be had is told on stderr, not here.
+/// The report on one repository; why a list could not be had is told on stderr.
 pub fn report(row: &RepositoryTags, settings: TagSettings) -> Vec<Line> {
-    let mut lines = Vec::new();
-    if row.error.is_none() || !row.listed.is_empty() {
-        lines.push(Line::Plain(head(row, settings.named)));
-        let newest = newest_first(row.stored());
-        if !newest.is_empty() {
-            lines.push(Line::Plain(newest_line(&newest, settings.ellipsis)));
-        }
-        lines.extend(
-            row.digests.iter().map(|(tag, digest)| {
-                Line::Plain(format!("  {}@{}", harmless(tag), harmless(digest)))
-            }),
-        );
+    let mut lines = vec![Line::Plain(head(row, settings.named))];
+    let newest = newest_first(row.stored());
+    if !newest.is_empty() {
+        lines.push(Line::Plain(newest_line(&newest, settings.ellipsis)));
     }
+    lines.extend(row.digests.iter().map(|(tag, digest)| {
+        let (tag, digest) = (on_one_line(tag), on_one_line(digest));
+        Line::Plain(format!("  {tag}@{digest}"))
+    }));
     if let Some(view) = &row.view {
         lines.push(Line::Signed(controllers_view(row, view, settings)));
     } else if row.next_scan.is_some() {
@@ -77,16 +73,17 @@ fn head(row: &RepositoryTags, named: bool) -> String {
     } else {
         image.clone()
     };
-    let credentials = match &row.credentials {
-        Some(CredentialsUsed::Secret(source)) => format!("Secret {}", source.secret),
-        Some(CredentialsUsed::Users(whose)) => whose.clone(),
-        Some(CredentialsUsed::Nobody) | None => "none".into(),
+    let listed = match &row.error {
+        Some((reason, _)) if row.listed.is_empty() => format!("not listed ({reason})"),
+        _ => format!("{}{}", count(row.listed.len()), hidden(row.excluded())),
     };
-    on_one_line(&format!(
-        "{image}: {}{}; credentials: {credentials}",
-        count(row.listed.len()),
-        hidden(row.excluded())
-    ))
+    let credentials = match &row.credentials {
+        Some(CredentialsUsed::Secret(source)) => format!("; credentials: Secret {}", source.secret),
+        Some(CredentialsUsed::Users(whose)) => format!("; credentials: {whose}"),
+        Some(CredentialsUsed::Nobody) => "; credentials: none".into(),
+        None => String::new(),
+    };
+    on_one_line(&format!("{image}: {listed}{credentials}"))
 }
 
 fn count(tags: usize) -> String {

@@ -1,5 +1,9 @@
 //! `tags`: what registries list, what exclusion lists hide of it, and what the controller knows.
 
+use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
 use base64::Engine as _;
 use serde_json::{Value, json};
 
@@ -373,4 +377,84 @@ fn recorded_failures_fail_again() {
         "recorded.json",
     ]);
     assert_eq!(offline.expect(4).stdout, online.stdout);
+}
+
+#[test]
+fn a_registry_with_too_many_tags_is_an_error_and_no_shortened_list() {
+    let registry = Server::start(content);
+    let case = Case::new(&registry.address);
+    let ran = case.run(&["app", "--max-tags", "4"]).expect(4);
+    assert!(
+        ran.stderr
+            .contains("team/app has more than 4 tags: allow more with --max-tags"),
+        "{ran:?}"
+    );
+    let head = format!(
+        "{}/team/app: not listed (Unknown); credentials: none\n",
+        case.host
+    );
+    assert!(ran.stdout.starts_with(&head), "{ran:?}");
+    let ran = case.run(&["app", "--max-tags", "5"]).expect(0);
+    assert!(ran.stdout.contains("5 tags"), "{ran:?}");
+    for wrong in [
+        &["--max-tags", "0"][..],
+        &["--max-requests-per-host", "0"],
+        &["--max-tags", "many"],
+    ] {
+        let ran = case.run(wrong).expect(2);
+        assert_eq!(ran.stdout, "");
+    }
+}
+
+#[test]
+fn where_the_controller_gives_up_the_list_comes_all_the_same() {
+    let tries = AtomicUsize::new(0);
+    let registry = Server::start(move |request| {
+        if request.path.ends_with("/tags/list") && tries.fetch_add(1, Ordering::SeqCst) == 0 {
+            let mut refusal = Response::json(
+                429,
+                &json!({"errors": [{"code": "TOOMANYREQUESTS", "message": "slow down"}]}),
+            );
+            refusal.headers.push(("Retry-After", "5".into()));
+            refusal
+                .headers
+                .push(("RateLimit-Limit", "100;w=21600".into()));
+            return refusal;
+        }
+        content(request)
+    });
+    let case = Case::new(&registry.address);
+    let ran = case.run(&["app", "-v"]).expect(0);
+    assert!(ran.stdout.contains("5 tags"), "{ran:?}");
+    assert!(
+        ran.stderr
+            .contains("429 Too Many Requests (retry-after: 5s, ratelimit-limit: 100;w=21600)"),
+        "{ran:?}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_run_is_interrupted_in_ends_at_once() {
+    let registry = Server::start(|request| {
+        if request.path.ends_with("/tags/list") {
+            std::thread::sleep(Duration::from_secs(60));
+        }
+        content(request)
+    });
+    let case = Case::new(&registry.address);
+    let mut command = case.environment.imageauto();
+    command.args(["tags", "app"]).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    while !registry.lines().iter().any(|line| line.ends_with("list")) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let pressed = Instant::now();
+    let id = child.id().to_string();
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &id])
+        .status();
+    assert!(kill.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(pressed.elapsed() < Duration::from_secs(10));
 }

@@ -346,7 +346,7 @@ fn digest(
     let access = access(repository, secrets, accounts).expect("its Secrets are fine");
     let image = Reference::parse(name).expect("it is an image").repository;
     let timeout = Duration::from_secs(20);
-    let found = run(client().digest(&image, tag, &access.access, timeout));
+    let found = run(client().digest(&image, tag, &access.access, ScanLimits::within(timeout)));
     let (reason, message) = match &found {
         Ok(digest) => (
             "Succeeded",

@@ -80,7 +80,7 @@ fn https_that_says_nothing_gives_way_to_http() {
     let limits = ScanLimits::within(TIMEOUT);
     let access = RegistryAccess::default();
     let listing = run(registries().tags(&image(&host), &access, limits));
-    assert_eq!(listing.unwrap(), TagListing::default());
+    assert_eq!(listing.unwrap().tags, tags(&[]));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn more_tags_than_are_allowed_are_an_error_of_ours() {
         ..ScanLimits::within(TIMEOUT)
     };
     let error = within(&fake, limits);
-    assert_eq!(error.kind(), RegistryErrorKind::OurLimit);
+    assert_eq!(error.kind(), RegistryErrorKind::TooManyTags);
     assert_eq!(error.controller_text(), None);
     assert!(
         error.to_string().ends_with("has more than 2 tags"),
@@ -150,4 +150,182 @@ fn a_host_gets_so_many_requests_at_a_time() {
     });
     let most = most.load(Ordering::SeqCst);
     assert!((2..=3).contains(&most), "{most} at a time");
+}
+
+/// Lists with all the patience that the scan's time allows.
+fn patiently(fake: &Fake, timeout: Duration) -> Result<TagListing, RegistryError> {
+    let limits = ScanLimits {
+        patience: Patience::UntilTimeout,
+        ..ScanLimits::within(timeout)
+    };
+    let access = RegistryAccess::default();
+    run(registries().tags(&image(&fake.host()), &access, limits))
+}
+
+/// A registry whose lists are `refusal` so many times, then good.
+fn at_last(times: usize, refusal: impl Fn() -> Reply + Send + Sync + 'static) -> Fake {
+    let tries = AtomicUsize::new(0);
+    Fake::start(move |asked| match asked.target.as_str() {
+        "/v2/" => Reply::ok(""),
+        _ if tries.fetch_add(1, Ordering::SeqCst) < times => refusal(),
+        _ => Reply::ok(r#"{"tags": ["1"]}"#),
+    })
+}
+
+#[test]
+fn patience_outlasts_what_the_controller_gives_up_with() {
+    // After 0, 1 and 4 seconds the controller gives up; the fourth try comes 4.5 to 7.5 seconds later.
+    let fake = at_last(3, || Reply::new(503, "later"));
+    let listing = patiently(&fake, Duration::from_secs(60)).unwrap();
+    assert_eq!(listing.tags, tags(&["1"]));
+    let error = listing.outlasted.unwrap();
+    assert_eq!(error.kind(), RegistryErrorKind::Refused { status: 503 });
+    assert_eq!(
+        text(&fake, &error),
+        "GET http://HOST/v2/team/app/tags/list?n=1000: unexpected status code 503 Service Unavailable: later"
+    );
+    assert_eq!(fake.lines().len(), 1 + 4);
+}
+
+#[test]
+fn what_the_controller_would_manage_too_is_no_matter() {
+    let fake = at_last(1, || Reply::new(429, "").header("Retry-After", "2"));
+    let began = std::time::Instant::now();
+    let listing = patiently(&fake, Duration::from_secs(60)).unwrap();
+    assert_eq!(listing.outlasted, None);
+    assert!(began.elapsed() >= Duration::from_secs(2));
+}
+
+#[test]
+fn retry_after_is_kept_to_by_us_and_not_by_the_controller() {
+    let fake = at_last(1, || {
+        Reply::new(429, "")
+            .header("Retry-After", "5")
+            .header("RateLimit-Limit", "100;w=21600")
+    });
+    let began = std::time::Instant::now();
+    let listing = patiently(&fake, Duration::from_secs(60)).unwrap();
+    assert!(began.elapsed() >= Duration::from_secs(5));
+    let error = listing.outlasted.unwrap();
+    assert_eq!(error.kind(), RegistryErrorKind::RateLimited);
+    assert_eq!(error.throttling().retry_after, Some(Duration::from_secs(5)));
+    assert_eq!(error.throttling().limits, ["ratelimit-limit: 100;w=21600"]);
+    assert_eq!(fake.lines().len(), 1 + 2);
+}
+
+#[test]
+fn patience_that_is_longer_than_the_timeout_ends_at_once() {
+    let fake = at_last(1, || Reply::new(429, "").header("Retry-After", "3600"));
+    let began = std::time::Instant::now();
+    let error = patiently(&fake, Duration::from_secs(60)).unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(30));
+    assert_eq!(error.kind(), RegistryErrorKind::RateLimited);
+    assert_eq!(
+        error.throttling().retry_after,
+        Some(Duration::from_secs(3600))
+    );
+    // The controller asks no more than three times, whatever it is told.
+    let fake = at_last(2, || Reply::new(429, "").header("Retry-After", "3600"));
+    let listing = run(registries().tags(
+        &image(&fake.host()),
+        &RegistryAccess::default(),
+        ScanLimits::within(TIMEOUT),
+    ));
+    assert_eq!(listing.unwrap().tags, tags(&["1"]));
+}
+
+#[test]
+fn a_token_that_needs_patience_is_one_that_the_controller_never_gets() {
+    let tries = AtomicUsize::new(0);
+    let fake = Fake::start(move |asked| match asked.target.as_str() {
+        "/token" if tries.fetch_add(1, Ordering::SeqCst) == 0 => Reply::new(503, ""),
+        "/token" => Reply::ok(r#"{"access_token": "good"}"#),
+        _ if asked.authorization() == Some("Bearer good") => Reply::ok(r#"{"tags": ["1"]}"#),
+        _ => Reply::new(401, "").header(
+            "WWW-Authenticate",
+            format!("Bearer realm=\"http://{}/token\"", asked.headers["host"]),
+        ),
+    });
+    let limits = ScanLimits {
+        patience: Patience::UntilTimeout,
+        ..ScanLimits::within(TIMEOUT)
+    };
+    let login = access(RegistryLogin::IdentityToken {
+        token: "refresh-me".into(),
+        basic: None,
+    });
+    let listing = run(registries().tags(&image(&fake.host()), &login, limits)).unwrap();
+    assert!(listing.cost.with_token);
+    assert!(
+        text(&fake, &listing.outlasted.unwrap()).ends_with("with Body length 0"),
+        "{:?}",
+        fake.lines()
+    );
+}
+
+#[test]
+fn a_host_that_is_dead_is_dead_for_all() {
+    let pings = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&pings);
+    let fake = Fake::start(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Reply::new(403, "go away")
+    });
+    let registries = registries();
+    let access = RegistryAccess::default();
+    let images: Vec<Repository> = (0..20)
+        .map(|index| {
+            let name = format!("{}/team/app{index}", fake.host());
+            Reference::parse(&name).unwrap().repository
+        })
+        .collect();
+    let limits = ScanLimits::within(TIMEOUT);
+    run(async {
+        let scans = images
+            .iter()
+            .map(|image| registries.tags(image, &access, limits));
+        for outcome in futures_util::future::join_all(scans).await {
+            let error = outcome.unwrap_err();
+            assert_eq!(error.kind(), RegistryErrorKind::Refused { status: 403 });
+        }
+    });
+    assert_eq!(pings.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn pages_of_nothing_but_values_are_not_taken_apart() {
+    let fake = Fake::start(|asked| match asked.target.as_str() {
+        "/v2/" => Reply::ok(""),
+        _ => {
+            let mut body = br#"{"tags": ["#.to_vec();
+            body.resize(20 << 20, b',');
+            Reply::ok(body)
+        }
+    });
+    let error = within(&fake, ScanLimits::within(Duration::from_secs(60)));
+    assert_eq!(error.kind(), RegistryErrorKind::OurLimit);
+    assert!(
+        error
+            .to_string()
+            .ends_with("holds more than 4000000 values"),
+        "{error}"
+    );
+}
+
+#[test]
+fn refusals_to_list_so_many_at_a_time_are_told_apart() {
+    for (code, expected) in [
+        ("TOO_MANY_TAGS_REQUESTED", RegistryErrorKind::PageTooLong),
+        ("PAGINATION_NUMBER_INVALID", RegistryErrorKind::PageTooLong),
+        ("OTHER", RegistryErrorKind::Refused { status: 400 }),
+    ] {
+        let body = format!(r#"{{"errors":[{{"code":"{code}","message":"max is 100"}}]}}"#);
+        let fake = Fake::start(move |asked| match asked.target.as_str() {
+            "/v2/" => Reply::ok(""),
+            _ => Reply::new(400, body.clone()),
+        });
+        let error = within(&fake, ScanLimits::within(TIMEOUT));
+        assert_eq!(error.kind(), expected);
+        assert!(text(&fake, &error).ends_with(&format!("{code}: max is 100")));
+    }
 }

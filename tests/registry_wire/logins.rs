@@ -243,7 +243,7 @@ fn one_exchange_serves_tags_and_digest() {
             .await
             .unwrap();
         registries
-            .digest(&image, "1", &access, TIMEOUT)
+            .digest(&image, "1", &access, ScanLimits::within(TIMEOUT))
             .await
             .unwrap();
     });

@@ -19,7 +19,7 @@ use imageauto::facts::registry::{RegistryAccess, RegistryLogin};
 use imageauto::go::reference::{Reference, Repository};
 use imageauto::io::observer::Observer;
 use imageauto::io::registry::{
-    Registries, RegistryError, RegistrySettings, ScanLimits, TagListing,
+    Patience, Registries, RegistryError, RegistrySettings, ScanLimits, TagListing,
 };
 
 use fake::Fake;
@@ -95,5 +95,5 @@ fn the_client_can_be_used_from_many_threads() {
     let registries = registries();
     let (image, access) = (image("h.io"), RegistryAccess::default());
     assert_send(registries.tags(&image, &access, ScanLimits::within(TIMEOUT)));
-    assert_send(registries.digest(&image, "1", &access, TIMEOUT));
+    assert_send(registries.digest(&image, "1", &access, ScanLimits::within(TIMEOUT)));
 }

@@ -155,7 +155,9 @@ fn links_that_cant_be_read_are_told_as_the_controller_does() {
 fn no_tags_are_a_list_too() {
     for body in [r#"{"tags": null}"#, "{}", r#"{"name": "x", "tags": []}"#] {
         let fake = Fake::start(move |_| Reply::ok(body));
-        assert_eq!(list_anonymously(&fake).unwrap(), TagListing::default());
+        let listing = list_anonymously(&fake).unwrap();
+        assert_eq!(listing.tags, tags(&[]));
+        assert_eq!(listing.warnings, []);
     }
 }
 
@@ -171,7 +173,7 @@ fn digests_are_heads() {
     });
     let registries = registries();
     let image = image(&fake.host());
-    let found = run(registries.digest(&image, "1.0", &user(), TIMEOUT));
+    let found = run(registries.digest(&image, "1.0", &user(), ScanLimits::within(TIMEOUT)));
     assert_eq!(found.unwrap(), digest);
     let asked = &fake.asked()[1];
     assert_eq!(
@@ -206,7 +208,8 @@ fn digests_need_their_headers() {
         });
         let registries = registries();
         let image = image(&fake.host());
-        let error = run(registries.digest(&image, "1.0", &user(), TIMEOUT)).unwrap_err();
+        let error = run(registries.digest(&image, "1.0", &user(), ScanLimits::within(TIMEOUT)))
+            .unwrap_err();
         text(&fake, &error)
     };
     assert_eq!(
@@ -235,7 +238,8 @@ fn a_refused_head_is_not_tried_as_a_get() {
     });
     let registries = registries();
     let image = image(&fake.host());
-    let error = run(registries.digest(&image, "1.0", &user(), TIMEOUT)).unwrap_err();
+    let error =
+        run(registries.digest(&image, "1.0", &user(), ScanLimits::within(TIMEOUT))).unwrap_err();
     assert_eq!(error.kind(), RegistryErrorKind::Refused { status: 404 });
     assert_eq!(
         text(&fake, &error),
@@ -253,7 +257,8 @@ fn digests_know_no_insecure_registries() {
     };
     // A name that isn't local by the controller's rule, though it leads here.
     let image = image(&format!("127.1:{}", fake.address.port()));
-    let error = run(registries().digest(&image, "1", &access, TIMEOUT)).unwrap_err();
+    let error =
+        run(registries().digest(&image, "1", &access, ScanLimits::within(TIMEOUT))).unwrap_err();
     assert_eq!(fake.lines(), [""; 0]);
     assert!(
         error

@@ -179,6 +179,16 @@ pub(super) fn is_rate_limit(status: u16, body: &[u8]) -> bool {
             .any(|(code, _)| code == "TOOMANYREQUESTS")
 }
 
+/// Whether an answer says that fewer tags at a time must be asked for: in Quay's words, or those of registries on older
+/// versions of CNCF Distribution.
+pub(super) fn is_page_too_long(status: u16, body: &[u8]) -> bool {
+    const CODES: [&str; 2] = ["TOO_MANY_TAGS_REQUESTED", "PAGINATION_NUMBER_INVALID"];
+    status == 400
+        && diagnostics(body)
+            .iter()
+            .any(|(code, _)| CODES.contains(&code.as_str()))
+}
+
 /// Code and text of each error in the body, as far as it has the registries' form.
 fn diagnostics(body: &[u8]) -> Vec<(String, String)> {
     let Ok(document) = json::read(body) else {

@@ -75,6 +75,11 @@ impl Scan<'_> {
 }
 
 impl Session {
+    /// Whether requests go with a token of a token server.
+    pub fn with_token(&self) -> bool {
+        self.bearer.is_some()
+    }
+
     /// Sends a request of this registry's; the credentials go only to its own host and port.
     pub async fn send(
         &mut self,

@@ -1,5 +1,8 @@
 //! Why a registry gave no answer, in the controller's words.
 
+use std::fmt;
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -12,6 +15,26 @@ pub struct RegistryError {
     kind: RegistryErrorKind,
     text: String,
     controller: Option<String>,
+    throttling: Throttling,
+}
+
+/// What an answer said about how often one may ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Throttling {
+    /// `Retry-After`: when to come again, from the moment of the answer.
+    pub retry_after: Option<Duration>,
+    /// The headers about limits, as they are written: `ratelimit-limit: 100;w=21600`.
+    pub limits: Vec<String>,
+}
+
+impl fmt::Display for Throttling {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let retry_after = self
+            .retry_after
+            .map(|wait| format!("retry-after: {}s", wait.as_secs()));
+        let said: Vec<String> = retry_after.into_iter().chain(self.limits.clone()).collect();
+        formatter.write_str(&said.join(", "))
+    }
 }
 
 /// The kinds of [`RegistryError`].
@@ -24,6 +47,10 @@ pub enum RegistryErrorKind {
     },
     /// It answered that there were too many requests.
     RateLimited,
+    /// It lists fewer tags at a time than are asked for, and refuses instead of making pages of them.
+    PageTooLong,
+    /// There are more tags than a bound of ours allows.
+    TooManyTags,
     /// There is no connection: no such name, nobody listens, certificates don't fit, a proxy refuses.
     Unreachable,
     /// It took longer than the repository allows.
@@ -42,6 +69,7 @@ impl RegistryError {
             kind,
             controller: Some(text.clone()),
             text,
+            throttling: Throttling::default(),
         }
     }
 
@@ -55,6 +83,15 @@ impl RegistryError {
             kind: RegistryErrorKind::OurLimit,
             text: text.into(),
             controller: None,
+            throttling: Throttling::default(),
+        }
+    }
+
+    /// The bound of tags.
+    pub(super) fn too_many_tags(text: impl Into<String>) -> Self {
+        Self {
+            kind: RegistryErrorKind::TooManyTags,
+            ..Self::our_limit(text)
         }
     }
 
@@ -64,12 +101,23 @@ impl RegistryError {
             kind: RegistryErrorKind::BadAnswer,
             text: text.into(),
             controller: Some(controller.into()),
+            throttling: Throttling::default(),
         }
     }
 
     /// What kind of error it is.
     pub fn kind(&self) -> RegistryErrorKind {
         self.kind
+    }
+
+    /// The same error with what the answer said about limits.
+    pub(super) fn with(self, throttling: Throttling) -> Self {
+        Self { throttling, ..self }
+    }
+
+    /// What the answer said about how often one may ask.
+    pub fn throttling(&self) -> &Throttling {
+        &self.throttling
     }
 
     /// What the controller would print after `scan failed: `, or for a digest after `failed fetching descriptor for
@@ -84,6 +132,7 @@ impl RegistryError {
             kind: self.kind,
             text: wrap(&self.text),
             controller: self.controller.map(|text| wrap(&text)),
+            throttling: self.throttling,
         }
     }
 

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use http::header::LOCATION;
 use http::{HeaderMap, Method};
 
-use super::answers::{is_rate_limit, refusal};
+use super::answers::{is_page_too_long, is_rate_limit, refusal};
 use super::broken::{Broken, host_name};
 use super::error::{RegistryError, RegistryErrorKind};
+use super::throttling::throttling;
 use super::wire::{Answer, Request};
 use crate::go::text::quote;
 use crate::go::url::Url;
@@ -61,11 +62,13 @@ impl Fetched {
         let Answer { status, body, .. } = &self.answer;
         let kind = if is_rate_limit(*status, body) {
             RegistryErrorKind::RateLimited
+        } else if is_page_too_long(*status, body) {
+            RegistryErrorKind::PageTooLong
         } else {
             RegistryErrorKind::Refused { status: *status }
         };
         let text = refusal(self.method.as_str(), &self.url, *status, body);
-        RegistryError::new(kind, text)
+        RegistryError::new(kind, text).with(throttling(&self.answer.headers))
     }
 }
 
@@ -155,7 +158,7 @@ impl<'r> Trail<'r> {
 }
 
 /// What Go's client puts before an error.
-fn named(error: RegistryError, method: &Method, url: &str) -> RegistryError {
+pub(super) fn named(error: RegistryError, method: &Method, url: &str) -> RegistryError {
     let operation = match *method {
         Method::HEAD => "Head",
         Method::POST => "Post",

@@ -12,6 +12,7 @@ mod exchange;
 mod pages;
 mod ping;
 mod scan;
+mod throttling;
 mod tls;
 mod wire;
 
@@ -21,7 +22,7 @@ use crate::facts::registry::RegistryAccess;
 use crate::go::reference::Repository;
 use crate::io::observer::Observer;
 
-pub use error::{RegistryError, RegistryErrorKind};
+pub use error::{RegistryError, RegistryErrorKind, Throttling};
 
 use scan::Scan;
 use wire::Wire;
@@ -41,21 +42,36 @@ impl Default for RegistrySettings {
     }
 }
 
+/// How many tags an image may have unless something else is said.
+pub const MAX_TAGS: usize = 1_000_000;
+
 /// The bounds of one scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScanLimits {
     /// How long it may take; the time that it waits for other scans of the same host doesn't count.
     pub timeout: Duration,
-    /// How many tags are too many.
+    /// How many tags may there be at most.
     pub max_tags: usize,
+    /// How often a request is tried.
+    pub patience: Patience,
+}
+
+/// How often a request is tried that is answered by 429 or 5xx, or whose connection is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Three times in all, whatever the registry says about waiting.
+    AsController,
+    /// As long as the scan may take, and not before the registry says.
+    UntilTimeout,
 }
 
 impl ScanLimits {
-    /// The usual bound of tags with the repository's own timeout.
+    /// The usual bound of tags with the repository's own timeout, and the controller's patience.
     pub fn within(timeout: Duration) -> Self {
         Self {
             timeout,
-            max_tags: 1_000_000,
+            max_tags: MAX_TAGS,
+            patience: Patience::AsController,
         }
     }
 }
@@ -67,6 +83,21 @@ pub struct TagListing {
     pub tags: Vec<String>,
     /// What was odd about it.
     pub warnings: Vec<ListingWarning>,
+    /// What such a scan costs.
+    pub cost: ScanCost,
+    /// What the controller would have given up with, where more patience than its own was needed.
+    pub outlasted: Option<RegistryError>,
+}
+
+/// What a scan costs a registry when a controller does it, which remembers nothing of the scan before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScanCost {
+    /// Pages of the list.
+    pub pages: usize,
+    /// Whether a token must be had first.
+    pub with_token: bool,
+    /// The limit that the registry tells, where it does: requests in a window of time.
+    pub limit: Option<(u64, Duration)>,
 }
 
 /// Something odd about a list that is complete all the same.
@@ -107,10 +138,13 @@ impl Registries {
         access: &RegistryAccess,
         limits: ScanLimits,
     ) -> Result<TagListing, RegistryError> {
-        let scan = Scan::new(&self.wire, image, access, access.insecure, limits.timeout);
-        pages::list(&scan, limits.max_tags)
+        let scan = Scan::new(&self.wire, image, access, access.insecure, limits);
+        let mut listing = pages::list(&scan, limits.max_tags)
             .await
-            .map_err(|error| error.without(&access.login))
+            .map_err(|error| error.without(&access.login))?;
+        let outlasted = scan.outlasted();
+        listing.outlasted = outlasted.map(|error| error.without(&access.login));
+        Ok(listing)
     }
 
     /// Looks up the digest of the manifest or index that `tag` of `image` stands for, as `algorithm:hex`.
@@ -126,9 +160,9 @@ impl Registries {
         image: &Repository,
         tag: &str,
         access: &RegistryAccess,
-        timeout: Duration,
+        limits: ScanLimits,
     ) -> Result<String, RegistryError> {
-        let scan = Scan::new(&self.wire, image, access, false, timeout);
+        let scan = Scan::new(&self.wire, image, access, false, limits);
         pages::digest(&scan, tag)
             .await
             .map_err(|error| error.without(&access.login))

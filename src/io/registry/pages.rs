@@ -13,6 +13,7 @@ use super::broken::{Broken, host_name};
 use super::error::RegistryError;
 use super::exchange::{Fetched, Redirects, Trail, is_private};
 use super::scan::Scan;
+use super::throttling::{throttling, told_limit};
 use super::wire::Request;
 use super::{ListingWarning, TagListing};
 use crate::go::text::quote;
@@ -22,6 +23,11 @@ use crate::go::url::Url;
 const PAGE_SIZE: usize = 1000;
 /// How long the body of a page may be: a million tags of the usual length in one.
 const LONGEST_PAGE: usize = 64 * 1024 * 1024;
+/// How long all bodies may be together: a million tags of the greatest length.
+const LONGEST_LIST: usize = 160 * 1024 * 1024;
+
+/// How many values a page may hold; some registries list their manifests beside the tags.
+const MOST_VALUES: usize = 4_000_000;
 
 /// The kinds of manifests that a digest may be of, in the controller's order.
 const MANIFESTS: [&str; 6] = [
@@ -38,6 +44,8 @@ const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-diges
 pub(super) async fn list(scan: &Scan<'_>, max_tags: usize) -> Result<TagListing, RegistryError> {
     let mut session = scan.open().await?;
     let mut listing = TagListing::default();
+    listing.cost.with_token = session.with_token();
+    let mut room = LONGEST_LIST;
     let mut seen = HashSet::new();
     let mut url = Url::parse(&format!(
         "{}://{}/v2/{}/tags/list?n={PAGE_SIZE}",
@@ -57,13 +65,31 @@ pub(super) async fn list(scan: &Scan<'_>, max_tags: usize) -> Result<TagListing,
                 ),
             ));
         }
-        let (page, next) = fetch_page(scan, &mut session, url).await?;
-        listing.tags.extend(page);
-        if listing.tags.len() > max_tags {
+        let fetched = fetch_page(scan, &mut session, url).await?;
+        let body = &fetched.answer.body;
+        // Counted before anything is made of them.
+        if memchr::memchr_iter(b',', body).count() > MOST_VALUES {
             return Err(RegistryError::our_limit(format!(
-                "{}/{} has more than {max_tags} tags",
-                scan.registry, scan.path
+                "{} holds more than {MOST_VALUES} values",
+                redacted(&fetched.url)
             )));
+        }
+        room = room.checked_sub(body.len()).ok_or_else(|| {
+            RegistryError::our_limit(format!(
+                "the list of the tags of {}/{} is longer than {} MiB",
+                scan.registry,
+                scan.path,
+                LONGEST_LIST >> 20
+            ))
+        })?;
+        let (page, next) = page(&fetched)?;
+        listing.tags.extend(page);
+        listing.cost.pages += 1;
+        if let Some(limit) = told_limit(&throttling(&fetched.answer.headers).limits) {
+            listing.cost.limit = Some(limit);
+        }
+        if listing.tags.len() > max_tags {
+            return Err(too_many(scan, max_tags));
         }
         let Some(next) = next else {
             return Ok(listing);
@@ -73,12 +99,18 @@ pub(super) async fn list(scan: &Scan<'_>, max_tags: usize) -> Result<TagListing,
     }
 }
 
-/// The tags of a page, and the next one.
+fn too_many(scan: &Scan<'_>, max_tags: usize) -> RegistryError {
+    RegistryError::too_many_tags(format!(
+        "{}/{} has more than {max_tags} tags",
+        scan.registry, scan.path
+    ))
+}
+
 async fn fetch_page(
     scan: &Scan<'_>,
     session: &mut Session,
     url: Url,
-) -> Result<(Vec<String>, Option<Url>), RegistryError> {
+) -> Result<Fetched, RegistryError> {
     let request = Request {
         method: Method::GET,
         url,
@@ -86,7 +118,11 @@ async fn fetch_page(
         body: None,
         most: LONGEST_PAGE,
     };
-    let fetched = fetch(scan, session, request).await?.accepted()?;
+    fetch(scan, session, request).await?.accepted()
+}
+
+/// The tags of a page, and the next one.
+fn page(fetched: &Fetched) -> Result<(Vec<String>, Option<Url>), RegistryError> {
     let answer = &fetched.answer;
     let broken = answer.broken.as_ref();
     let page = match answers::page(&answer.body, broken.map(|broken| broken.text.as_str())) {
@@ -105,7 +141,7 @@ async fn fetch_page(
             });
         }
     };
-    let next = match next_by_header(&fetched)? {
+    let next = match next_by_header(fetched)? {
         Some(next) => Some(next),
         None if page.next.is_empty() => None,
         None => Some(
@@ -124,8 +160,16 @@ async fn fetch(
     loop {
         let answer = session.send(scan, &mut trail.request).await;
         let answer = answer.map_err(|error| trail.named(error))?;
+        let from = trail.request.url.authority();
         if let Some(fetched) = trail.take(answer)? {
             return Ok(fetched);
+        }
+        let next = &trail.request.url;
+        if leads_inside(scan, &from, &next.authority()).await {
+            return Err(RegistryError::our_limit(format!(
+                "{from} redirects to {}, an address that isn't public, which is not followed",
+                redacted(next)
+            )));
         }
     }
 }
@@ -154,12 +198,10 @@ async fn check_next(
     warnings: &mut Vec<ListingWarning>,
 ) -> Result<(), RegistryError> {
     let authority = next.authority();
-    let (registry_host, host) = (host_name(&scan.registry), host_name(&authority));
     if authority.is_empty() || authority == scan.registry {
         return Ok(());
     }
-    if host != registry_host && is_inside(scan, host).await && !is_inside(scan, registry_host).await
-    {
+    if leads_inside(scan, &scan.registry, &authority).await {
         return Err(RegistryError::our_limit(format!(
             "the list of tags goes on at {}, an address that isn't public, which is not followed from {}",
             redacted(next),
@@ -179,6 +221,12 @@ async fn check_next(
         warnings.push(warning);
     }
     Ok(())
+}
+
+/// Whether the way from one host to another leads from the outside to the inside.
+async fn leads_inside(scan: &Scan<'_>, from: &str, to: &str) -> bool {
+    let (from, to) = (host_name(from), host_name(to));
+    from != to && is_inside(scan, to).await && !is_inside(scan, from).await
 }
 
 /// Whether a host is this machine, or one of a private network.

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method};
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::timeout;
 
 use super::challenge::{Challenge, choose};
@@ -27,14 +28,24 @@ pub(super) struct Ping {
     pub challenge: Challenge,
 }
 
-/// The registries that have answered in this run.
+/// The registries that were pinged in this run, each once at a time.
 #[derive(Default)]
-pub(super) struct Pings(Mutex<HashMap<PingKey, Ping>>);
+pub(super) struct Pings(Mutex<HashMap<PingKey, Arc<AsyncMutex<Option<Known>>>>>);
 
 type PingKey = (String, bool, ClientTls, Option<Proxy>);
 
+/// What came of a ping.
+struct Known {
+    outcome: Result<Ping, RegistryError>,
+    /// How long the scan that sent it had.
+    within: Duration,
+    /// What the controller would have given up with.
+    outlasted: Option<RegistryError>,
+}
+
 impl Scan<'_> {
-    /// Pings the registry, unless that was done before in the same way.
+    /// Pings the registry, unless that was done before in the same way: a host that is dead for one scan is dead for the
+    /// others.
     pub async fn ping(&self) -> Result<Ping, RegistryError> {
         let key = (
             self.registry.clone(),
@@ -42,16 +53,29 @@ impl Scan<'_> {
             self.access.tls.clone(),
             self.access.proxy.clone(),
         );
-        if let Some(ping) = locked(&self.wire.pings.0).get(&key) {
-            return Ok(ping.clone());
+        let known = Arc::clone(locked(&self.wire.pings.0).entry(key).or_default());
+        let asked = Instant::now();
+        let mut known = known.lock().await;
+        self.waited_for_others(asked.elapsed());
+        if let Some(known) = &*known
+            && !known.might_end_otherwise(self.timeout)
+        {
+            if let Some(error) = known.outlasted.clone() {
+                self.is_outlasted(error);
+            }
+            return known.outcome.clone();
         }
-        let ping = if self.allows_http {
-            self.ping_both().await?
+        let outcome = if self.allows_http {
+            self.ping_both().await
         } else {
-            self.ping_by("https").await?
+            self.ping_by("https").await
         };
-        locked(&self.wire.pings.0).insert(key, ping.clone());
-        Ok(ping)
+        *known = Some(Known {
+            outcome: outcome.clone(),
+            within: self.timeout,
+            outlasted: self.outlasted(),
+        });
+        outcome
     }
 
     /// https first, http beside it when that fails or takes its time; the first that answers counts.
@@ -61,6 +85,7 @@ impl Scan<'_> {
             Ok(Ok(ping)) => return Ok(ping),
             Ok(Err(first)) => {
                 let second = self.ping_by("http").await;
+                self.outlasted_behind(|outlasted| both(first.clone(), outlasted));
                 return second.map_err(|second| both(first, second));
             }
             Err(_) => {}
@@ -110,6 +135,14 @@ impl Scan<'_> {
             }),
             _ => Err(fetched.refused()),
         }
+    }
+}
+
+impl Known {
+    /// Whether a scan with this much time may see another end.
+    fn might_end_otherwise(&self, timeout: Duration) -> bool {
+        let is_timed_out = |error: &RegistryError| error.kind() == RegistryErrorKind::TimedOut;
+        self.outcome.as_ref().is_err_and(is_timed_out) && timeout > self.within
     }
 }
 

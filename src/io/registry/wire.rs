@@ -303,7 +303,8 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The system's resolver, which remembers what it found for the texts of errors.
+/// The system's resolver. What it found counts for the whole run: a host that was public when it was looked at is asked at
+/// that address, whatever its name leads to a moment later.
 #[derive(Debug, Default)]
 struct Names {
     found: Mutex<HashMap<String, Vec<IpAddr>>>,
@@ -311,6 +312,10 @@ struct Names {
 
 impl Names {
     async fn look_up(&self, host: &str) -> Option<Vec<IpAddr>> {
+        let known = locked(&self.found).get(host).cloned();
+        if known.is_some() {
+            return known;
+        }
         let addresses: Vec<IpAddr> = tokio::net::lookup_host((host, 0))
             .await
             .ok()?
