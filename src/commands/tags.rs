@@ -5,7 +5,7 @@ use clap::Args;
 use crate::exit_code;
 use crate::facts::cluster::Kind;
 use crate::failure::Failure;
-use crate::findings::Severity;
+use crate::findings::{Finding, Severity};
 use crate::pipeline::request::{Named, NamespaceScope};
 use crate::pipeline::tags::{DigestChoice, RepositoryInputs, RepositoryTags, TagsRequest};
 use crate::pipeline::{list_tags, load_repositories};
@@ -104,6 +104,12 @@ pub fn run(
     talk_about_inputs(&request, &loaded, terminal);
     let rows = list_tags(&request, &loaded, &session)?;
     talk_about(&rows, terminal);
+    for tag in &args.digest {
+        if !rows.iter().any(|row| row.listed.contains(tag)) {
+            let text = format!("--digest {tag}: no repository has this tag");
+            terminal.say(&Talk::new(Tone::Warning, text));
+        }
+    }
     let settings = TagSettings {
         named: request.names.len() != 1 || rows.len() != 1,
         ellipsis: terminal.glyphs().ellipsis(),
@@ -178,20 +184,49 @@ fn talk_about(rows: &[RepositoryTags], terminal: &Terminal) {
         for failure in &row.failures {
             terminal.failure(&failure.message);
         }
+    }
+    warn(rows, terminal);
+}
+
+/// Says what was found, the same of several repositories once; what is only good to know stands in the JSON.
+fn warn(rows: &[RepositoryTags], terminal: &Terminal) {
+    let mut said: Vec<(&Finding, bool, usize)> = Vec::new();
+    for row in rows {
         for finding in &row.findings {
-            let tone = match finding.severity {
-                Severity::Note => Tone::Note,
-                Severity::Warning => Tone::Warning,
-                Severity::Error => Tone::Error,
+            if finding.severity == Severity::Note {
+                continue;
+            }
+            let is_same = |other: &Finding| {
+                (other.id, &other.message, &other.remedy)
+                    == (finding.id, &finding.message, &finding.remedy)
             };
-            terminal.say(&Talk::new(
-                tone,
-                format!(
-                    "{}[{}]: {}: {}\nhelp: {}",
-                    finding.severity, finding.id, finding.subject, finding.message, finding.remedy
-                ),
-            ));
+            match said.iter_mut().find(|(other, ..)| is_same(other)) {
+                Some((.., more)) => *more += 1,
+                None => said.push((finding, row.error.is_some(), 0)),
+            }
         }
+    }
+    for (finding, is_told, more) in said {
+        let tone = match finding.severity {
+            Severity::Note => Tone::Note,
+            Severity::Warning => Tone::Warning,
+            Severity::Error => Tone::Error,
+        };
+        let more = match more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        // What stopped a listing was quoted already.
+        let evidence = if is_told || finding.message.contains(&finding.evidence) {
+            String::new()
+        } else {
+            format!("\n{}", finding.evidence)
+        };
+        let text = format!(
+            "{}[{}]: {}{more}: {}{evidence}\nhelp: {}",
+            finding.severity, finding.id, finding.subject, finding.message, finding.remedy
+        );
+        terminal.say(&Talk::new(tone, text));
     }
 }
 

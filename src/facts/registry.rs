@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use super::network::{ClientTls, Proxy};
 use crate::controllers::flux::ObjectKey;
@@ -99,4 +100,47 @@ pub struct RegistryAccess {
     pub proxy: Option<Proxy>,
     /// `spec.insecure`: plain http is allowed.
     pub insecure: bool,
+}
+
+/// What an answer said about how often one may ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Throttling {
+    /// `Retry-After`: when to come again, from the moment of the answer.
+    pub retry_after: Option<Duration>,
+    /// The headers about limits, as they are written: `ratelimit-limit: 100;w=21600`.
+    pub limits: Vec<String>,
+}
+
+impl fmt::Display for Throttling {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let retry_after = self
+            .retry_after
+            .map(|wait| format!("retry-after: {}s", wait.as_secs()));
+        let said: Vec<String> = retry_after.into_iter().chain(self.limits.clone()).collect();
+        formatter.write_str(&said.join(", "))
+    }
+}
+
+/// Why a registry gave no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistryErrorKind {
+    /// The registry, or its token server, answered with a status that isn't success.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// It answered that there were too many requests.
+    RateLimited,
+    /// It lists fewer tags at a time than are asked for, and refuses instead of making pages of them.
+    PageTooLong,
+    /// There are more tags than a bound of ours allows.
+    TooManyTags,
+    /// There is no connection: no such name, nobody listens, certificates don't fit, a proxy refuses.
+    Unreachable,
+    /// It took longer than the repository allows.
+    TimedOut,
+    /// What it answered can't be read.
+    BadAnswer,
+    /// A bound of ours, where the controller has none: it may well succeed.
+    OurLimit,
 }

@@ -7,6 +7,8 @@ use crate::controllers::flux::ObjectKey;
 pub mod automations;
 pub mod files;
 pub mod policies;
+pub mod registries;
+pub mod scan_budget;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -21,7 +21,8 @@ use super::credentials::Credentials;
 use super::scan::{image_name, stored};
 use super::session::Session;
 use super::stages::{
-    DigestAnswer, Inputs, RegistryConnection, Scan, ScanFailure, Scans, WantedDigest,
+    DigestAnswer, Inputs, RegistryConnection, RegistryTrouble, Scan, ScanFailure, Scans,
+    WantedDigest,
 };
 
 /// Scans that are under way at once; each host has a bound of its own below this.
@@ -182,6 +183,7 @@ impl Asking<'_> {
                     reason: failure.reason,
                     message: failure.message,
                     ours: None,
+                    cause: None,
                 }));
             }
         };
@@ -254,6 +256,7 @@ fn gate_of_cloud_logins(repository: &ImageRepository, inputs: &Inputs) -> Option
         reason: conditions::FEATURE_GATE_DISABLED,
         message: conditions::CLOUD_LOGIN_GATE_DISABLED.into(),
         ours: None,
+        cause: None,
     })
 }
 
@@ -344,6 +347,7 @@ fn failed(repository: &ImageRepository, error: &RegistryError, users_own: Option
             reason: conditions::READ_OPERATION_FAILED,
             message: format!("scan failed: {text}"),
             ours: Some(ours),
+            cause: Some(trouble(&error)),
         }),
     }
 }
@@ -360,6 +364,13 @@ fn what_to_do(error: &RegistryError, repository: &ImageRepository) -> String {
             Some(wait) => format!(" (it asks to come again after {wait:?})"),
             None => String::new(),
         },
+    }
+}
+
+fn trouble(error: &RegistryError) -> RegistryTrouble {
+    RegistryTrouble {
+        kind: error.kind(),
+        throttling: error.throttling().clone(),
     }
 }
 
@@ -447,6 +458,7 @@ async fn digest(
             reason: conditions::FAILED,
             message: conditions::digest_failed(&reference, &text),
             ours: Some(ours),
+            cause: Some(trouble(&error)),
         }),
     }
 }

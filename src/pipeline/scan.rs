@@ -108,16 +108,19 @@ fn failed_then(repository: &ImageRepository, recorded: &RecordedFailure) -> Scan
             reason: conditions::READ_OPERATION_FAILED,
             message: message.clone(),
             ours: Some(ours()),
+            cause: None,
         }),
         conditions::AUTHENTICATION_FAILED => Scan::Failed(ScanFailure {
             reason: conditions::AUTHENTICATION_FAILED,
             message: message.clone(),
             ours: None,
+            cause: None,
         }),
         conditions::FEATURE_GATE_DISABLED => Scan::Failed(ScanFailure {
             reason: conditions::FEATURE_GATE_DISABLED,
             message: message.clone(),
             ours: None,
+            cause: None,
         }),
         _ => Scan::Unknown(ours()),
     }
@@ -134,6 +137,7 @@ pub(super) fn image_name(repository: &ImageRepository) -> Result<Repository, Box
             reason: conditions::IMAGE_URL_INVALID,
             message: error.to_string(),
             ours: None,
+            cause: None,
         }))
     })
 }
@@ -153,5 +157,6 @@ pub(super) fn exclusion_failure(error: &ExclusionError) -> ScanFailure {
         reason: conditions::READ_OPERATION_FAILED,
         message: format!("scan failed: {error}"),
         ours: None,
+        cause: None,
     }
 }

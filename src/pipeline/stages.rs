@@ -13,7 +13,7 @@ use crate::controllers::policy::Decision;
 use crate::controllers::registry_access::{LoginSource, OfferedSecret};
 use crate::controllers::setters::LocatedChange;
 use crate::facts::cluster::{Kind, Objects};
-use crate::facts::registry::{RecordedTags, RegistryAccess};
+use crate::facts::registry::{RecordedTags, RegistryAccess, RegistryErrorKind, Throttling};
 use crate::failure::Failure;
 use crate::findings::Finding;
 use crate::io::manifests::ManifestProblem;
@@ -180,6 +180,17 @@ pub struct ScanFailure {
     pub message: String,
     /// The registry's part in it, where it refuses or can't be reached.
     pub ours: Option<Failure>,
+    /// What the registry did, where that is known.
+    pub cause: Option<RegistryTrouble>,
+}
+
+/// What a registry did instead of answering.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistryTrouble {
+    /// What kind of thing.
+    pub kind: RegistryErrorKind,
+    /// What it said about its limits.
+    pub throttling: Throttling,
 }
 
 /// Every ImageRepository that a policy of the run refers to.

@@ -1,5 +1,7 @@
 //! Stopped after the scan: which tags ImageRepositories have, for `tags`.
 
+pub(super) mod findings;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
@@ -28,6 +30,7 @@ use super::stages::{
     DigestAnswer, Inputs, Recomputed, RegistryConnection, Scan, ScanFailure, Scans, WantedDigest,
 };
 use super::survey;
+use findings::Listing;
 
 /// What `tags` is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -319,15 +322,22 @@ pub fn list_tags(
         .map(|(key, repository)| (key.clone(), repository))
         .collect();
     let asked = registry::list(&wanted, &loaded.inputs, session, Patience::UntilTimeout)?;
-    let mut connections = BTreeMap::new();
     let mut rows: Vec<RepositoryTags> = Vec::new();
+    let mut listings = Vec::new();
     for (key, asked) in asked {
         if let Some(repository) = loaded.inputs.objects.repositories.get(&key) {
-            let (row, connection) = row(repository, asked, &loaded.inputs, session);
-            connections.extend(connection.map(|connection| (key, connection)));
+            let (row, listing) = row(repository, asked, &loaded.inputs, session);
             rows.push(row);
+            listings.push(listing);
         }
     }
+    findings::find(&mut rows, &listings, &loaded.inputs);
+    let keys = rows.iter().map(|row| row.repository.key.clone());
+    let connections = listings.into_iter().map(|listing| listing.connection);
+    let connections = keys
+        .zip(connections)
+        .filter_map(|(key, connection)| Some((key, connection?)));
+    let connections = connections.collect();
     digests(request, &mut rows, connections, loaded, session)?;
     Ok(rows)
 }
@@ -337,7 +347,7 @@ fn row(
     asked: Asked,
     inputs: &Inputs,
     session: &Session,
-) -> (RepositoryTags, Option<RegistryConnection>) {
+) -> (RepositoryTags, Listing) {
     let name = repository::canonical_image_name(&repository.spec.image).ok();
     let credentials = asked.connection.as_ref().map(|connection| {
         match (&connection.users_own, &connection.login_from) {
@@ -362,12 +372,25 @@ fn row(
         findings: Vec::new(),
         notes: asked.notes,
     };
+    let mut about = Listing {
+        connection: asked.connection,
+        ..Listing::default()
+    };
     match asked.outcome {
-        Ok(listing) => row.take_list(listing.tags),
-        Err(scan) => row.take_failure(*scan),
+        Ok(listing) => {
+            about.cost = Some(listing.cost);
+            about.outlasted = listing.outlasted;
+            row.take_list(listing.tags);
+        }
+        Err(scan) => {
+            if let Scan::Failed(failure) = scan.as_ref() {
+                about.trouble.clone_from(&failure.cause);
+            }
+            row.take_failure(*scan);
+        }
     }
     row.look_at_the_controller(inputs, session.now);
-    (row, asked.connection)
+    (row, about)
 }
 
 impl RepositoryTags {
@@ -386,6 +409,7 @@ impl RepositoryTags {
                 reason,
                 message,
                 ours,
+                ..
             }) => (reason, message, ours),
             Scan::RefusedToUs(failure) => (REFUSED_TO_US, failure.message.clone(), Some(failure)),
             Scan::Unknown(failure) => (UNKNOWN, failure.message.clone(), Some(failure)),

@@ -115,7 +115,13 @@ fn the_changelog_has_this_version() {
 #[test]
 fn every_finding_of_the_code_is_documented() {
     let documented = read("docs/findings.md");
-    for file in ["policies", "files", "automations"] {
+    for file in [
+        "policies",
+        "files",
+        "automations",
+        "registries",
+        "scan_budget",
+    ] {
         let code = read(&format!("src/findings/{file}.rs"));
         let ids = code
             .split("id: \"")

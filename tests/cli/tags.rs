@@ -458,3 +458,140 @@ fn what_a_run_is_interrupted_in_ends_at_once() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(pressed.elapsed() < Duration::from_secs(10));
 }
+
+/// The ids of what was found about the only repository.
+#[track_caller]
+fn ids(ran: &Ran) -> Vec<String> {
+    let document = ran.json();
+    assert_eq!(violations_of("tags-v1", &document), Vec::<String>::new());
+    let findings = document["repositories"][0]["findings"].clone();
+    let ids = findings.as_array().unwrap().iter();
+    ids.map(|finding| finding["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_secret_for_another_host_is_told_with_its_consequence() {
+    let registry = registry();
+    let case = Case::new(&registry.address).log_in("app");
+    let config = json!({"auths": {"ghcr.io": {"auth": "eDp5"}}}).to_string();
+    let config = base64::engine::general_purpose::STANDARD.encode(config);
+    case.cluster.merge(
+        "Secret",
+        "pull",
+        &json!({"data": {".dockerconfigjson": config}}),
+    );
+    let ran = case.run(&["app", "-o", "json"]).expect(4);
+    assert_eq!(
+        ids(&ran),
+        ["credentials-for-other-host", "registry-unauthorized"]
+    );
+    let told = format!(
+        "warning[credentials-for-other-host]: ImageRepository flux-system/app: {} is asked without credentials: Secret pull is for ghcr.io",
+        case.host
+    );
+    assert!(ran.stderr.contains(&told), "{ran:?}");
+    let help = format!(
+        "help: give Secret pull an entry below auths for {}",
+        case.host
+    );
+    assert!(ran.stderr.contains(&help), "{ran:?}");
+}
+
+#[test]
+fn what_the_controller_gives_up_with_is_a_warning() {
+    let tries = AtomicUsize::new(0);
+    let registry = Server::start(move |request| {
+        if request.path.ends_with("/tags/list") && tries.fetch_add(1, Ordering::SeqCst) == 0 {
+            let body = json!({"errors": [{"code": "TOOMANYREQUESTS", "message": "slow down"}]});
+            let mut refusal = Response::json(429, &body);
+            refusal.headers.push(("Retry-After", "5".into()));
+            return refusal;
+        }
+        content(request)
+    });
+    let case = Case::new(&registry.address);
+    let ran = case.run(&["app", "-o", "json"]).expect(0);
+    assert_eq!(ids(&ran), ["rate-limited"]);
+    assert_eq!(ran.json()["repositories"][0]["error"], Value::Null);
+    for words in [
+        "puts off who asks (retry-after: 5s): the controller's scan fails",
+        "TOOMANYREQUESTS: slow down",
+        "help: add a secretRef",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}: {ran:?}");
+    }
+}
+
+#[test]
+fn quay_is_explained() {
+    let registry = Server::start(|request| {
+        if request.path.ends_with("/tags/list") {
+            let message = "Too many tags requested; requested limit 1000 is too high, max is 100";
+            return Response::json(
+                400,
+                &json!({"errors": [{"code": "TOO_MANY_TAGS_REQUESTED", "message": message}]}),
+            );
+        }
+        content(request)
+    });
+    let case = Case::new(&registry.address);
+    let ran = case.run(&["app", "-o", "json"]).expect(4);
+    assert_eq!(ids(&ran), ["too-many-tags"]);
+    assert!(ran.stderr.contains("max is 100"), "{ran:?}");
+}
+
+#[test]
+fn defects_of_the_controller_are_told() {
+    let registry = Server::start(content);
+    let case = Case::new(&registry.address).log_in("app");
+    let case = case.merge("app", &json!({"spec": {"certSecretRef": {"name": "pull"}}}));
+    let ran = case.run(&["app", "-o", "json"]).expect(1);
+    assert_eq!(ids(&ran), ["cert-secret-same-as-pull-secret"]);
+
+    let case = Case::new("registry.invalid");
+    let case = case.merge("app", &json!({"spec": {"insecure": true}}));
+    case.cluster
+        .add(&environment::semver_policy("app", "*"))
+        .merge(
+            "ImagePolicy",
+            "app",
+            &json!({"spec": {"digestReflectionPolicy": "IfNotPresent"}}),
+        );
+    let ran = case.run(&["app", "-o", "json"]).expect(4);
+    assert_eq!(ids(&ran), ["digest-ignores-insecure"]);
+}
+
+#[test]
+fn repositories_of_one_image_share_their_tags() {
+    let registry = Server::start(content);
+    let image = format!("{}/team/app", registry.address);
+    let case = Case::new(&registry.address).add("twin");
+    let case = case.merge("twin", &json!({"spec": {"image": image}}));
+    let ran = case.run(&["app", "-o", "json"]).expect(0);
+    assert_eq!(ids(&ran), ["duplicate-repository"]);
+    assert_eq!(ran.stderr, "");
+    let case = case.merge("twin", &json!({"spec": {"exclusionList": ["^1"]}}));
+    let ran = case.run(&["app", "-o", "json"]).expect(0);
+    assert_eq!(ids(&ran), ["tags-shared"]);
+}
+
+#[test]
+fn more_requests_than_a_registry_allows_are_counted_before_it_refuses() {
+    let registry = Server::start(|request| {
+        let mut response = content(request);
+        response
+            .headers
+            .push(("RateLimit-Limit", "10;w=3600".into()));
+        response
+    });
+    let case = Case::new(&registry.address);
+    let ran = case.run(&["app", "-o", "json"]).expect(0);
+    assert_eq!(ids(&ran), ["scan-budget"]);
+    assert!(
+        ran.stderr.contains(
+            "cost it 24 requests an hour, more than the 10 in 60m which it says it allows"
+        ),
+        "{ran:?}"
+    );
+}

@@ -11,10 +11,11 @@ use http::{HeaderMap, HeaderValue, Method};
 
 use super::answers;
 use super::challenge::{Challenge, challenges};
-use super::error::{RegistryError, RegistryErrorKind};
+use super::error::RegistryError;
 use super::exchange::{Redirects, SHORT_BODY, Trail, check_realm};
 use super::scan::Scan;
 use super::wire::{Answer, Request, locked};
+use crate::facts::registry::RegistryErrorKind;
 use crate::facts::registry::{RegistryAccess, RegistryLogin};
 use crate::go::url::{Url, encoded_query};
 

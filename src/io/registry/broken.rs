@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use rustls::{AlertDescription, CertificateError};
 
-use super::error::RegistryErrorKind;
 use super::tls::is_unknown_issuer;
+use crate::facts::registry::RegistryErrorKind;
 use crate::io::error_text;
 
 /// An exchange without an answer.

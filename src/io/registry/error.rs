@@ -1,12 +1,9 @@
 //! Why a registry gave no answer, in the controller's words.
 
-use std::fmt;
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::facts::registry::RegistryLogin;
+use crate::facts::registry::{RegistryErrorKind, RegistryLogin, Throttling};
 
 /// Why a registry gave no answer; displays as what happened, without credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,49 +13,6 @@ pub struct RegistryError {
     text: String,
     controller: Option<String>,
     throttling: Throttling,
-}
-
-/// What an answer said about how often one may ask.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Throttling {
-    /// `Retry-After`: when to come again, from the moment of the answer.
-    pub retry_after: Option<Duration>,
-    /// The headers about limits, as they are written: `ratelimit-limit: 100;w=21600`.
-    pub limits: Vec<String>,
-}
-
-impl fmt::Display for Throttling {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let retry_after = self
-            .retry_after
-            .map(|wait| format!("retry-after: {}s", wait.as_secs()));
-        let said: Vec<String> = retry_after.into_iter().chain(self.limits.clone()).collect();
-        formatter.write_str(&said.join(", "))
-    }
-}
-
-/// The kinds of [`RegistryError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RegistryErrorKind {
-    /// The registry, or its token server, answered with a status that isn't success.
-    Refused {
-        /// The HTTP status.
-        status: u16,
-    },
-    /// It answered that there were too many requests.
-    RateLimited,
-    /// It lists fewer tags at a time than are asked for, and refuses instead of making pages of them.
-    PageTooLong,
-    /// There are more tags than a bound of ours allows.
-    TooManyTags,
-    /// There is no connection: no such name, nobody listens, certificates don't fit, a proxy refuses.
-    Unreachable,
-    /// It took longer than the repository allows.
-    TimedOut,
-    /// What it answered can't be read.
-    BadAnswer,
-    /// A bound of ours, where the controller has none: it may well succeed.
-    OurLimit,
 }
 
 impl RegistryError {

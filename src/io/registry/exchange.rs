@@ -7,9 +7,10 @@ use http::{HeaderMap, Method};
 
 use super::answers::{is_page_too_long, is_rate_limit, refusal};
 use super::broken::{Broken, host_name};
-use super::error::{RegistryError, RegistryErrorKind};
+use super::error::RegistryError;
 use super::throttling::throttling;
 use super::wire::{Answer, Request};
+use crate::facts::registry::RegistryErrorKind;
 use crate::go::text::quote;
 use crate::go::url::Url;
 

@@ -22,7 +22,9 @@ use crate::facts::registry::RegistryAccess;
 use crate::go::reference::Repository;
 use crate::io::observer::Observer;
 
-pub use error::{RegistryError, RegistryErrorKind, Throttling};
+pub use error::RegistryError;
+
+pub use crate::facts::registry::{RegistryErrorKind, Throttling};
 
 use scan::Scan;
 use wire::Wire;

@@ -10,11 +10,12 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::timeout;
 
 use super::challenge::{Challenge, choose};
-use super::error::{RegistryError, RegistryErrorKind};
+use super::error::RegistryError;
 use super::exchange::{Redirects, SHORT_BODY, Trail};
 use super::scan::Scan;
 use super::wire::{Request, locked};
 use crate::facts::network::{ClientTls, Proxy};
+use crate::facts::registry::RegistryErrorKind;
 use crate::go::url::Url;
 
 /// How long https may take before http is tried beside it.

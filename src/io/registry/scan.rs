@@ -8,12 +8,13 @@ use http::Method;
 
 use super::answers::{redacted, status_name};
 use super::broken::Broken;
-use super::error::{RegistryError, RegistryErrorKind};
+use super::error::RegistryError;
 use super::exchange::{Fetched, named};
 use super::throttling::{Tries, controller_gives_up, controllers_wait, throttling};
 use super::wire::{Answer, Request, Wire, locked};
 use super::{Patience, ScanLimits};
 use crate::facts::registry::RegistryAccess;
+use crate::facts::registry::RegistryErrorKind;
 use crate::go::reference::Repository;
 use crate::io::observer::Event;
 

@@ -9,7 +9,7 @@ use http::header::RETRY_AFTER;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 
-use super::error::Throttling;
+use crate::facts::registry::Throttling;
 
 /// How often the controller tries a request in all.
 const CONTROLLERS_TRIES: u32 = 3;

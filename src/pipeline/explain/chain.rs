@@ -12,6 +12,7 @@ use crate::facts::cluster::Kind;
 use crate::findings::Severity;
 use crate::pipeline::request::TagSource;
 use crate::pipeline::stages::{MarkerFate, PolicyDecision, Preview, PreviewedMarker, Scan};
+use crate::pipeline::tags::findings::Surroundings;
 
 use super::delivery::Hops;
 use super::policy::Policies;
@@ -31,6 +32,7 @@ pub(super) struct Chains<'a> {
     lines: BTreeMap<ObjectKey, Lines>,
     /// The checksums of the repositories' tags: one look at all tags of each, however many policies there are.
     revisions: BTreeMap<ObjectKey, String>,
+    surroundings: Surroundings<'a>,
 }
 
 impl<'a> Chains<'a> {
@@ -48,6 +50,7 @@ impl<'a> Chains<'a> {
         Self {
             lines: lines.collect(),
             revisions: revisions.collect(),
+            surroundings: Surroundings::of(grounds.inputs),
             grounds,
         }
     }
@@ -138,6 +141,7 @@ impl<'a> Chains<'a> {
             recomputed: grounds.request.tags != TagSource::Status
                 && grounds.inputs.recomputes(&policy.key),
             now: grounds.session.now,
+            surroundings: &self.surroundings,
         };
         let mut steps = telling.steps(policy, decision);
         steps.extend(self.rest(policy, decision));

@@ -14,7 +14,8 @@ use crate::controllers::schedule::{self, NextScan, moment};
 use crate::findings::Severity;
 use crate::go::age;
 use crate::pipeline::gate::{Undecided, gate};
-use crate::pipeline::stages::{Inputs, PolicyDecision, Scan, Scans};
+use crate::pipeline::stages::{Inputs, PolicyDecision, Scan, ScanFailure, Scans};
+use crate::pipeline::tags::findings::{self, Surroundings};
 
 use super::step::{Step, StepKind, StepVerdict};
 
@@ -27,6 +28,8 @@ pub(super) struct Policies<'a> {
     /// Whether tags were looked at, or only the policies' status.
     pub(super) recomputed: bool,
     pub(super) now: Timestamp,
+    /// What is odd about the repositories as a whole.
+    pub(super) surroundings: &'a Surroundings<'a>,
 }
 
 /// Whether what comes behind a step can be told.
@@ -119,7 +122,7 @@ impl Policies<'_> {
         let (stored, listed) = match self.scans.repositories.get(&repository.key) {
             Some(Scan::Tags { stored, recorded }) => (stored, &recorded.tags),
             Some(Scan::Failed(failure)) => {
-                return vec![self.failed_scan(repository, failure.reason, &failure.message)];
+                return vec![self.failed_scan(repository, failure)];
             }
             Some(Scan::RefusedToUs(failure) | Scan::Unknown(failure)) => {
                 return vec![Step::new(
@@ -130,7 +133,8 @@ impl Policies<'_> {
             }
             Some(Scan::Suspended) | None => return Vec::new(),
         };
-        let mut steps = vec![self.scan(repository, stored, listed.len())];
+        let scan = self.scan(repository, stored, listed.len());
+        let mut steps = vec![self.oddity(repository, scan)];
         steps.extend(exclusion(repository, listed.len() - stored.len()));
         if let Some(decided) = &decision.decision {
             steps.extend(filter(policy, decided, stored.len()));
@@ -144,28 +148,43 @@ impl Policies<'_> {
         steps
     }
 
-    fn failed_scan(&self, repository: &ImageRepository, reason: &str, message: &str) -> Step {
-        let id = if reason == conditions::IMAGE_URL_INVALID {
-            "image-url-invalid"
-        } else if message.contains("TOOMANYREQUESTS") || message.contains("429 ") {
-            "rate-limited"
-        } else if ["UNAUTHORIZED", "DENIED", "401 ", "403 "]
-            .iter()
-            .any(|word| message.contains(word))
-        {
-            "registry-unauthorized"
-        } else {
-            "scan-stale"
+    fn failed_scan(&self, repository: &ImageRepository, failure: &ScanFailure) -> Step {
+        let connection = self.scans.access.get(&repository.key);
+        let finding = findings::of_failure(repository, connection, failure);
+        let (id, remedy) = match finding {
+            Some(finding) => (finding.id, Some(finding.remedy)),
+            None => ("scan-stale", None),
         };
+        let ScanFailure {
+            reason, message, ..
+        } = failure;
         let status = repository.status.last_scan_result.as_ref();
         let scanned = status.and_then(|scan| moment(scan.scan_time.as_deref()?));
-        Step::stuck(
+        let step = Step::stuck(
             StepKind::Scan,
             id,
             Severity::Error,
             format!("{reason}: {message}"),
-        )
-        .since(scanned)
+        );
+        Step { remedy, ..step }.since(scanned)
+    }
+
+    /// What is odd about a scan that goes well, with what to do about it.
+    fn oddity(&self, repository: &ImageRepository, step: Step) -> Step {
+        if step.finding.is_some() {
+            return step;
+        }
+        let connection = self.scans.access.get(&repository.key);
+        let found = self.surroundings.of_object(repository, connection);
+        let found = found
+            .into_iter()
+            .find(|finding| finding.severity > Severity::Note);
+        let Some(finding) = found else {
+            return step;
+        };
+        let text = format!("{}; {}", step.text, finding.message);
+        let step = step.with(finding.id, finding.severity);
+        Step { text, ..step }.remedy(finding.remedy)
     }
 
     /// Whether the controller's view is what the registry has, by its own checksum.
