@@ -29,4 +29,4 @@ pub use load::load;
 pub use preview::preview;
 pub use session::settle;
 pub use survey::survey;
-pub use tags::{list_tags, load_repositories};
+pub use tags::{await_tags, list_tags, load_repositories};

@@ -314,6 +314,14 @@ impl GlobalArgs {
         })
     }
 
+    /// A run that waits for something ends by nothing but a timeout that is asked for.
+    pub fn waits(&self, ground: &mut Ground) {
+        const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        if self.timeout.is_none() {
+            ground.limit = YEAR;
+        }
+    }
+
     fn source(&self) -> Result<ObjectSource, Failure> {
         if self.filename.is_empty() {
             return Ok(ObjectSource::Cluster);

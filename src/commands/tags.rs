@@ -1,14 +1,18 @@
 //! `tags`: which tags the registries have, and whether the controller knows them.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use crate::exit_code;
 use crate::facts::cluster::Kind;
 use crate::failure::Failure;
 use crate::findings::{Finding, Severity};
+use crate::go::age;
 use crate::pipeline::request::{Named, NamespaceScope};
-use crate::pipeline::tags::{DigestChoice, RepositoryInputs, RepositoryTags, TagsRequest};
-use crate::pipeline::{list_tags, load_repositories};
+use crate::pipeline::session::Session;
+use crate::pipeline::tags::{Awaited, DigestChoice, RepositoryInputs, RepositoryTags, TagsRequest};
+use crate::pipeline::{await_tags, list_tags, load_repositories};
 use crate::render::console::{Talk, Tone};
 use crate::render::json_v1_tags;
 use crate::render::tags::{self, Line, TagSettings};
@@ -47,6 +51,18 @@ pub struct TagsArgs {
     /// Look up the digest of this tag too (repeatable)
     #[arg(long, value_name = "TAG", help_heading = "Input")]
     digest: Vec<String>,
+
+    /// Wait until a new tag appears that the exclusion list doesn't hide, or TAG, and tell it
+    #[arg(
+        short = 'w',
+        long,
+        value_name = "TAG",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        help_heading = "Output"
+    )]
+    watch: Option<String>,
 }
 
 /// `--digests`.
@@ -72,6 +88,9 @@ pub fn examples(invocation: Invocation) -> String {
   # the digest behind a tag
   {caller} tags checkout --digest 1.9.0
 
+  # wait for a release to arrive in the registry
+  {caller} tags checkout --watch=1.9.0 --timeout 10m
+
   # record tags and digests, then see offline what a pull request changes
   {caller} tags -f clusters/ -R -o json --digests > tags.json
   {caller} diff -f clusters/ -R --tags-from tags.json --worktree ."
@@ -89,7 +108,7 @@ pub fn run(
     global.fits("tags", &forms)?;
     global.decides_nothing("tags")?;
     let names = repository_names(&args.repositories)?;
-    let ground = global.ground(*invocation)?;
+    let mut ground = global.ground(*invocation)?;
     let request = TagsRequest {
         objects: ground.objects.clone(),
         names,
@@ -99,13 +118,106 @@ pub fn run(
             tags: args.digest.clone(),
         },
     };
+    if let Some(tag) = &args.watch {
+        global.waits(&mut ground);
+        let mut session = global.session(&ground, terminal)?;
+        return watch(global, &request, tag, &mut session, terminal);
+    }
     let session = global.session(&ground, terminal)?;
     let loaded = load_repositories(&request, &session)?;
     talk_about_inputs(&request, &loaded, terminal);
     let rows = list_tags(&request, &loaded, &session)?;
-    talk_about(&rows, terminal);
-    for tag in &args.digest {
-        if !rows.iter().any(|row| row.listed.contains(tag)) {
+    report(global, &request, &loaded, &rows, &session, terminal);
+    Ok(exit_code_of(&loaded, &rows))
+}
+
+/// Waits for a tag, then tells it and the rest.
+fn watch(
+    global: &GlobalArgs,
+    request: &TagsRequest,
+    tag: &str,
+    session: &mut Session,
+    terminal: &mut Terminal,
+) -> Result<u8, Failure> {
+    let awaited = match tag {
+        "" => Awaited::Any,
+        tag => Awaited::Tag(tag.to_owned()),
+    };
+    let began = session.now;
+    let mut told = BTreeSet::new();
+    let mut waits = false;
+    let mut appeared = await_tags(request, session, &awaited, |round| {
+        let troubles: Vec<&Failure> = match round {
+            Ok(rows) => rows.iter().flat_map(|row| &row.failures).collect(),
+            Err(failure) => vec![failure],
+        };
+        for trouble in troubles {
+            if told.insert(trouble.message.clone()) {
+                let text = format!("{}; it is tried again", trouble.message);
+                terminal.say(&Talk::new(Tone::Warning, text));
+            }
+        }
+        if !waits && let Ok(rows) = round {
+            waits = true;
+            terminal.say(&Talk::new(Tone::Note, waiting(&awaited, rows)));
+        }
+    })?;
+    for (key, tags) in &appeared.tags {
+        let since = age::since(began, session.now);
+        let text = format!("{key}: {} after {since}", tags.join(", "));
+        terminal.say(&Talk::new(Tone::Success, text));
+    }
+    if global.output == Some(OutputFormat::Name) {
+        let found = std::mem::take(&mut appeared.tags);
+        appeared
+            .rows
+            .retain(|row| found.contains_key(&row.repository.key));
+        let bare = request.names.len() == 1 && appeared.rows.len() < 2;
+        terminal.result(&tags::names_of(&appeared.rows, &found, !bare));
+        return Ok(exit_code_of(&appeared.loaded, &appeared.rows));
+    }
+    talk_about_inputs(request, &appeared.loaded, terminal);
+    report(
+        global,
+        request,
+        &appeared.loaded,
+        &appeared.rows,
+        session,
+        terminal,
+    );
+    Ok(exit_code_of(&appeared.loaded, &appeared.rows))
+}
+
+fn waiting(awaited: &Awaited, rows: &[RepositoryTags]) -> String {
+    let what = match awaited {
+        Awaited::Any => "a new tag".to_owned(),
+        Awaited::Tag(tag) => format!("tag {tag}"),
+    };
+    match rows {
+        [row] => format!(
+            "waiting for {what} of {}, which has {} (Ctrl-C ends it)",
+            row.repository.key,
+            row.stored().len()
+        ),
+        rows => format!(
+            "waiting for {what} of {} repositories (Ctrl-C ends it)",
+            rows.len()
+        ),
+    }
+}
+
+/// Says what there is to say of the repositories, and prints them.
+fn report(
+    global: &GlobalArgs,
+    request: &TagsRequest,
+    loaded: &RepositoryInputs,
+    rows: &[RepositoryTags],
+    session: &Session,
+    terminal: &mut Terminal,
+) {
+    talk_about(rows, terminal);
+    for tag in &request.digests.tags {
+        if !loaded.wanted.is_empty() && !rows.iter().any(|row| row.listed.contains(tag)) {
             let text = format!("--digest {tag}: no repository has this tag");
             terminal.say(&Talk::new(Tone::Warning, text));
         }
@@ -115,15 +227,7 @@ pub fn run(
         ellipsis: terminal.glyphs().ellipsis(),
         now: session.now,
     };
-    print(
-        global,
-        &request,
-        &rows,
-        session.context(),
-        settings,
-        terminal,
-    );
-    Ok(exit_code_of(&loaded, &rows))
+    print(global, request, rows, session.context(), settings, terminal);
 }
 
 /// The repositories that are named, by name alone or as `repository/NAME`.

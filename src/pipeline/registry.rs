@@ -347,7 +347,7 @@ fn failed(repository: &ImageRepository, error: &RegistryError, users_own: Option
             reason: conditions::READ_OPERATION_FAILED,
             message: format!("scan failed: {text}"),
             ours: Some(ours),
-            cause: Some(trouble(&error)),
+            cause: Some(trouble(error)),
         }),
     }
 }

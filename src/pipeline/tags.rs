@@ -1,6 +1,7 @@
 //! Stopped after the scan: which tags ImageRepositories have, for `tags`.
 
 pub(super) mod findings;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +32,8 @@ use super::stages::{
 };
 use super::survey;
 use findings::Listing;
+
+pub use watch::{Appeared, Awaited, Round, await_tags};
 
 /// What `tags` is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::controllers::flux::ObjectKey;
 use crate::controllers::repository::ExcludedTag;
 use crate::controllers::schedule::NextScan;
 use crate::controllers::view::{Changes, Currency, View};
@@ -266,16 +267,34 @@ fn view_word(row: &RepositoryTags) -> &'static str {
 pub fn names(rows: &[RepositoryTags], images: bool) -> Vec<u8> {
     let mut out = String::new();
     for row in rows {
-        for tag in newest_first(row.stored()) {
-            if images {
-                out.push_str(&on_one_line(&row.repository.spec.image));
-                out.push(':');
-            }
-            out.push_str(&on_one_line(tag));
-            out.push('\n');
-        }
+        push_names(&mut out, row, row.stored(), images);
     }
     out.into_bytes()
+}
+
+/// As [`names`], for these tags of each repository.
+pub fn names_of(
+    rows: &[RepositoryTags],
+    tags: &BTreeMap<ObjectKey, Vec<String>>,
+    images: bool,
+) -> Vec<u8> {
+    let mut out = String::new();
+    for row in rows {
+        let tags = tags.get(&row.repository.key).map_or(&[][..], Vec::as_slice);
+        push_names(&mut out, row, tags, images);
+    }
+    out.into_bytes()
+}
+
+fn push_names(out: &mut String, row: &RepositoryTags, tags: &[String], images: bool) {
+    for tag in newest_first(tags) {
+        if images {
+            out.push_str(&on_one_line(&row.repository.spec.image));
+            out.push(':');
+        }
+        out.push_str(&on_one_line(tag));
+        out.push('\n');
+    }
 }
 
 /// Versions first, by their precedence; behind them the others, by their letters and the numbers in them; each time the

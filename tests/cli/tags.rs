@@ -595,3 +595,68 @@ fn more_requests_than_a_registry_allows_are_counted_before_it_refuses() {
         "{ran:?}"
     );
 }
+
+/// A registry whose list grows once it was asked for the second time.
+fn growing() -> Server {
+    let asked = AtomicUsize::new(0);
+    Server::start(move |request| {
+        if !request.path.ends_with("/tags/list") {
+            return content(request);
+        }
+        let tags = match asked.fetch_add(1, Ordering::SeqCst) {
+            0 => json!(["1.0.0"]),
+            1 => return Response::text(404, "not now"),
+            _ => json!(["1.0.0", "1.1.0", "1.1.0.sig"]),
+        };
+        Response::json(200, &json!({"tags": tags}))
+    })
+}
+
+#[test]
+fn a_watch_ends_with_a_new_tag() {
+    let registry = growing();
+    let case = Case::new(&registry.address);
+    let ran = case.run(&["app", "--watch", "-o", "name"]).expect(0);
+    assert_eq!(ran.stdout, "1.1.0\n");
+    for words in [
+        "waiting for a new tag of flux-system/app, which has 1",
+        "not now; it is tried again",
+        "flux-system/app: 1.1.0 after ",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_watch_for_a_tag_ends_at_once_where_it_is_there() {
+    let registry = Server::start(content);
+    let case = Case::new(&registry.address);
+    let ran = case.run(&["app", "--watch=1.3.0.sig"]).expect(0);
+    assert!(
+        ran.stderr.contains("flux-system/app: 1.3.0.sig after 0s"),
+        "{ran:?}"
+    );
+    assert!(ran.stdout.contains("5 tags"), "{ran:?}");
+}
+
+#[test]
+fn a_watch_ends_by_the_timeout_that_is_asked_for_and_by_what_never_changes() {
+    let registry = Server::start(content);
+    let case = Case::new(&registry.address);
+    let ran = case
+        .run(&["app", "--watch=2.0.0", "--timeout", "3s"])
+        .expect(4);
+    assert!(
+        ran.stderr
+            .contains("waiting for tag 2.0.0 took longer than 3s"),
+        "{ran:?}"
+    );
+    let case = case.merge("app", &json!({"spec": {"image": "x:1"}}));
+    let ran = case.run(&["app", "--watch"]).expect(1);
+    assert!(ran.stderr.contains("ImageURLInvalid"), "{ran:?}");
+    let ran = case.run(&["nobody", "--watch"]).expect(3);
+    assert!(
+        ran.stderr.contains("there is no ImageRepository nobody"),
+        "{ran:?}"
+    );
+}

@@ -128,6 +128,11 @@ impl Registries {
         }
     }
 
+    /// Forgets which hosts could not be reached, before they are asked again some time later.
+    pub fn forget_failures(&self) {
+        self.wire.pings.forget();
+    }
+
     /// Lists the tags of `image`.
     ///
     /// # Errors

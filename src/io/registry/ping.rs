@@ -44,6 +44,13 @@ struct Known {
     outlasted: Option<RegistryError>,
 }
 
+impl Pings {
+    /// Forgets all that is known; whoever pings at the moment isn't disturbed.
+    pub fn forget(&self) {
+        locked(&self.0).clear();
+    }
+}
+
 impl Scan<'_> {
     /// Pings the registry, unless that was done before in the same way: a host that is dead for one scan is dead for the
     /// others.
