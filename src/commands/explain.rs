@@ -136,13 +136,11 @@ pub fn run(
 ) -> Result<u8, Failure> {
     global.fits("explain", &[OutputFormat::Json])?;
     let subjects = selection::subjects(&args.subjects)?;
-    let ground = global.ground(*invocation)?;
-    let ground = if args.watch {
+    let mut ground = global.ground(*invocation)?;
+    if args.watch {
         check_watch(global, ground.connection.is_some())?;
-        ground.for_a_watch(global)
-    } else {
-        ground
-    };
+        global.waits(&mut ground);
+    }
     let request = request(ground.objects.clone(), global)?;
     let wanted = ExplainRequest {
         subjects,

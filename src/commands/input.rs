@@ -266,17 +266,6 @@ pub struct Ground {
     pub limit: Duration,
 }
 
-impl Ground {
-    /// The same for a watch: it ends only by a limit that was asked for.
-    pub fn for_a_watch(self, global: &GlobalArgs) -> Self {
-        let limit = match global.timeout {
-            Some(_) => self.limit,
-            None => FOREVER,
-        };
-        Self { limit, ..self }
-    }
-}
-
 impl GlobalArgs {
     /// Settles where objects come from and which namespaces count. Reads the kubeconfig unless there is `-f`.
     pub fn ground(&self, invocation: Invocation) -> Result<Ground, Failure> {
@@ -316,9 +305,8 @@ impl GlobalArgs {
 
     /// A run that waits for something ends by nothing but a timeout that is asked for.
     pub fn waits(&self, ground: &mut Ground) {
-        const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
         if self.timeout.is_none() {
-            ground.limit = YEAR;
+            ground.limit = FOREVER;
         }
     }
 
