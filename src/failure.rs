@@ -17,6 +17,8 @@ pub enum FailureKind {
     Git,
     /// Manifests, recordings, or objects named that are not in them.
     InvalidInput,
+    /// We don't do it.
+    Refused,
 }
 
 impl FailureKind {
@@ -28,6 +30,7 @@ impl FailureKind {
             Self::Registry => exit_code::REGISTRY,
             Self::Git => exit_code::GIT,
             Self::InvalidInput => exit_code::INVALID_INPUT,
+            Self::Refused => exit_code::REFUSED,
         }
     }
 }
@@ -78,6 +81,14 @@ impl Failure {
     pub fn invalid_input(message: impl Into<String>) -> Self {
         Self {
             kind: FailureKind::InvalidInput,
+            message: message.into(),
+        }
+    }
+
+    /// Something that could be done and that we don't do.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self {
+            kind: FailureKind::Refused,
             message: message.into(),
         }
     }

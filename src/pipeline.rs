@@ -1,4 +1,4 @@
-//! The story: load, fetch (scan and check out), decide, rewrite, preview.
+//! The story: load, fetch (scan and check out), decide, rewrite, preview, commit.
 //!
 //! Every command is this pipeline, stopped at a different place. It is the only file that calls both `io` and
 //! `controllers`; each stage takes the value of the one before and gives a new one.
@@ -10,8 +10,10 @@ pub mod stages;
 pub mod tags;
 
 mod checkout;
+mod commit;
 mod credentials;
 mod decide;
+mod downgrade;
 mod fetch;
 mod gate;
 mod inspect;
@@ -19,14 +21,19 @@ mod live;
 mod load;
 mod preview;
 mod registry;
+mod round;
 mod scan;
+mod signer;
 mod survey;
 
+pub use commit::{Attempt, Identity, before_push, check, identity, is_branch_name, push};
 pub use decide::decide;
+pub use downgrade::downgrades;
 pub use fetch::fetch;
 pub use inspect::inspect;
 pub use load::load;
 pub use preview::preview;
+pub use round::{Round, round};
 pub use session::settle;
 pub use survey::survey;
 pub use tags::{await_tags, list_tags, load_repositories};

@@ -118,14 +118,14 @@ fn request(
         tags: global.tags()?,
         worktrees: global.worktrees()?,
         assumptions: global.assumptions()?,
-        updates: update_names(&args.updates)?,
+        updates: update_names("diff", &args.updates)?,
         needs_files: true,
         messages: global.output != Some(OutputFormat::Name) && !args.stat,
     })
 }
 
 /// The automations that are named, by name alone or as `update/NAME`.
-fn update_names(arguments: &[String]) -> Result<Vec<String>, Failure> {
+pub(super) fn update_names(command: &str, arguments: &[String]) -> Result<Vec<String>, Failure> {
     let mut names = Vec::new();
     for named in selection::parse(arguments)? {
         match named {
@@ -133,7 +133,7 @@ fn update_names(arguments: &[String]) -> Result<Vec<String>, Failure> {
             Named::One(Kind::ImageUpdateAutomation, name) | Named::Any(name) => names.push(name),
             Named::All(kind) | Named::One(kind, _) => {
                 return Err(Failure::usage(format!(
-                    "diff takes ImageUpdateAutomations, as NAME or update/NAME, not an {kind}"
+                    "{command} takes ImageUpdateAutomations, as NAME or update/NAME, not an {kind}"
                 )));
             }
         }
@@ -141,20 +141,20 @@ fn update_names(arguments: &[String]) -> Result<Vec<String>, Failure> {
     Ok(names)
 }
 
-fn talk_about(notes: &[String], terminal: &Terminal) {
+pub(super) fn talk_about(notes: &[String], terminal: &Terminal) {
     for note in notes {
         terminal.say(&Talk::new(Tone::Note, note.clone()));
     }
 }
 
-fn talk_about_inputs(inputs: &Inputs, terminal: &Terminal) {
+pub(super) fn talk_about_inputs(inputs: &Inputs, terminal: &Terminal) {
     talk_about(&inputs.notes, terminal);
     for problem in &inputs.problems {
         terminal.failure(&problem.to_string());
     }
 }
 
-fn say_nothing_matches(request: &Request, inputs: &Inputs, terminal: &Terminal) {
+pub(super) fn say_nothing_matches(request: &Request, inputs: &Inputs, terminal: &Terminal) {
     let mut namespaces: Vec<&str> = inputs
         .objects
         .automations
@@ -236,6 +236,7 @@ mod tests {
 
     fn names(arguments: &[&str]) -> Result<Vec<String>, Failure> {
         update_names(
+            "diff",
             &arguments
                 .iter()
                 .map(|argument| (*argument).to_owned())

@@ -9,6 +9,7 @@ mod input;
 mod interruption;
 mod invocation;
 mod overview;
+mod reconcile;
 mod selection;
 mod tags;
 mod terminal;
@@ -47,6 +48,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Tags(tags::TagsArgs),
     Diff(diff::DiffArgs),
+    Reconcile(reconcile::ReconcileArgs),
     Completion(completion::CompletionArgs),
     Version(version::VersionArgs),
 }
@@ -80,6 +82,9 @@ fn command(invocation: &Invocation) -> clap::Command {
         .mut_subcommand("explain", |explain| {
             explain.after_help(explain::examples(*invocation))
         })
+        .mut_subcommand("reconcile", |reconcile| {
+            reconcile.after_help(reconcile::examples(*invocation))
+        })
         .mut_subcommand("get", |get| get.after_help(get::examples(*invocation)))
         .mut_subcommand("tags", |tags| tags.after_help(tags::examples(*invocation)))
 }
@@ -99,6 +104,9 @@ fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
         Some(Command::Explain(args)) => explain::run(invocation, &cli.global, args, &mut terminal),
         Some(Command::Tags(args)) => tags::run(invocation, &cli.global, &args, &mut terminal),
         Some(Command::Diff(args)) => diff::run(invocation, &cli.global, args, &mut terminal),
+        Some(Command::Reconcile(args)) => {
+            reconcile::run(invocation, &cli.global, &args, &mut terminal)
+        }
         Some(Command::Completion(args)) => completion::run(invocation, args, &mut terminal),
         Some(Command::Version(args)) => version::run(invocation, &cli.global, &args, &mut terminal),
         None => overview::run(invocation, &cli.global, &mut terminal),

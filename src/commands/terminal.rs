@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::io::observer::{Event, Observer};
-use crate::render::console::{Glyphs, Talk, Tone};
+use crate::render::console::{Glyphs, Talk, Tone, harmless};
 
 use super::input::{ColorWhen, GlobalArgs};
 
@@ -89,6 +89,19 @@ impl Terminal {
     /// Says that something failed.
     pub fn failure(&self, message: &str) {
         self.say(&Talk::new(Tone::Error, message));
+    }
+
+    /// Asks a question that only `y` or `yes` affirms; `None` where there is nobody to ask.
+    pub fn confirm(&self, question: &str) -> Option<bool> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        self.talk.write(&format!("{} [y/N] ", harmless(question)));
+        let mut line = String::new();
+        // An end of input is a no.
+        drop(io::stdin().read_line(&mut line));
+        let answer = line.trim().to_ascii_lowercase();
+        Some(answer == "y" || answer == "yes")
     }
 
     /// Says what to try; at most once a run.

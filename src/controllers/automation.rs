@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::checkout::Target;
+use super::commit;
 use super::flux::{
     CommitUser, FluxVersion, GitReference, GitRepository, ImageRef, ImageUpdateAutomation,
     LabelSelector, LabelSelectorRequirement, ObjectKey,
@@ -173,10 +174,9 @@ pub fn push_of_detached_head() -> AutomationFailure {
 pub fn author(automation: &ImageUpdateAutomation) -> CommitUser {
     let git = automation.spec.git.as_ref();
     let author = git.map(|git| git.commit.author.clone()).unwrap_or_default();
-    let held = |text: String| text.replace(['<', '>', '\n'], "");
     CommitUser {
-        name: held(author.name),
-        email: held(author.email),
+        name: commit::held(&author.name),
+        email: commit::held(&author.email),
     }
 }
 

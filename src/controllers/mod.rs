@@ -3,6 +3,7 @@
 pub mod access;
 pub mod automation;
 pub mod checkout;
+pub mod commit;
 pub mod conditions;
 pub mod delivery;
 pub mod flux;
@@ -12,8 +13,10 @@ pub mod known_hosts;
 pub mod labels;
 pub mod message;
 pub mod policy;
+pub mod refspec;
 pub mod registry_access;
 pub mod repository;
 pub mod schedule;
 pub mod setters;
 pub mod view;
+pub mod signing;

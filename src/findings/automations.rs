@@ -1,5 +1,6 @@
 //! Findings about automations: branches, templates, sources.
 
+use crate::controllers::automation::AutomationFailure;
 use crate::controllers::flux::ObjectKey;
 
 use super::{Finding, Severity, Subject};
@@ -34,6 +35,82 @@ pub fn push_detached_head(key: &ObjectKey) -> Finding {
         message: "the commit is on no branch, and its push fails".into(),
         evidence: "the checkout ref is a tag, a semver range or a commit, and spec.git.push names no branch".into(),
         remedy: "name a branch in spec.git.push.branch".into(),
+    }
+}
+
+/// `signing-key-invalid`: the automation's key doesn't sign, and with it nothing is pushed.
+pub fn signing_key_invalid(key: &ObjectKey, failure: &AutomationFailure) -> Finding {
+    Finding {
+        id: "signing-key-invalid",
+        severity: Severity::Error,
+        subject: automation(key),
+        message: "the signing key can't be used, and no commit is made".into(),
+        evidence: failure.message.clone(),
+        remedy: "put a key that is made for signing, and its passphrase, into the Secret that spec.git.commit.signingKey names".into(),
+    }
+}
+
+/// `push-credential-read-only`: the login may fetch and not push.
+pub fn push_credential_read_only(key: &ObjectKey, words: &str) -> Finding {
+    Finding {
+        id: "push-credential-read-only",
+        severity: Severity::Error,
+        subject: automation(key),
+        message: "the git server lets this login fetch, but not push".into(),
+        evidence: words.to_owned(),
+        remedy: "give the key or account of the GitRepository's Secret write access to the repository".into(),
+    }
+}
+
+/// `push-rejected`: the server refuses the push to this branch.
+pub fn push_rejected(key: &ObjectKey, branch: &str, words: &str) -> Finding {
+    Finding {
+        id: "push-rejected",
+        severity: Severity::Error,
+        subject: automation(key),
+        message: format!("the git server refuses the push to {branch}"),
+        evidence: words.to_owned(),
+        remedy: format!("let the account push to {branch}, or push to another branch with spec.git.push.branch and merge from there"),
+    }
+}
+
+/// `push-branch-diverged`: the push replaces commits of the push branch.
+pub fn push_branch_diverged(key: &ObjectKey, branch: &str, head: &str) -> Finding {
+    Finding {
+        id: "push-branch-diverged",
+        severity: Severity::Warning,
+        subject: automation(key),
+        message: format!("the push replaces what {branch} has: the commit starts from the checkout ref, not from {branch}"),
+        evidence: format!("{branch} is at {head}"),
+        remedy: format!("merge {branch} before the next run, or check out a branch instead of a tag"),
+    }
+}
+
+/// `refspec-unusable`: the second push fails after the first has gone through.
+pub fn refspec_unusable(key: &ObjectKey, refspec: &str, why: &str) -> Finding {
+    Finding {
+        id: "refspec-unusable",
+        severity: Severity::Error,
+        subject: automation(key),
+        message: format!("the push with refspec {refspec} fails after the branch was pushed, and the push is not recorded: {why}"),
+        evidence: format!("spec.git.push.refspec is {refspec}"),
+        remedy: "write full ref names on both sides, such as refs/heads/main:refs/heads/auto".into(),
+    }
+}
+
+/// `downgrade`: a marker would move to a lower version.
+pub fn downgrade(path: &str, line: usize, old: &str, new: &str, policy: &ObjectKey) -> Finding {
+    Finding {
+        id: "downgrade",
+        severity: Severity::Warning,
+        subject: Subject::Place {
+            path: path.to_owned(),
+            line: Some(line),
+            column: None,
+        },
+        message: format!("{old} is above {new} by the order of policy {policy}"),
+        evidence: format!("the marker's value {old} becomes {new}"),
+        remedy: format!("look why {old} is no longer chosen: kubectl imageauto get policy {} -n {}", policy.name, policy.namespace),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod observer;
 mod program;
 pub mod recording;
 pub mod registry;
+pub mod signing;
 pub mod temporary;
 
 /// Ends what runs and removes what lies on disk; for the moment before an interrupted process ends.

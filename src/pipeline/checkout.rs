@@ -17,6 +17,7 @@ use crate::io::observer::Event;
 use super::credentials::Credentials;
 use super::request::{Request, WorktreeSetting};
 use super::session::Session;
+use super::signer::{self, Signer};
 use super::stages::Inputs;
 
 /// The files of one source at the commit that is rewritten.
@@ -28,6 +29,8 @@ pub struct Checkout {
     pub tree: WorkTree,
     /// The clone, where it is one.
     pub clone: Option<Arc<GitClone>>,
+    /// What was cloned, where it is one.
+    pub request: Option<CloneRequest>,
     /// Whose git credentials were used instead of the object's, and why.
     pub users_own: Option<String>,
 }
@@ -52,12 +55,18 @@ pub enum CheckoutFailure {
 #[derive(Debug, Default)]
 pub struct Checkouts {
     by_automation: BTreeMap<ObjectKey, Result<Arc<Checkout>, CheckoutFailure>>,
+    signers: BTreeMap<ObjectKey, Signer>,
 }
 
 impl Checkouts {
     /// The files of an automation.
     pub fn of(&self, automation: &ObjectKey) -> Option<&Result<Arc<Checkout>, CheckoutFailure>> {
         self.by_automation.get(automation)
+    }
+
+    /// What signs the commits of an automation.
+    pub fn signer_of(&self, automation: &ObjectKey) -> &Signer {
+        self.signers.get(automation).unwrap_or(&Signer::Nobody)
     }
 }
 
@@ -95,8 +104,11 @@ pub fn checkouts(
         }
     }
     let credentials = credentials(&origins, inputs, session)?;
+    let signers = signer::signers(inputs, &credentials, session.now);
     let jobs = jobs(origins, inputs, &credentials);
-    Ok(carry_out(jobs, session))
+    let mut checkouts = carry_out(jobs, session);
+    checkouts.signers = signers;
+    Ok(checkouts)
 }
 
 fn check_bare_worktree(request: &Request, inputs: &Inputs) -> Result<(), Failure> {
@@ -200,7 +212,8 @@ fn credentials(
         Origin::Clone(source, _) => Some(*source),
         Origin::Folder(_) => None,
     });
-    let keys: BTreeSet<ObjectKey> = cloned.flat_map(git_access::needed).collect();
+    let mut keys: BTreeSet<ObjectKey> = cloned.flat_map(git_access::needed).collect();
+    keys.extend(signer::needed(inputs, origins.keys()));
     let mut credentials = Credentials::default();
     let cluster = if inputs.live {
         Some(session.cluster()?)
@@ -320,12 +333,16 @@ fn carry_out(jobs: Vec<Job>, session: &Session) -> Checkouts {
 
 impl Job {
     fn carry_out(&self, session: &Session) -> Result<Arc<Checkout>, CheckoutFailure> {
-        let (files, clone) = match &self.work {
-            Work::Folder(folder) => (local(folder).map_err(CheckoutFailure::Ours)?, None),
+        let (files, clone, request) = match &self.work {
+            Work::Folder(folder) => {
+                let files = local(folder).map_err(CheckoutFailure::Ours)?;
+                (files, None, None)
+            }
             Work::Fail(failure) => return Err(CheckoutFailure::Controllers(failure.clone())),
             Work::Clone(request) => {
                 let clone = self.clone_repository(request, session)?;
-                (TreeFiles::Clone(Arc::clone(&clone)), Some(clone))
+                let files = TreeFiles::Clone(Arc::clone(&clone));
+                (files, Some(clone), Some((**request).clone()))
             }
         };
         let tree = files
@@ -335,6 +352,7 @@ impl Job {
             files,
             tree,
             clone,
+            request,
             users_own: self.users_own.clone(),
         }))
     }

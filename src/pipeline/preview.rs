@@ -85,6 +85,7 @@ impl Previewing<'_> {
         rewrite::fill_markers(self.inputs, automation, &run, preview);
         commit::fill_message(self.request, self.inputs, automation, &run, preview)?;
         commit::fill_files(&checkout, run, preview)?;
+        source::check_signature(self.checkouts.signer_of(&automation.key), preview)?;
         source::check_push(&checkout, preview)
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::controllers::flux::{FluxVersion, ImageRef, ObjectKey};
+use crate::controllers::flux::{CommitUser, FluxVersion, ImageRef, ObjectKey};
 use crate::controllers::labels::Selector;
 use crate::facts::cluster::Kind;
 use crate::io::manifests::ManifestSource;
@@ -166,4 +166,27 @@ pub struct Request {
     pub messages: bool,
     /// Whether the run is pointless without the files of every automation.
     pub needs_files: bool,
+}
+
+/// What is asked for instead of what an automation says; a run over objects that said so would do the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Author and committer.
+    pub author: Option<CommitUser>,
+    /// The push branch.
+    pub push_branch: Option<String>,
+    /// Whether the automation's own key is left alone.
+    pub unsigned: bool,
+}
+
+/// How a commit is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignBy {
+    /// As the automation does.
+    #[default]
+    Automation,
+    /// By the configuration of the user's own git.
+    User,
+    /// Not at all.
+    Nobody,
 }

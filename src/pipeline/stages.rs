@@ -480,3 +480,16 @@ impl Preview {
                 .any(|finding| finding.id == "choice-not-deterministic")
     }
 }
+
+/// What was done of a preview.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommitReceipt {
+    /// The commit's id, where one was made.
+    pub commit: Option<String>,
+    /// Whether the branch was pushed.
+    pub pushed: bool,
+    /// Whether the second push went through.
+    pub refspec_pushed: bool,
+    /// What signed it, in words.
+    pub signed_by: Option<String>,
+}

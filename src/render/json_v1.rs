@@ -37,7 +37,7 @@ struct DiffDocument {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Automation {
+pub(super) struct Automation {
     context: Option<String>,
     namespace: String,
     name: String,
@@ -50,7 +50,7 @@ struct Automation {
     refspec: Option<String>,
     policies: Vec<Policy>,
     message: Option<String>,
-    error: Option<Error>,
+    pub(super) error: Option<Error>,
     skipped: Option<String>,
     files: Vec<File>,
     markers: Markers,
@@ -180,7 +180,7 @@ enum SubjectRow {
     },
 }
 
-fn automation(preview: &Preview, cluster: Option<&str>, context: usize) -> Automation {
+pub(super) fn automation(preview: &Preview, cluster: Option<&str>, context: usize) -> Automation {
     let ObjectKey { namespace, name } = preview.key.clone();
     let branches = preview.branches.as_ref();
     Automation {

@@ -11,7 +11,7 @@ use super::clone_error::CloneError;
 use super::fault::{CloneErrorKind, Fault};
 use super::objects::Listing;
 use super::private::{PrivateRepository, started};
-use super::remote::{Call, NAME, Remote};
+use super::remote::{Call, NAME, Remote, Service};
 use crate::controllers::checkout::{
     self, Choice, Plan, RemoteTag, Said, Start, Switch, TagTarget, Target,
 };
@@ -56,12 +56,14 @@ pub struct Clone {
     pub head_commit: String,
     /// Whether the remote's state of the push branch was taken.
     pub push_branch_exists: bool,
+    /// The commit that the remote has on the push branch, where that is another than the one that is checked out.
+    pub push_branch_head: Option<String>,
     /// The branch that the files belong to; `None` with a detached head.
     pub branch: Option<String>,
     /// The tag that was chosen in a range.
     pub tag: Option<String>,
-    repository: PrivateRepository,
-    listing: Listing,
+    pub(super) repository: PrivateRepository,
+    pub(super) listing: Listing,
 }
 
 /// Clones a repository; blocks, for no longer than the request's limit and a moment.
@@ -85,6 +87,7 @@ pub fn clone(request: &CloneRequest, observer: &Observer) -> Result<Clone, Clone
         remote: remote.map_err(|fault| work.fault(fault))?,
         repository,
         deadline: Instant::now() + request.timeout,
+        push_branch_head: None,
     };
     let found = session.fetch()?;
     session.remote.rest();
@@ -258,6 +261,8 @@ struct Session<'a> {
     remote: Remote,
     repository: PrivateRepository,
     deadline: Instant,
+    /// What the remote lists for the push branch.
+    push_branch_head: Option<String>,
 }
 
 /// What was fetched.
@@ -303,6 +308,10 @@ impl Session<'_> {
 
     fn fetch_planned(&mut self, refs: &RemoteRefs) -> Result<Found, CloneError> {
         let plan = self.work.plan(refs)?;
+        if let Some(switch) = &self.work.request.switch {
+            let name = format!("{HEADS}{}", switch.branch);
+            self.push_branch_head = refs.ids.get(&name).cloned();
+        }
         self.follow(&plan)
     }
 
@@ -411,6 +420,7 @@ impl Session<'_> {
     ) -> Result<(), Fault> {
         let arguments = [&["fetch"], options, &["--", NAME], refspecs].concat();
         let call = Call {
+            service: Service::UploadPack,
             repository,
             arguments: &arguments,
             deadline: self.deadline,
@@ -437,6 +447,7 @@ impl Session<'_> {
     fn list_refs(&mut self, arguments: &[&str]) -> Result<RemoteRefs, CloneError> {
         let main = self.repository.main();
         let call = Call {
+            service: Service::UploadPack,
             repository: &main,
             arguments,
             deadline: self.deadline,
@@ -508,6 +519,7 @@ impl Session<'_> {
             checkout_commit: found.checkout_commit,
             head_commit,
             push_branch_exists: found.switched.is_some(),
+            push_branch_head: self.push_branch_head,
             branch: push.or_else(|| request.target.checked_out_branch().map(str::to_owned)),
             tag: found.tag,
             repository: self.repository,

@@ -3,10 +3,13 @@
 mod certificates;
 mod clone;
 mod clone_error;
+mod commit;
 mod fault;
 mod http_trace;
 mod objects;
 mod private;
+mod program;
+mod push;
 mod redirect;
 mod remote;
 mod ssh;
@@ -15,6 +18,9 @@ mod work_tree;
 
 pub use clone::{Clone, CloneRequest, clone};
 pub use clone_error::CloneError;
+pub use commit::NewFile;
 pub use fault::CloneErrorKind;
+pub use program::end_all;
+pub use push::{Expected, Push, PushError, PushErrorKind, Pushed, Pushing};
 pub use tree_files::TreeFiles;
 pub use work_tree::{GitError, ignored, read_files, top_of, work_tree};

@@ -75,6 +75,14 @@ impl PrivateRepository {
         finished(&mut command, arguments[0], input).map(|output| output.stdout)
     }
 
+    /// A command of git on the repository, not yet run.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = on(&self.main());
+        isolate(&mut command, self.path());
+        command.args(arguments);
+        command
+    }
+
     /// The id that a revision of ours stands for; `None` where it stands for none.
     pub fn resolve(&self, revision: &str) -> Result<Option<String>, GitError> {
         let mut command = on(&self.main());

@@ -65,8 +65,29 @@ impl std::fmt::Debug for Remote {
     }
 }
 
+/// The program behind a conversation, as servers know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    /// What fetches and lists.
+    UploadPack,
+    /// What takes a push.
+    ReceivePack,
+}
+
+impl Service {
+    /// Its name in addresses.
+    fn name(self) -> &'static str {
+        match self {
+            Self::UploadPack => "git-upload-pack",
+            Self::ReceivePack => "git-receive-pack",
+        }
+    }
+}
+
 /// One command of git's that talks to the server.
 pub(super) struct Call<'a> {
+    /// Whom it talks to.
+    pub service: Service,
     /// The repository it works on.
     pub repository: &'a Path,
     /// Its arguments; [`NAME`] stands for the server.
@@ -133,13 +154,38 @@ impl Remote {
         outcome.map_err(|fault| fault.redacted(|text| self.redacted(text)))
     }
 
+    /// As [`call`](Self::call), for a command that may fail with a result on its output: whether it ended well is its caller's to see.
+    ///
+    /// # Errors
+    ///
+    /// It can't be run, came to no end in time, or failed without a word on its output.
+    pub fn call_with_result(&mut self, call: &Call<'_>) -> Result<(Output, Spoken), Fault> {
+        let outcome = self.converse(call, |output| !output.stdout.is_empty());
+        let (output, mut spoken) =
+            outcome.map_err(|fault| fault.redacted(|text| self.redacted(text)))?;
+        for line in &mut spoken.words {
+            *line = self.redacted(line);
+        }
+        Ok((output, spoken))
+    }
+
     fn call_and_follow(&mut self, call: &Call<'_>) -> Result<Output, Fault> {
+        let (output, spoken) = self.converse(call, |_| false)?;
+        self.checked(output, &spoken)
+    }
+
+    /// Runs a command as often as the server sends it elsewhere; `is_result` tells of a failed one whether it said what there is to know.
+    fn converse(
+        &mut self,
+        call: &Call<'_>,
+        is_result: fn(&Output) -> bool,
+    ) -> Result<(Output, Spoken), Fault> {
         self.prepare_ssh(call.deadline)?;
         let mut hop = 0;
         loop {
             let (outcome, spoken) = self.once(call)?;
-            if outcome.success() {
-                return self.checked(outcome, &spoken);
+            if outcome.success() || is_result(&outcome) {
+                return Ok((outcome, spoken));
             }
             hop += 1;
             if !self.follow(&spoken, hop)? {
@@ -427,8 +473,9 @@ impl Remote {
         let arguments = [helper.as_str(), NAME];
         command.args(arguments);
         let input = format!(
-            "get {}/info/refs?service=git-upload-pack {}\n\n",
+            "get {}/info/refs?service={} {}\n\n",
             self.asked,
+            call.service.name(),
             self.folder.join("answer").display()
         );
         let limits = Limits {
@@ -527,7 +574,7 @@ fn percent_encoded(text: &str) -> String {
 
 /// Leaves the user's settings in a command's environment, but for what points git at another repository or makes it talk;
 /// gives the number of settings that come through the environment already.
-fn respect(command: &mut Command) -> usize {
+pub(super) fn respect(command: &mut Command) -> usize {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let elsewhere = [

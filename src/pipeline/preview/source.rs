@@ -13,6 +13,7 @@ use crate::io::git::{CloneError, CloneErrorKind};
 
 use super::{Previewing, Stop};
 use crate::pipeline::checkout::{Checkout, CheckoutFailure};
+use crate::pipeline::signer::Signer;
 use crate::pipeline::stages::Preview;
 
 impl Previewing<'_> {
@@ -63,7 +64,16 @@ impl Previewing<'_> {
         automation: &ImageUpdateAutomation,
         preview: &mut Preview,
     ) -> Result<Arc<Checkout>, Stop> {
-        let checkout = match self.checkouts.of(&automation.key) {
+        let found = self.checkouts.of(&automation.key);
+        // The controller reads the key before it clones, and after all other Secrets.
+        if let Signer::Fails(failure) = self.checkouts.signer_of(&automation.key)
+            && !matches!(found, Some(Err(CheckoutFailure::Controllers(_))))
+        {
+            let finding = findings::automations::signing_key_invalid(&automation.key, failure);
+            preview.findings.push(finding);
+            return Err(failure.clone().into());
+        }
+        let checkout = match found {
             Some(Ok(checkout)) => Arc::clone(checkout),
             Some(Err(failure)) => return Err(stop(failure, automation, preview)),
             None => {
@@ -190,6 +200,19 @@ pub(super) fn fill_commits(
             .push(format!("note[update-skipped]: {}", finding.message));
         preview.findings.push(finding);
     }
+}
+
+/// A key that can be read and doesn't sign.
+pub(super) fn check_signature(signer: &Signer, preview: &mut Preview) -> Result<(), Stop> {
+    let Signer::FailsToSign(failure) = signer else {
+        return Ok(());
+    };
+    if preview.files.is_empty() {
+        return Ok(());
+    }
+    let finding = findings::automations::signing_key_invalid(&preview.key, failure);
+    preview.findings.push(finding);
+    Err(failure.clone().into())
 }
 
 /// A commit on a detached head can be made, but not pushed.
