@@ -252,9 +252,9 @@ impl Run<'_> {
                 &current.checkouts,
                 &shown,
             ));
-            let same = agreed
-                .as_ref()
-                .is_some_and(|agreed| agreed.files == shown.files && agreed.message == shown.message);
+            let same = agreed.as_ref().is_some_and(|agreed| {
+                agreed.files == shown.files && agreed.message == shown.message
+            });
             if !same {
                 self.show(&shown, terminal);
             }
@@ -267,8 +267,13 @@ impl Run<'_> {
             };
             attempts += 1;
             let sign = self.args.sign.into();
-            let attempt =
-                pipeline::push(&current.inputs, &current.checkouts, &shown, sign, self.session);
+            let attempt = pipeline::push(
+                &current.inputs,
+                &current.checkouts,
+                &shown,
+                sign,
+                self.session,
+            );
             match attempt {
                 Ok(Attempt::Pushed(receipt)) => {
                     self.written.push(shown.source.key.clone());
@@ -343,7 +348,11 @@ impl Run<'_> {
         }
         if let Some(error) = &preview.error {
             // A key that can't be used is something that a flag gets around.
-            if preview.findings.iter().any(|finding| finding.id == "signing-key-invalid") {
+            if preview
+                .findings
+                .iter()
+                .any(|finding| finding.id == "signing-key-invalid")
+            {
                 let failure = Failure::refused(format!(
                     "ImageUpdateAutomation {}: {}: sign with your own key with --sign user, or leave the signature out with --sign none",
                     preview.key, error.message
@@ -394,8 +403,7 @@ impl Run<'_> {
         if agreed {
             return Ok(identity);
         }
-        let checked =
-            pipeline::check(&current.inputs, &current.checkouts, preview, self.session);
+        let checked = pipeline::check(&current.inputs, &current.checkouts, preview, self.session);
         checked.map_err(|(failure, finding)| {
             preview.findings.extend(finding);
             failure
@@ -470,7 +478,13 @@ mod tests {
             (read.name.as_str(), read.email.as_str()),
             ("Jane Doe", "jane@example.com")
         );
-        for wrong in ["Jane", "<jane@example.com>", "Jane <>", "Jane <a", "J <a>b>"] {
+        for wrong in [
+            "Jane",
+            "<jane@example.com>",
+            "Jane <>",
+            "Jane <a",
+            "J <a>b>",
+        ] {
             assert!(author(wrong).is_err(), "{wrong}");
         }
     }

@@ -165,9 +165,14 @@ pub fn source_access_denied(source: &ObjectKey) -> AutomationFailure {
 
 /// What the controller says when it pushes a commit that is on no branch.
 pub fn push_of_detached_head() -> AutomationFailure {
-    AutomationFailure::git_operation_failed(
-        "failed to update source: failed to push to remote: command error on HEAD: funny refname",
-    )
+    push_failed("command error on HEAD: funny refname")
+}
+
+/// What the controller says when a push fails with `cause`.
+pub fn push_failed(cause: &str) -> AutomationFailure {
+    AutomationFailure::git_operation_failed(format!(
+        "failed to update source: failed to push to remote: {cause}"
+    ))
 }
 
 /// Author and committer of the automation's commits, as git can hold them.

@@ -131,7 +131,11 @@ mod tests {
 
     #[test]
     fn both_sides_need_full_names() {
-        for refspec in ["HEAD:refs/for/x", "auto:other", "refs/heads/gone:refs/heads/x"] {
+        for refspec in [
+            "HEAD:refs/for/x",
+            "auto:other",
+            "refs/heads/gone:refs/heads/x",
+        ] {
             assert_eq!(fails(refspec), "already up-to-date", "{refspec}");
         }
         assert_eq!(

@@ -251,6 +251,9 @@ mod tests {
     #[test]
     fn a_missing_secret_is_the_controllers_failure() {
         let missing = signing(&automation(None), FluxVersion::V2_9, |_| Seen::Missing);
-        assert!(said(&missing).ends_with("could not find signing key secret 'key': secrets \"key\" not found"));
+        assert!(
+            said(&missing)
+                .ends_with("could not find signing key secret 'key': secrets \"key\" not found")
+        );
     }
 }

@@ -58,7 +58,9 @@ pub fn push_credential_read_only(key: &ObjectKey, words: &str) -> Finding {
         subject: automation(key),
         message: "the git server lets this login fetch, but not push".into(),
         evidence: words.to_owned(),
-        remedy: "give the key or account of the GitRepository's Secret write access to the repository".into(),
+        remedy:
+            "give the key or account of the GitRepository's Secret write access to the repository"
+                .into(),
     }
 }
 
@@ -70,7 +72,9 @@ pub fn push_rejected(key: &ObjectKey, branch: &str, words: &str) -> Finding {
         subject: automation(key),
         message: format!("the git server refuses the push to {branch}"),
         evidence: words.to_owned(),
-        remedy: format!("let the account push to {branch}, or push to another branch with spec.git.push.branch and merge from there"),
+        remedy: format!(
+            "let the account push to {branch}, or push to another branch with spec.git.push.branch and merge from there"
+        ),
     }
 }
 
@@ -80,9 +84,13 @@ pub fn push_branch_diverged(key: &ObjectKey, branch: &str, head: &str) -> Findin
         id: "push-branch-diverged",
         severity: Severity::Warning,
         subject: automation(key),
-        message: format!("the push replaces what {branch} has: the commit starts from the checkout ref, not from {branch}"),
+        message: format!(
+            "the push replaces what {branch} has (now {head}): the commit starts from the checkout ref, not from there"
+        ),
         evidence: format!("{branch} is at {head}"),
-        remedy: format!("merge {branch} before the next run, or check out a branch instead of a tag"),
+        remedy: format!(
+            "merge {branch} before the next run, or check out a branch instead of a tag"
+        ),
     }
 }
 
@@ -92,9 +100,12 @@ pub fn refspec_unusable(key: &ObjectKey, refspec: &str, why: &str) -> Finding {
         id: "refspec-unusable",
         severity: Severity::Error,
         subject: automation(key),
-        message: format!("the push with refspec {refspec} fails after the branch was pushed, and the push is not recorded: {why}"),
+        message: format!(
+            "the push with refspec {refspec} fails after the branch was pushed, and the push is not recorded: {why}"
+        ),
         evidence: format!("spec.git.push.refspec is {refspec}"),
-        remedy: "write full ref names on both sides, such as refs/heads/main:refs/heads/auto".into(),
+        remedy: "write full ref names on both sides, such as refs/heads/main:refs/heads/auto"
+            .into(),
     }
 }
 
@@ -110,7 +121,10 @@ pub fn downgrade(path: &str, line: usize, old: &str, new: &str, policy: &ObjectK
         },
         message: format!("{old} is above {new} by the order of policy {policy}"),
         evidence: format!("the marker's value {old} becomes {new}"),
-        remedy: format!("look why {old} is no longer chosen: kubectl imageauto get policy {} -n {}", policy.name, policy.namespace),
+        remedy: format!(
+            "look why {old} is no longer chosen: kubectl imageauto get policy {} -n {}",
+            policy.name, policy.namespace
+        ),
     }
 }
 

@@ -125,9 +125,9 @@ impl<'a> Pushes<'a> {
         let words = error.server.clone().unwrap_or_else(|| error.to_string());
         let key = &self.preview.key;
         match error.kind {
-            PushErrorKind::NotAllowed => {
-                Some(findings::automations::push_credential_read_only(key, &words))
-            }
+            PushErrorKind::NotAllowed => Some(findings::automations::push_credential_read_only(
+                key, &words,
+            )),
             PushErrorKind::Rejected => {
                 let branch = self.clone.branch.as_deref().unwrap_or_default();
                 Some(findings::automations::push_rejected(key, branch, &words))
@@ -139,9 +139,7 @@ impl<'a> Pushes<'a> {
     fn failure_of(&self, error: &PushError) -> Failure {
         let source = &self.preview.source.key;
         let advice = match error.kind {
-            PushErrorKind::NotAllowed => {
-                ": give the account or key of its Secret write access"
-            }
+            PushErrorKind::NotAllowed => ": give the account or key of its Secret write access",
             PushErrorKind::Rejected => {
                 ": let the account push to the branch, or push to another with --push-branch"
             }
@@ -151,7 +149,9 @@ impl<'a> Pushes<'a> {
             Some(why) => format!(" (with your own git configuration, since {why})"),
             None => String::new(),
         };
-        Failure::git(format!("GitRepository {source}: {error}{users_own}{advice}"))
+        Failure::git(format!(
+            "GitRepository {source}: {error}{users_own}{advice}"
+        ))
     }
 }
 
@@ -275,9 +275,8 @@ impl Pushes<'_> {
             (SignBy::Nobody, _) | (SignBy::Automation, Signer::Nobody) => (None, None),
             (SignBy::Automation, Signer::Key(key)) => {
                 let signature = key.sign(&commit.encode(None));
-                let signature = signature.map_err(|problem| {
-                    unusable_key(self.preview, &format!("{problem:?}"))
-                })?;
+                let signature = signature
+                    .map_err(|problem| unusable_key(self.preview, &format!("{problem:?}")))?;
                 (Some(signature), Some(key.name()))
             }
             (SignBy::Automation, Signer::Hidden(why)) => {
@@ -287,7 +286,9 @@ impl Pushes<'_> {
                 return Err(unusable_key(self.preview, &failure.message));
             }
         };
-        let id = self.clone.write_commit(commit.encode(signature.as_deref()))?;
+        let id = self
+            .clone
+            .write_commit(commit.encode(signature.as_deref()))?;
         Ok((id, signed_by))
     }
 
@@ -335,7 +336,13 @@ impl Pushes<'_> {
         let Some(refspec) = &self.branches.refspec else {
             return Ok(Attempt::Pushed(receipt));
         };
-        let pushes = refspec_pushes(self.branches, self.clone, self.request, self.forces, &commit);
+        let pushes = refspec_pushes(
+            self.branches,
+            self.clone,
+            self.request,
+            self.forces,
+            &commit,
+        );
         let pushes = match pushes {
             Ok(pushes) => pushes,
             Err(why) => {
@@ -348,6 +355,17 @@ impl Pushes<'_> {
             Ok(()) => {
                 receipt.refspec_pushed = true;
                 Ok(Attempt::Pushed(receipt))
+            }
+            Err(error) if error.kind == PushErrorKind::Lost => {
+                let why = Unusable::Fails(format!(
+                    "{error}: what its target has is not below the pushed commit, as far as a shallow clone tells"
+                ));
+                let finding = refspec_finding(self.preview, refspec, &why);
+                let failure = Failure::git(format!(
+                    "ImageUpdateAutomation {}: {}: merge or delete the target, or put a + before the refspec",
+                    self.preview.key, finding.message
+                ));
+                Ok(self.failed(receipt, failure, Some(finding)))
             }
             Err(error) => Ok(self.failed_by(receipt, &error)),
         }
@@ -407,9 +425,15 @@ fn unusable_key(preview: &Preview, why: &str) -> Failure {
 }
 
 fn options(automation: &ImageUpdateAutomation) -> Vec<String> {
-    let push = automation.spec.git.as_ref().and_then(|git| git.push.as_ref());
+    let push = automation
+        .spec
+        .git
+        .as_ref()
+        .and_then(|git| git.push.as_ref());
     let options = push.into_iter().flat_map(|push| &push.options);
-    options.map(|(key, value)| format!("{key}={value}")).collect()
+    options
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect()
 }
 
 /// What the refspec pushes once `commit` stands on the push branch.
@@ -438,7 +462,11 @@ pub(super) fn refspec_pushes(
             _ => more = true,
         }
     }
-    refspec::pushes(refspec, branches.switched && forces, &LocalRefs { heads, more })
+    refspec::pushes(
+        refspec,
+        branches.switched && forces,
+        &LocalRefs { heads, more },
+    )
 }
 
 /// What there is to say of a refspec that pushes nothing.

@@ -86,7 +86,11 @@ impl Previewing<'_> {
         commit::fill_message(self.request, self.inputs, automation, &run, preview)?;
         commit::fill_files(&checkout, run, preview)?;
         source::check_signature(self.checkouts.signer_of(&automation.key), preview)?;
-        source::check_push(&checkout, preview)
+        source::check_push(&checkout, preview)?;
+        let controller = self.inputs.automation_controller(automation);
+        let forces =
+            controller.is_none_or(|controller| controller.gate("GitForcePushBranch", true));
+        source::check_refspec(&checkout, forces, preview)
     }
 
     /// Why the controller does nothing with the automation as it stands.

@@ -50,7 +50,9 @@ pub fn pushed(
         .as_ref()
         .and_then(|branches| branches.refspec.as_ref())
         .filter(|_| receipt.refspec_pushed)
-        .map_or(String::new(), |refspec| format!(" and with refspec {refspec}"));
+        .map_or(String::new(), |refspec| {
+            format!(" and with refspec {refspec}")
+        });
     let signed = receipt
         .signed_by
         .as_ref()

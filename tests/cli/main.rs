@@ -12,10 +12,13 @@ mod environment;
 mod explain;
 mod get;
 mod git;
+#[path = "../clone/server.rs"]
+mod git_server;
 mod help;
 mod invalid_input;
 mod live;
 mod readme;
+mod reconcile;
 mod registry;
 mod schema;
 mod server;

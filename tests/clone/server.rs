@@ -130,7 +130,16 @@ impl Doors {
                 std::thread::sleep(std::time::Duration::from_secs(600));
                 Ok(())
             }
-            "open" | "stuck" => self.backend(&mut stream, &request, rest),
+            // Who may fetch may not push.
+            "readonly" if target.contains("git-receive-pack") => {
+                answer(&mut stream, "403", "text/plain", "you may only read\n", "")
+            }
+            // The line breaks before the server has read the push, or before it has answered.
+            "dropped" if is_push(&request) => Ok(()),
+            "unheard" if is_push(&request) => self.backend(&mut std::io::sink(), &request, rest),
+            "open" | "stuck" | "readonly" | "dropped" | "unheard" => {
+                self.backend(&mut stream, &request, rest)
+            }
             "bearer" if authorization == Some(BEARER) => self.backend(&mut stream, &request, rest),
             "bearer" => answer(&mut stream, "401", "text/plain", "which token?\n", ""),
             _ if authorization == Some(BASIC) => self.backend(&mut stream, &request, &target[1..]),
@@ -146,7 +155,7 @@ impl Doors {
 
     fn backend(
         &self,
-        stream: &mut TcpStream,
+        stream: &mut impl std::io::Write,
         request: &Request,
         target: &str,
     ) -> std::io::Result<()> {
@@ -244,6 +253,10 @@ impl Request {
             body,
         })
     }
+}
+
+fn is_push(request: &Request) -> bool {
+    request.seen.method == "POST" && request.seen.target.ends_with("/git-receive-pack")
 }
 
 fn redirect(stream: &mut TcpStream, location: &str) -> std::io::Result<()> {

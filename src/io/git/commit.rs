@@ -55,8 +55,18 @@ impl Clone {
     /// Git can't write to the clone: the disk may be full.
     pub fn write_commit(&self, bytes: Vec<u8>) -> Result<String, GitError> {
         // The controller writes what it is given; git would have its own opinion of names and messages.
-        let arguments = ["hash-object", "-w", "-t", "commit", "--literally", "--stdin"];
-        line(&self.repository.run(&arguments, Some(bytes))?, "hash-object")
+        let arguments = [
+            "hash-object",
+            "-w",
+            "-t",
+            "commit",
+            "--literally",
+            "--stdin",
+        ];
+        line(
+            &self.repository.run(&arguments, Some(bytes))?,
+            "hash-object",
+        )
     }
 
     /// Writes a commit that the user's own git signs, as its configuration says; gives its id.
@@ -74,12 +84,22 @@ impl Clone {
                 .env(format!("GIT_{role}_EMAIL"), &commit.author.email)
                 .env(format!("GIT_{role}_DATE"), &time);
         }
-        command.args(["-c", "i18n.commitEncoding=UTF-8", "commit-tree", "-S", "-p", &commit.parent, &commit.tree]);
+        command.args([
+            "-c",
+            "i18n.commitEncoding=UTF-8",
+            "commit-tree",
+            "-S",
+            "-p",
+            &commit.parent,
+            &commit.tree,
+        ]);
         let output = started(&mut command, "commit-tree", Some(commit.message.clone()))?;
         if output.success() {
             return line(&output.stdout, "commit-tree");
         }
-        let words = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+        let words = String::from_utf8_lossy(&output.stderr)
+            .trim()
+            .replace('\n', "; ");
         Err(GitError(format!(
             "your own git does not sign ({words}): look at user.signingKey and gpg.format of your git configuration, or leave out --sign user"
         )))

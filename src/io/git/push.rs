@@ -160,11 +160,7 @@ impl<'a> Pushing<'a> {
         found.map_err(|fault| before(&self.url, fault))
     }
 
-    fn try_push(
-        &mut self,
-        push: &Push<'_>,
-        options: &[String],
-    ) -> Result<(Output, Spoken), Fault> {
+    fn try_push(&mut self, push: &Push<'_>, options: &[String]) -> Result<(Output, Spoken), Fault> {
         let refspec = format!("{}:{}", push.commit, push.to);
         let mut arguments = vec![
             "push".to_owned(),
@@ -178,7 +174,11 @@ impl<'a> Pushing<'a> {
             let expected = expected.unwrap_or_default();
             arguments.push(format!("--force-with-lease={}:{expected}", push.to));
         }
-        arguments.extend(options.iter().map(|option| format!("--push-option={option}")));
+        arguments.extend(
+            options
+                .iter()
+                .map(|option| format!("--push-option={option}")),
+        );
         arguments.extend(["--".into(), NAME.into(), refspec]);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         self.call(&arguments)
@@ -243,10 +243,17 @@ impl<'a> Pushing<'a> {
         };
         let message = match (kind, &server) {
             (PushErrorKind::Lost, _) => {
-                format!("somebody else has pushed to {} meanwhile ({summary})", push.to)
+                format!(
+                    "somebody else has pushed to {} meanwhile ({summary})",
+                    push.to
+                )
             }
             (_, Some(words)) => {
-                format!("the server refuses the push to {}: {summary}: \"{}\"", push.to, one_line(words))
+                format!(
+                    "the server refuses the push to {}: {summary}: \"{}\"",
+                    push.to,
+                    one_line(words)
+                )
             }
             (_, None) => format!("the server refuses the push to {}: {summary}", push.to),
         };
@@ -332,7 +339,8 @@ fn is_race(summary: &str, server: Option<&str>) -> bool {
         "fetch first",
         "but expected",
     ];
-    let local = summary.starts_with("[rejected]") && LOCAL.iter().any(|word| summary.contains(word));
+    let local =
+        summary.starts_with("[rejected]") && LOCAL.iter().any(|word| summary.contains(word));
     let remote = summary.starts_with("[remote rejected]")
         && REMOTE.iter().any(|word| {
             summary.contains(word) || server.is_some_and(|server| server.contains(word))

@@ -61,7 +61,9 @@ impl Key {
     }
 
     pub fn sign(&self, payload: &[u8]) -> Result<String, KeyProblem> {
-        let signer = self.signer.map_err(|why| KeyProblem::CannotSign(why.into()))?;
+        let signer = self
+            .signer
+            .map_err(|why| KeyProblem::CannotSign(why.into()))?;
         let signature = match signer {
             Signer::Primary => DetachedSignature::sign_binary_data(
                 OsRng,
@@ -78,7 +80,8 @@ impl Key {
                 payload,
             ),
         };
-        let armored = signature.and_then(|signature| signature.to_armored_string(ArmorOptions::default()));
+        let armored =
+            signature.and_then(|signature| signature.to_armored_string(ArmorOptions::default()));
         armored.map_err(|error| {
             KeyProblem::Unsupported(format!(
                 "the GPG key can't sign here ({error}): sign with --sign user or --sign none"
@@ -152,7 +155,10 @@ fn signer(key: &SignedSecretKey, now: i64) -> Result<Signer, &'static str> {
         };
     }
     let public_only = key.public_subkeys.iter().any(|subkey| {
-        subkey.signatures.iter().any(|signature| signature.key_flags().sign())
+        subkey
+            .signatures
+            .iter()
+            .any(|signature| signature.key_flags().sign())
     });
     if public_only {
         return Err(NO_PRIVATE_KEY);

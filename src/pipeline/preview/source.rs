@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::controllers::automation::{self, AutomationFailure};
 use crate::controllers::flux::{ImageRef, ImageUpdateAutomation};
+use crate::controllers::refspec::Unusable;
 use crate::facts::cluster::Kind;
 use crate::facts::git::without_user_info;
 use crate::failure::Failure;
@@ -13,6 +14,7 @@ use crate::io::git::{CloneError, CloneErrorKind};
 
 use super::{Previewing, Stop};
 use crate::pipeline::checkout::{Checkout, CheckoutFailure};
+use crate::pipeline::commit;
 use crate::pipeline::signer::Signer;
 use crate::pipeline::stages::Preview;
 
@@ -199,6 +201,41 @@ pub(super) fn fill_commits(
             .notes
             .push(format!("note[update-skipped]: {}", finding.message));
         preview.findings.push(finding);
+    }
+}
+
+/// A refspec that pushes nothing: the controller says so once the branch is pushed.
+pub(super) fn check_refspec(
+    checkout: &Checkout,
+    forces: bool,
+    preview: &mut Preview,
+) -> Result<(), Stop> {
+    let (Some(clone), Some(request), Some(branches)) =
+        (&checkout.clone, &checkout.request, &preview.branches)
+    else {
+        return Ok(());
+    };
+    let Some(refspec) = branches
+        .refspec
+        .clone()
+        .filter(|_| !preview.files.is_empty())
+    else {
+        return Ok(());
+    };
+    // The new commit has no id yet, and none of what is decided here hangs on it.
+    match commit::refspec_pushes(branches, clone, request, forces, "new") {
+        Ok(_) => Ok(()),
+        Err(why) => {
+            let finding = commit::refspec_finding(preview, &refspec, &why);
+            preview.findings.push(finding);
+            match why {
+                Unusable::Fails(cause) => Err(automation::push_failed(&cause).into()),
+                Unusable::Unknown(why) => Err(Failure::git(format!(
+                    "refspec {refspec}: {why}: name one branch on its left side"
+                ))
+                .into()),
+            }
+        }
     }
 }
 
