@@ -179,7 +179,52 @@ impl Repository {
         files
     }
 
-    fn run(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    /// The commits that all refs stand at, by full name.
+    pub fn refs(&self) -> BTreeMap<String, String> {
+        let refs = self.run(&["for-each-ref", "--format=%(objectname) %(refname)"], b"");
+        String::from_utf8_lossy(&refs)
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(id, name)| (name.to_owned(), id.to_owned()))
+            .collect()
+    }
+
+    /// Puts all refs back to what they were; others go.
+    pub fn set_refs(&self, wanted: &BTreeMap<String, String>) {
+        let mut commands = String::new();
+        for name in self.refs().keys() {
+            if !wanted.contains_key(name) {
+                commands += &format!("delete {name}\n");
+            }
+        }
+        for (name, id) in wanted {
+            commands += &format!("update {name} {id}\n");
+        }
+        self.run(&["update-ref", "--stdin"], commands.as_bytes());
+    }
+
+    /// The first line of a commit's signature.
+    pub fn signature(&self, id: &str) -> Option<String> {
+        let bytes = self.run(&["cat-file", "commit", id], b"");
+        let text = String::from_utf8_lossy(&bytes);
+        let (header, _) = text.split_once("\n\n").expect("a commit has a header");
+        let mut lines = header.lines();
+        lines.find_map(|line| line.strip_prefix("gpgsig ").map(str::to_owned))
+    }
+
+    /// Makes a hook, a script of sh.
+    pub fn hook(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = self.folder.join("hooks");
+        std::fs::create_dir_all(&folder).expect("the repository can be written to");
+        let file = folder.join(name);
+        std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).expect("it can be written");
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(file, executable).expect("it is ours");
+    }
+
+    /// Runs git on it.
+    pub fn run(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
         output(
             git().arg("--git-dir").arg(&self.folder).args(arguments),
             input,
