@@ -26,7 +26,7 @@ mod scan;
 mod signer;
 mod survey;
 
-pub use commit::{Attempt, Identity, before_push, check, identity, is_branch_name, push};
+pub use commit::{Attempt, Identity, Refusal, before_push, check, identity, is_branch_name, push};
 pub use decide::decide;
 pub use downgrade::downgrades;
 pub use fetch::fetch;

@@ -404,9 +404,11 @@ impl Run<'_> {
             return Ok(identity);
         }
         let checked = pipeline::check(&current.inputs, &current.checkouts, preview, self.session);
-        checked.map_err(|(failure, finding)| {
-            preview.findings.extend(finding);
-            failure
+        checked.map_err(|refusal| {
+            preview
+                .findings
+                .extend(refusal.finding.map(|finding| *finding));
+            refusal.failure
         })?;
         if self.args.yes {
             return Ok(identity);

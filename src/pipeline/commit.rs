@@ -39,6 +39,24 @@ pub enum Attempt {
     },
 }
 
+/// Why a push is not tried.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// In words.
+    pub failure: Failure,
+    /// The same as a finding, where it is one.
+    pub finding: Option<Box<Finding>>,
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            finding: None,
+        }
+    }
+}
+
 /// Who pushes, as words for a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -192,14 +210,16 @@ pub fn check(
     checkouts: &Checkouts,
     preview: &Preview,
     session: &Session,
-) -> Result<(), (Failure, Option<Finding>)> {
-    let plain = |failure: Failure| (failure, None);
-    let pushes = Pushes::new(inputs, checkouts, preview).map_err(plain)?;
-    let target = pushes.target().map_err(plain)?;
+) -> Result<(), Refusal> {
+    let pushes = Pushes::new(inputs, checkouts, preview)?;
+    let target = pushes.target()?;
     let asked = pushes
         .open(session)
         .and_then(|mut pushing| pushing.check(&target));
-    asked.map_err(|error| (pushes.failure_of(&error), pushes.finding_of(&error)))
+    asked.map_err(|error| Refusal {
+        failure: pushes.failure_of(&error),
+        finding: pushes.finding_of(&error).map(Box::new),
+    })
 }
 
 /// What there is to say of a push before it is tried.

@@ -6,7 +6,7 @@ use crate::environment::{self, Environment, Ran};
 use crate::git_server::Server;
 
 /// The objects of [`Environment::shop`] over a git server that takes pushes.
-struct Shop {
+pub struct Shop {
     environment: Environment,
     server: Server,
 }
@@ -34,7 +34,8 @@ impl Shop {
         shop
     }
 
-    fn open() -> Self {
+    /// Behind a door that stands open.
+    pub fn open() -> Self {
         Self::behind("open")
     }
 
@@ -51,7 +52,8 @@ impl Shop {
             .write("objects/automation.yaml", &change(&text));
     }
 
-    fn reconcile(&self, more: &[&str]) -> Ran {
+    /// `reconcile` on the objects and the recording.
+    pub fn reconcile(&self, more: &[&str]) -> Ran {
         let usual = ["reconcile", "-f", "objects", "--tags-from", "tags.json"];
         self.environment.run(&[&usual, more].concat())
     }

@@ -111,6 +111,31 @@ fn every_document_keeps_to_the_schema() {
 }
 
 #[test]
+fn reconciles_document_is_that_of_diff_and_more() {
+    let read = |name: &str| -> Value {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("schemas")
+            .join(name);
+        serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap()
+    };
+    let (diff, reconcile) = (
+        read("diff-v1.schema.json"),
+        read("reconcile-v1.schema.json"),
+    );
+    let members =
+        |schema: &Value| schema["properties"]["automations"]["items"]["properties"].clone();
+    let own = members(&reconcile);
+    for (name, member) in members(&diff).as_object().unwrap() {
+        assert_eq!(&own[name], member, "{name}");
+    }
+    let shop = crate::reconcile::Shop::open();
+    for more in [&["-o", "json"][..], &["-o", "json", "--yes"]] {
+        let document = shop.reconcile(more).json();
+        assert_eq!(violations(&reconcile, &document, "$"), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn the_check_finds_what_breaks_the_schema() {
     let schema = serde_json::json!({"type": "object", "properties": {"a": {"type": "string"}, "b": {"const": 1}}, "required": ["a"]});
     assert_eq!(
