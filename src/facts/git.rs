@@ -106,6 +106,51 @@ pub fn without_secrets(url: &str) -> String {
     }
 }
 
+/// A commit, as git stores it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommitFacts {
+    /// Its id.
+    pub id: String,
+    /// The id of its tree.
+    pub tree: String,
+    /// The ids of its parents.
+    pub parents: Vec<String>,
+    /// `NAME <MAIL>`, without the time.
+    pub author: String,
+    /// `NAME <MAIL>`, without the time.
+    pub committer: String,
+    /// The whole message.
+    pub message: Vec<u8>,
+    /// Whether it is signed.
+    pub signed: bool,
+}
+
+impl CommitFacts {
+    /// Reads a commit's own bytes; `None` where they are none.
+    pub fn parse(id: &str, bytes: &[u8]) -> Option<Self> {
+        let end = bytes.windows(2).position(|two| two == b"\n\n")?;
+        let header = String::from_utf8_lossy(&bytes[..end]).into_owned();
+        let mut facts = Self {
+            id: id.to_owned(),
+            message: bytes[end + 2..].to_vec(),
+            ..Self::default()
+        };
+        for line in header.lines() {
+            let (key, value) = line.split_once(' ').unwrap_or((line, ""));
+            let person = || value[..=value.rfind('>').unwrap_or(0)].to_owned();
+            match key {
+                "tree" => facts.tree = value.to_owned(),
+                "parent" => facts.parents.push(value.to_owned()),
+                "author" if !value.is_empty() => facts.author = person(),
+                "committer" if !value.is_empty() => facts.committer = person(),
+                "gpgsig" => facts.signed = true,
+                _ => {}
+            }
+        }
+        (!facts.tree.is_empty()).then_some(facts)
+    }
+}
+
 /// What stands at a path of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TreeEntry {
@@ -164,7 +209,16 @@ impl WorkTree {
 
 #[cfg(test)]
 mod tests {
-    use super::{without_secrets, without_user_info};
+    use super::{CommitFacts, without_secrets, without_user_info};
+
+    #[test]
+    fn a_commit_is_read() {
+        let bytes = b"tree 1\nparent 2\nauthor A B <a@b> 5 +0000\ncommitter C <c@d> 5 +0000\ngpgsig x\n y\n\nline\n\nmore";
+        let facts = CommitFacts::parse("3", bytes).unwrap();
+        assert_eq!((facts.tree.as_str(), facts.author.as_str()), ("1", "A B <a@b>"));
+        assert_eq!((facts.message.as_slice(), facts.signed), (&b"line\n\nmore"[..], true));
+        assert_eq!(CommitFacts::parse("3", b"nothing"), None);
+    }
 
     #[test]
     fn the_user_of_ssh_is_no_secret() {

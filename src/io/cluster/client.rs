@@ -108,38 +108,66 @@ impl Cluster {
             .uri(path)
             .header(http::header::ACCEPT, "application/json")
             .body(Body::empty());
+        self.ask("GET", path, request, purpose).await
+    }
+
+    /// `PATCH path`, by merging `part` into the object.
+    pub(super) async fn merge_json(
+        &self,
+        path: &str,
+        part: &Value,
+        purpose: &Purpose,
+    ) -> Result<Answer, ClusterError> {
+        let request = Request::builder()
+            .method(Method::PATCH)
+            .uri(path)
+            .header(http::header::ACCEPT, "application/json")
+            .header(http::header::CONTENT_TYPE, "application/merge-patch+json")
+            .body(Body::from(part.to_string().into_bytes()));
+        self.ask("PATCH", path, request, purpose).await
+    }
+
+    async fn ask(
+        &self,
+        method: &'static str,
+        path: &str,
+        request: Result<Request<Body>, http::Error>,
+        purpose: &Purpose,
+    ) -> Result<Answer, ClusterError> {
         let request = request.map_err(|error| {
             ClusterError::Configuration(format!("{path} is no path of the API: {error}"))
         })?;
+        let question = format!("{method} {path}");
         let asked = Instant::now();
-        let answer = self.limited(path, self.exchange(request)).await;
-        self.tell(path, &answer, asked.elapsed());
+        let exchange = self.exchange(&question, request);
+        let answer = self.limited(&question, exchange).await;
+        self.tell(method, path, &answer, asked.elapsed());
         let (status, body) = answer?;
         match status {
             StatusCode::OK => serde_json::from_slice(&body)
                 .map(Answer::Json)
                 .map_err(|error| ClusterError::BadAnswer {
                     server: self.server(),
-                    request: format!("GET {path}"),
+                    request: question,
                     cause: format!("no JSON: {error}"),
                 }),
             StatusCode::NOT_FOUND if names_an_object(&body) => Ok(Answer::NoSuchObject),
             StatusCode::NOT_FOUND => Ok(Answer::NoSuchPath),
             StatusCode::GONE => Ok(Answer::Expired),
-            other => Err(self.refusal(path, purpose, other, &body)),
+            other => Err(self.refusal(&question, purpose, other, &body)),
         }
     }
 
     async fn exchange(
         &self,
+        question: &str,
         request: Request<Body>,
     ) -> Result<(StatusCode, Vec<u8>), ClusterError> {
-        let path = request.uri().path().to_owned();
         let answer = self
             .client
             .send(request)
             .await
-            .map_err(|error| self.failed(&path, &error))?;
+            .map_err(|error| self.failed(question, &error))?;
         let status = answer.status();
         let body = http_body_util::Limited::new(answer.into_body(), BODY_LIMIT);
         let body = body
@@ -155,7 +183,7 @@ impl Cluster {
     /// `work` within `--request-timeout`.
     async fn limited<T>(
         &self,
-        path: &str,
+        question: &str,
         work: impl Future<Output = Result<T, ClusterError>>,
     ) -> Result<T, ClusterError> {
         let Some(limit) = self.connection.request_timeout else {
@@ -165,7 +193,7 @@ impl Cluster {
         within.unwrap_or_else(|_| {
             Err(ClusterError::TimedOut {
                 server: self.server(),
-                request: format!("GET {path}"),
+                request: question.to_owned(),
                 limit: format!("{limit:?} (--request-timeout)"),
             })
         })
@@ -173,12 +201,13 @@ impl Cluster {
 
     fn tell(
         &self,
+        method: &'static str,
         path: &str,
         answer: &Result<(StatusCode, Vec<u8>), ClusterError>,
         took: Duration,
     ) {
         self.observer.tell(Event::Request {
-            method: "GET",
+            method,
             url: format!("{}{path}", self.server()),
             outcome: match answer {
                 Ok((status, _)) => status.to_string(),
@@ -188,7 +217,7 @@ impl Cluster {
         });
     }
 
-    fn failed(&self, path: &str, error: &kube::Error) -> ClusterError {
+    fn failed(&self, question: &str, error: &kube::Error) -> ClusterError {
         match error {
             kube::Error::Auth(_) => ClusterError::Configuration(format!(
                 "the credentials of {} for {} can't be had: {}",
@@ -197,7 +226,7 @@ impl Cluster {
                 plugin_words(error)
             )),
             kube::Error::HttpError(_) => ClusterError::Configuration(format!(
-                "GET {path}: {error}: a flag or the kubeconfig holds what a header can't"
+                "{question}: {error}: a flag or the kubeconfig holds what a header can't"
             )),
             _ => ClusterError::Unreachable {
                 server: self.server(),
@@ -208,7 +237,7 @@ impl Cluster {
 
     fn refusal(
         &self,
-        path: &str,
+        question: &str,
         purpose: &Purpose,
         status: StatusCode,
         body: &[u8],
@@ -228,7 +257,7 @@ impl Cluster {
             },
             other => ClusterError::Refused {
                 server: self.server(),
-                request: format!("GET {path}"),
+                request: question.to_owned(),
                 status: other.as_u16(),
                 message,
             },

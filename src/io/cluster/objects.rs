@@ -98,6 +98,38 @@ impl Cluster {
         }
     }
 
+    /// Sets an annotation of an object; `None`: it isn't there.
+    ///
+    /// # Errors
+    ///
+    /// The cluster can't be reached, refuses, or doesn't serve the kind.
+    pub async fn annotate(
+        &self,
+        kind: Kind,
+        key: &ObjectKey,
+        name: &str,
+        value: &str,
+    ) -> Result<Option<Value>, ClusterError> {
+        let scope = Scope::Namespace(&key.namespace);
+        let purpose = purpose("patch", kind, scope);
+        let mut annotations = serde_json::Map::new();
+        annotations.insert(name.to_owned(), Value::from(value));
+        let part = serde_json::json!({"metadata": {"annotations": annotations}});
+        let mut version = self.assumed_version(kind);
+        loop {
+            let path = format!(
+                "{}/{}",
+                collection(kind, version, scope),
+                segment(&key.name)
+            );
+            match self.merge_json(&path, &part, &purpose).await? {
+                Answer::Json(object) => return Ok(Some(object)),
+                Answer::NoSuchObject | Answer::Expired => return Ok(None),
+                Answer::NoSuchPath => version = self.other_version(kind, version).await?,
+            }
+        }
+    }
+
     /// How the image controllers were started: the containers of their Deployments.
     ///
     /// # Errors
