@@ -8,6 +8,7 @@ pub mod request;
 pub mod session;
 pub mod stages;
 pub mod tags;
+pub mod trigger;
 
 mod checkout;
 mod commit;

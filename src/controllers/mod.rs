@@ -16,6 +16,7 @@ pub mod policy;
 pub mod refspec;
 pub mod registry_access;
 pub mod repository;
+pub mod requests;
 pub mod schedule;
 pub mod setters;
 pub mod view;
