@@ -13,6 +13,7 @@ mod reconcile;
 mod selection;
 mod tags;
 mod terminal;
+mod trigger;
 mod version;
 
 use std::ffi::OsString;
@@ -49,6 +50,7 @@ enum Command {
     Tags(tags::TagsArgs),
     Diff(diff::DiffArgs),
     Reconcile(reconcile::ReconcileArgs),
+    Trigger(trigger::TriggerArgs),
     Completion(completion::CompletionArgs),
     Version(version::VersionArgs),
 }
@@ -82,6 +84,9 @@ fn command(invocation: &Invocation) -> clap::Command {
         .mut_subcommand("explain", |explain| {
             explain.after_help(explain::examples(*invocation))
         })
+        .mut_subcommand("trigger", |trigger| {
+            trigger.after_help(trigger::examples(*invocation))
+        })
         .mut_subcommand("reconcile", |reconcile| {
             reconcile.after_help(reconcile::examples(*invocation))
         })
@@ -107,6 +112,7 @@ fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
         Some(Command::Reconcile(args)) => {
             reconcile::run(invocation, &cli.global, &args, &mut terminal)
         }
+        Some(Command::Trigger(args)) => trigger::run(invocation, &cli.global, &args, &mut terminal),
         Some(Command::Completion(args)) => completion::run(invocation, args, &mut terminal),
         Some(Command::Version(args)) => version::run(invocation, &cli.global, &args, &mut terminal),
         None => overview::run(invocation, &cli.global, &mut terminal),

@@ -215,8 +215,14 @@ mod tests {
     fn a_commit_is_read() {
         let bytes = b"tree 1\nparent 2\nauthor A B <a@b> 5 +0000\ncommitter C <c@d> 5 +0000\ngpgsig x\n y\n\nline\n\nmore";
         let facts = CommitFacts::parse("3", bytes).unwrap();
-        assert_eq!((facts.tree.as_str(), facts.author.as_str()), ("1", "A B <a@b>"));
-        assert_eq!((facts.message.as_slice(), facts.signed), (&b"line\n\nmore"[..], true));
+        assert_eq!(
+            (facts.tree.as_str(), facts.author.as_str()),
+            ("1", "A B <a@b>")
+        );
+        assert_eq!(
+            (facts.message.as_slice(), facts.signed),
+            (&b"line\n\nmore"[..], true)
+        );
         assert_eq!(CommitFacts::parse("3", b"nothing"), None);
     }
 

@@ -170,7 +170,11 @@ impl Chosen {
             };
             let kind = Kind::ImageUpdateAutomation;
             let found = objects.automations.keys().filter(|key| wanted(kind, key));
-            for key in found.filter(|key| !chosen.automations.contains(key)).cloned().collect::<Vec<_>>() {
+            for key in found
+                .filter(|key| !chosen.automations.contains(key))
+                .cloned()
+                .collect::<Vec<_>>()
+            {
                 chosen.automations.push(key);
             }
             let kind = Kind::ImagePolicy;
@@ -180,7 +184,9 @@ impl Chosen {
             let found = objects.repositories.keys().filter(|key| wanted(kind, key));
             chosen.repositories.extend(found.cloned());
             if chosen.count() == before && !matches!(name, Named::All(_)) {
-                return Err(Failure::cluster(format!("there is no {name} in the cluster")));
+                return Err(Failure::cluster(format!(
+                    "there is no {name} in the cluster"
+                )));
             }
         }
         chosen.lean(inputs);
@@ -203,7 +209,8 @@ impl Chosen {
                 policy.key.namespace == key.namespace
                     && automation::selector_matches(selector, &policy.labels) == Ok(true)
             });
-            self.policies.extend(selected.map(|policy| policy.key.clone()));
+            self.policies
+                .extend(selected.map(|policy| policy.key.clone()));
         }
         for key in &self.policies {
             let Some(policy) = objects.policies.get(key) else {
@@ -275,11 +282,18 @@ impl Expectation {
     /// The cluster can't be asked, or forbids to annotate.
     pub fn run(&self, session: &Session) -> Result<Vec<Turn>, Failure> {
         let kind = Kind::ImageUpdateAutomation;
-        let keys: Vec<ObjectKey> = self.previews.iter().map(|preview| preview.key.clone()).collect();
+        let keys: Vec<ObjectKey> = self
+            .previews
+            .iter()
+            .map(|preview| preview.key.clone())
+            .collect();
         let (asked, mut turns) = self.split(kind, &keys);
         for waited in wave::wave(kind, &asked, session)? {
             let mut turn = turn(kind, waited.key.clone());
-            let preview = self.previews.iter().find(|preview| preview.key == waited.key);
+            let preview = self
+                .previews
+                .iter()
+                .find(|preview| preview.key == waited.key);
             if let Some(preview) = preview {
                 self.judge_run(preview, &waited, session, &mut turn);
             }
@@ -314,17 +328,23 @@ impl Expectation {
         let (suspended, deleted, watched, word) = match kind {
             Kind::ImageRepository => {
                 let object = objects.repositories.get(key)?;
-                let watched = installation.reflector(&key.namespace, &object.labels).is_some();
+                let watched = installation
+                    .reflector(&key.namespace, &object.labels)
+                    .is_some();
                 (object.spec.suspend, object.deleted, watched, "repository")
             }
             Kind::ImagePolicy => {
                 let object = objects.policies.get(key)?;
-                let watched = installation.reflector(&key.namespace, &object.labels).is_some();
+                let watched = installation
+                    .reflector(&key.namespace, &object.labels)
+                    .is_some();
                 (object.spec.suspend, object.deleted, watched, "policy")
             }
             _ => {
                 let object = objects.automations.get(key)?;
-                let watched = installation.automation(&key.namespace, &object.labels).is_some();
+                let watched = installation
+                    .automation(&key.namespace, &object.labels)
+                    .is_some();
                 (object.spec.suspend, object.deleted, watched, "update")
             }
         };
@@ -336,7 +356,10 @@ impl Expectation {
             return Some((text, Some(findings::policies::suspended(kind.name(), key))));
         }
         if deleted {
-            return Some(("is being deleted, and its controller does nothing with it".into(), None));
+            return Some((
+                "is being deleted, and its controller does nothing with it".into(),
+                None,
+            ));
         }
         (!watched).then(|| {
             (

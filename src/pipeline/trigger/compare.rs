@@ -220,9 +220,8 @@ fn differences(predicted: &PushFacts, actual: &PushFacts) -> Vec<Difference> {
     compare("files", paths(&predicted.files), paths(&actual.files));
     for (path, id) in &predicted.files {
         if let Some(theirs) = actual.files.get(path).filter(|theirs| *theirs != id) {
-            let shown = |id: &Option<String>| {
-                format!("{path} as blob {}", id.as_deref().unwrap_or("none"))
-            };
+            let shown =
+                |id: &Option<String>| format!("{path} as blob {}", id.as_deref().unwrap_or("none"));
             found.push(Difference::new("content", &shown(id), &shown(theirs)));
         }
     }

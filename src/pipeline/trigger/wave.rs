@@ -57,7 +57,11 @@ pub(super) fn wave(
             waited
         }
     });
-    let waited = session.wait(FailureKind::Cluster, "waiting for the controllers", join_all(turns))?;
+    let waited = session.wait(
+        FailureKind::Cluster,
+        "waiting for the controllers",
+        join_all(turns),
+    )?;
     let waited: Result<Vec<Waited>, ClusterError> = waited.into_iter().collect();
     Ok(waited?)
 }
@@ -231,7 +235,9 @@ pub(super) fn judge_choice(
         Some(predicted) if predicted == latest => Verdict::AsPredicted,
         Some(predicted) => {
             let text = |image: &Option<ImageRef>| {
-                image.as_ref().map_or("none".to_owned(), ToString::to_string)
+                image
+                    .as_ref()
+                    .map_or("none".to_owned(), ToString::to_string)
             };
             turn.differences
                 .push(Difference::new("latest", &text(&predicted), &text(&latest)));
