@@ -22,6 +22,7 @@ pub mod registry;
 pub mod repository;
 mod scans;
 pub mod ssh;
+mod triggers;
 
 pub use control_plane::{ControlPlane, control_plane};
 

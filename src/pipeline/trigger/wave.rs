@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::controllers::flux::{ImageRef, ObjectKey, ScanResult};
 use crate::controllers::requests::{self, Handled};
-use crate::controllers::schedule::REQUESTED_AT;
+use crate::controllers::schedule::{self, REQUESTED_AT};
 use crate::facts::cluster::Kind;
 use crate::failure::{Failure, FailureKind};
 use crate::io::cluster::{Cluster, ClusterError};
@@ -25,6 +26,8 @@ pub struct Waited {
     pub object: Value,
     /// What the controller says; `None`: it did not answer in time.
     pub said: Option<Handled>,
+    /// When it was asked.
+    pub asked: Timestamp,
     /// How long that took.
     pub took: Duration,
 }
@@ -42,12 +45,12 @@ pub(super) fn wave(
 ) -> Result<Vec<Waited>, Failure> {
     let cluster = session.cluster()?;
     let deadline = Instant::now() + session.left().saturating_sub(REST);
-    let token = jiff::Timestamp::now().to_string();
+    let asked = Timestamp::now();
     let done = std::sync::atomic::AtomicUsize::new(0);
     let turns = keys.iter().map(|key| {
-        let (token, done) = (token.as_str(), &done);
+        let done = &done;
         async move {
-            let waited = one(cluster, kind, key, token, deadline).await;
+            let waited = one(cluster, kind, key, asked, deadline).await;
             let done = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
             session.observer.tell(Event::Progress {
                 what: "objects handled",
@@ -70,23 +73,25 @@ async fn one(
     cluster: &Cluster,
     kind: Kind,
     key: &ObjectKey,
-    token: &str,
+    asked: Timestamp,
     deadline: Instant,
 ) -> Result<Waited, ClusterError> {
     let started = Instant::now();
+    let token = asked.to_string();
     let gone = || ClusterError::Configuration(format!("{kind} {key} has gone meanwhile"));
     let mut object = cluster
-        .annotate(kind, key, REQUESTED_AT, token)
+        .annotate(kind, key, REQUESTED_AT, &token)
         .await?
         .ok_or_else(gone)?;
     let mut pause = FIRST_PAUSE;
     loop {
-        let said = requests::handled(&object, token);
+        let said = requests::handled(&object, &token);
         if said.is_some() || Instant::now() + pause > deadline {
             return Ok(Waited {
                 key: key.clone(),
                 object,
                 said,
+                asked,
                 took: started.elapsed(),
             });
         }
@@ -128,8 +133,10 @@ pub(super) fn judge_scan(
     let after: Option<ScanResult> =
         serde_json::from_value(waited.object["status"]["lastScanResult"].clone()).ok();
     let time = |scan: Option<&ScanResult>| scan.and_then(|scan| scan.scan_time.clone());
-    // A failed scan that was asked for is hidden by the next run, which reports the old result: only the time tells.
-    let scanned = time(after.as_ref()) != time(before);
+    // A failed scan that was asked for is hidden by the next run, which reports the old result: only the time tells, in whole seconds.
+    let last = time(before).and_then(|last| schedule::moment(&last));
+    let just_before = last.is_some_and(|last| waited.asked.duration_since(last).as_secs() < 2);
+    let scanned = just_before || time(after.as_ref()) != time(before);
     if !said.ready || !scanned {
         let expected = failing.is_some_and(|failing| failing == said.message);
         turn.verdict = if expected {
