@@ -132,8 +132,8 @@ pub fn expect(
     session.cluster()?;
     let mut inputs = load(request, session)?;
     let chosen = Chosen::of(&inputs, named, &request.objects.scope)?;
+    inputs.recomputed = Recomputed::Only(chosen.recomputed(&inputs));
     inputs.automations = chosen.automations;
-    inputs.recomputed = Recomputed::Only(chosen.policies.clone());
     let (scans, checkouts) = fetch(request, &inputs, session)?;
     let decisions = decide(request, &inputs, &scans, session)?;
     let previews = preview(request, &inputs, &decisions, &checkouts)?;
@@ -195,6 +195,18 @@ impl Chosen {
 
     fn count(&self) -> usize {
         self.repositories.len() + self.policies.len() + self.automations.len()
+    }
+
+    /// The policies to predict: those that are asked, and those by which the tags of a repository are looked at.
+    fn recomputed(&self, inputs: &Inputs) -> BTreeSet<ObjectKey> {
+        let policies = inputs.objects.policies.values();
+        let looking = policies.filter(|policy| {
+            let reference = &policy.spec.image_repository_ref;
+            let repository = reference.key_from(&policy.key.namespace);
+            self.repositories.contains(&repository)
+        });
+        let looking = looking.map(|policy| policy.key.clone());
+        self.policies.iter().cloned().chain(looking).collect()
     }
 
     /// Adds the policies of the automations and the repositories of the policies.

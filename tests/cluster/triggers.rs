@@ -26,11 +26,7 @@ impl<'a> Shop<'a> {
     fn new(plane: &'a ControlPlane, cluster: &'a Cluster, namespace: &str, git: &Value) -> Self {
         cluster.create_namespace(namespace);
         let image = format!("{}/{namespace}/app", plane.addresses.registry.address);
-        push_tags(
-            plane,
-            &format!("{namespace}/app"),
-            ["1.0.0", "1.1.0"].into_iter(),
-        );
+        push_tags(plane, &format!("{namespace}/app"), ["1.0.0", "1.1.0"]);
         let text = format!(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: app\nspec:\n  template:\n    spec:\n      containers:\n        - name: app\n          image: {image}:1.0.0 # {{\"$imagepolicy\": \"{namespace}:app\"}}\n"
         );
@@ -107,11 +103,7 @@ impl<'a> Shop<'a> {
     }
 
     fn push_tag(&self, tag: &str) {
-        push_tags(
-            self.plane,
-            &format!("{}/app", self.namespace),
-            [tag].into_iter(),
-        );
+        push_tags(self.plane, &format!("{}/app", self.namespace), [tag]);
     }
 
     fn trigger(&self, more: &[&str]) -> Ran {
