@@ -4,6 +4,7 @@
 //! `controllers`; each stage takes the value of the one before and gives a new one.
 
 pub mod explain;
+pub mod local;
 pub mod request;
 pub mod session;
 pub mod stages;

@@ -17,12 +17,15 @@ mod trigger;
 mod version;
 
 use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exit_code;
 use crate::failure::Failure;
+use crate::pipeline::local;
 
 use input::GlobalArgs;
 use invocation::Invocation;
@@ -72,6 +75,11 @@ impl Command {
 /// Runs the command line `args` (argv, program name first) and gives the process's exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
+    if let [_, word, folder] = args.as_slice()
+        && word == local::FINISH
+    {
+        return ExitCode::from(finish(Path::new(folder)));
+    }
     let invocation = Invocation::from_program(args.first());
     ExitCode::from(dispatch(&invocation, args))
 }
@@ -129,6 +137,19 @@ fn report(
     command: &str,
     terminal: &mut Terminal,
 ) -> u8 {
+/// The second process of a change in a work tree: its words are for the first.
+fn finish(folder: &Path) -> u8 {
+    match local::finish(folder) {
+        Ok(()) => exit_code::FINE,
+        Err(failure) => {
+            // Nobody can be told that stderr is closed.
+            drop(std::io::stderr().write_all(failure.message.as_bytes()));
+            failure.exit_code()
+        }
+    }
+}
+
+fn report(failure: &Failure, invocation: &Invocation, terminal: &mut Terminal) -> u8 {
     terminal.failure(&failure.message);
     if failure.exit_code() == exit_code::USAGE {
         terminal.hint(&format!("{}{command} --help", invocation.caller()));

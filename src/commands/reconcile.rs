@@ -8,7 +8,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::pipeline::request::{Overrides, Request, SignBy};
 use crate::pipeline::session::Session;
 use crate::pipeline::stages::{CommitReceipt, Preview};
-use crate::pipeline::{self, Attempt, Identity, Round, round};
+use crate::pipeline::{self, Attempt, Identity, Round, local, round};
 use crate::render::console::{Talk, Tone};
 use crate::render::json_v1_reconcile::{self, Reconciled};
 use crate::render::{diff_report, reconcile_report};
@@ -32,6 +32,14 @@ pub struct ReconcileArgs {
     /// Automations by name, as NAME or TYPE/NAME [default: all of the namespace]
     #[arg(value_name = "UPDATE")]
     updates: Vec<String>,
+
+    /// With --worktree: commit on the branch that is checked out there, and push nothing
+    #[arg(long, conflicts_with = "no_commit", help_heading = "Push")]
+    no_push: bool,
+
+    /// With --worktree: change the files there, and commit nothing
+    #[arg(long, help_heading = "Push")]
+    no_commit: bool,
 
     /// Don't ask
     #[arg(short = 'y', long, help_heading = "Push")]
@@ -128,23 +136,20 @@ pub fn run(
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
     global.fits("reconcile", &[OutputFormat::Json])?;
-    if !global.worktree.is_empty() {
-        return Err(Failure::usage(
-            "--worktree: what is pushed is always made from a fresh clone: leave it out",
-        ));
-    }
+    let place = args.place(!global.worktree.is_empty())?;
     let overrides = args.overrides()?;
     let ground = global.ground(*invocation)?;
     let request = Request {
         objects: ground.objects.clone(),
         tags: global.tags()?,
-        worktrees: Vec::new(),
+        worktrees: global.worktrees()?,
         assumptions: global.assumptions()?,
         updates: update_names("reconcile", &args.updates)?,
         needs_files: true,
         messages: true,
     };
     let session = global.session(&ground, terminal)?;
+    talk_about(&local::recover(&request)?, terminal);
     let first = round(&request, &overrides, None, &session)?;
     talk_about_inputs(&first.inputs, terminal);
     if first.inputs.automations.is_empty() {
@@ -161,8 +166,10 @@ pub fn run(
         request: &request,
         overrides: &overrides,
         session: &session,
+        place,
         shows_patch: global.output.is_none(),
         written: Vec::new(),
+        changed: Vec::new(),
     };
     let mut rows = Vec::new();
     for preview in &first.previews {
@@ -177,7 +184,37 @@ pub fn run(
     Ok(code)
 }
 
+/// Where a commit goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// To the git server.
+    Remote,
+    /// On the branch of a work tree.
+    Branch,
+    /// Nowhere: only the files of a work tree change.
+    Files,
+}
+
 impl ReconcileArgs {
+    fn place(&self, worktree: bool) -> Result<Place, Failure> {
+        let usage = |message: &str| Err(Failure::usage(message));
+        match (worktree, self.no_push, self.no_commit) {
+            (false, false, false) => Ok(Place::Remote),
+            (false, true, _) => usage("--no-push needs --worktree DIR, where to commit"),
+            (false, false, true) => {
+                usage("--no-commit needs --worktree DIR, whose files to change")
+            }
+            (true, false, false) => usage(
+                "--worktree needs --no-push (commit there) or --no-commit (change the files): what is pushed is always made from a fresh clone",
+            ),
+            (true, ..) if self.push_branch.is_some() => {
+                usage("--push-branch does not fit --worktree, with which nothing is pushed")
+            }
+            (true, true, _) => Ok(Place::Branch),
+            (true, false, true) => Ok(Place::Files),
+        }
+    }
+
     fn overrides(&self) -> Result<Overrides, Failure> {
         if let Some(branch) = &self.push_branch
             && !pipeline::is_branch_name(branch)
@@ -220,7 +257,10 @@ struct Run<'a> {
     request: &'a Request,
     overrides: &'a Overrides,
     session: &'a Session,
+    place: Place,
     shows_patch: bool,
+    /// The files that were changed in a work tree.
+    changed: Vec<String>,
     /// The sources that were pushed to: what was seen of them before is old.
     written: Vec<ObjectKey>,
 }
@@ -247,6 +287,9 @@ impl Run<'_> {
                 .find(|shown| shown.key == preview.key)
                 .cloned()
                 .unwrap_or_else(|| preview.clone());
+            if self.place != Place::Remote {
+                return self.change(current, shown, terminal);
+            }
             shown.findings.extend(pipeline::before_push(
                 &current.inputs,
                 &current.checkouts,
@@ -311,6 +354,61 @@ impl Run<'_> {
                 }
                 Err(failure) => return Ok(self.failed(shown, None, attempts, failure, terminal)),
             }
+        }
+    }
+
+    /// Changes a work tree instead.
+    fn change(
+        &mut self,
+        current: &Round,
+        preview: Preview,
+        terminal: &mut Terminal,
+    ) -> Result<(Reconciled, u8), Failure> {
+        self.show(&preview, terminal);
+        if let Some(ended) = self.without_push(current, &preview, 0, terminal) {
+            return Ok(ended);
+        }
+        let commits = self.place == Place::Branch;
+        let outcome = local::check(&current.checkouts, &preview, &self.changed)
+            .and_then(|()| local::place(&current.checkouts, &preview))
+            .and_then(|(folder, branch)| {
+                let question =
+                    reconcile_report::local_question(&preview, &folder, branch.as_deref(), commits);
+                self.confirm(&preview, &question, terminal)?;
+                let sign = self.args.sign.into();
+                let receipt = local::change(&current.checkouts, &preview, commits, sign)?;
+                terminal.say(&reconcile_report::changed(&preview, &folder, &receipt));
+                Ok(receipt)
+            });
+        match outcome {
+            Ok(receipt) => {
+                self.written.push(preview.source.key.clone());
+                let paths = preview.files.iter().map(|file| file.path.clone());
+                self.changed.extend(paths);
+                let code = trouble_code(&preview);
+                Ok((reconciled(preview, receipt, 0, None), code))
+            }
+            Err(failure) => Ok(self.failed(preview, None, 0, failure, terminal)),
+        }
+    }
+
+    /// Asks, unless it was said beforehand.
+    fn confirm(
+        &self,
+        preview: &Preview,
+        question: &str,
+        terminal: &Terminal,
+    ) -> Result<(), Failure> {
+        if self.args.yes {
+            return Ok(());
+        }
+        match terminal.confirm(question) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Failure::refused(format!("{}: not done", preview.key))),
+            None => Err(Failure::refused(format!(
+                "{}: not done, since there is no terminal to ask on: {question} Say --yes to do it without a question",
+                preview.key
+            ))),
         }
     }
 
@@ -410,20 +508,11 @@ impl Run<'_> {
                 .extend(refusal.finding.map(|finding| *finding));
             refusal.failure
         })?;
-        if self.args.yes {
-            return Ok(identity);
-        }
         let automation = current.inputs.objects.automations.get(&preview.key);
         let suspended = automation.is_some_and(|automation| automation.spec.suspend);
         let question = reconcile_report::question(preview, &identity, suspended);
-        match terminal.confirm(&question) {
-            Some(true) => Ok(identity),
-            Some(false) => Err(Failure::refused(format!("{}: not pushed", preview.key))),
-            None => Err(Failure::refused(format!(
-                "{}: not pushed, since there is no terminal to ask on: {question} Say --yes to push without a question",
-                preview.key
-            ))),
-        }
+        self.confirm(preview, &question, terminal)?;
+        Ok(identity)
     }
 
     fn failed(

@@ -287,24 +287,14 @@ impl Pushes<'_> {
             seconds: jiff::Timestamp::now().as_second(),
             message: self.preview.message.clone().unwrap_or_default(),
         };
-        let (signature, signed_by) = match (sign_by, signer) {
-            (SignBy::User, _) => {
-                let id = self.clone.commit_as_user(&commit)?;
-                return Ok((id, Some("your own git configuration".into())));
-            }
-            (SignBy::Nobody, _) | (SignBy::Automation, Signer::Nobody) => (None, None),
-            (SignBy::Automation, Signer::Key(key)) => {
-                let signature = key.sign(&commit.encode(None));
-                let signature = signature
-                    .map_err(|problem| unusable_key(self.preview, &format!("{problem:?}")))?;
-                (Some(signature), Some(key.name()))
-            }
-            (SignBy::Automation, Signer::Hidden(why)) => {
-                return Err(unusable_key(self.preview, why));
-            }
-            (SignBy::Automation, Signer::Fails(failure) | Signer::FailsToSign(failure)) => {
-                return Err(unusable_key(self.preview, &failure.message));
-            }
+        if sign_by == SignBy::User {
+            let id = self.clone.commit_as_user(&commit)?;
+            return Ok((id, Some("your own git configuration".into())));
+        }
+        let signature = signature(self.preview, sign_by, signer, &commit)?;
+        let signed_by = match signer {
+            Signer::Key(key) if signature.is_some() => Some(key.name()),
+            _ => None,
         };
         let id = self
             .clone
@@ -432,6 +422,32 @@ impl Pushes<'_> {
             receipt,
             failure,
             finding,
+        }
+    }
+}
+
+/// The signature of the automation's key over a commit; `None` where it is not signed.
+///
+/// # Errors
+///
+/// The key can't be used from here.
+pub(super) fn signature(
+    preview: &Preview,
+    sign_by: SignBy,
+    signer: &Signer,
+    commit: &Commit,
+) -> Result<Option<String>, Failure> {
+    match (sign_by, signer) {
+        (SignBy::User | SignBy::Nobody, _) | (SignBy::Automation, Signer::Nobody) => Ok(None),
+        (SignBy::Automation, Signer::Key(key)) => {
+            let signature = key.sign(&commit.encode(None));
+            let signature =
+                signature.map_err(|problem| unusable_key(preview, &format!("{problem:?}")));
+            signature.map(Some)
+        }
+        (SignBy::Automation, Signer::Hidden(why)) => Err(unusable_key(preview, why)),
+        (SignBy::Automation, Signer::Fails(failure) | Signer::FailsToSign(failure)) => {
+            Err(unusable_key(preview, &failure.message))
         }
     }
 }

@@ -69,3 +69,39 @@ pub fn pushed(
         ),
     )
 }
+
+/// The question before a work tree is changed.
+pub fn local_question(
+    preview: &Preview,
+    folder: &str,
+    branch: Option<&str>,
+    commits: bool,
+) -> String {
+    let files = files(preview);
+    if !commits {
+        return format!("Change {files} in {folder}?");
+    }
+    let branch = branch.unwrap_or("no branch (HEAD is detached)");
+    format!(
+        "Commit {files} on {branch} in {folder} as {}?",
+        preview.author.name
+    )
+}
+
+/// What was changed in a work tree.
+pub fn changed(preview: &Preview, folder: &str, receipt: &CommitReceipt) -> Talk {
+    let files = files(preview);
+    let what = match &receipt.commit {
+        Some(commit) => format!("committed {files} as {commit} in {folder}"),
+        None => format!("changed {files} in {folder}"),
+    };
+    let signed = receipt
+        .signed_by
+        .as_ref()
+        .map_or(String::new(), |signer| format!(", signed by {signer}"));
+    let key = &preview.key;
+    Talk::new(
+        Tone::Success,
+        format!("update/{} ({}): {what}{signed}", key.name, key.namespace),
+    )
+}

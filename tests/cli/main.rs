@@ -19,6 +19,7 @@ mod invalid_input;
 mod live;
 mod readme;
 mod reconcile;
+mod reconcile_local;
 mod registry;
 mod schema;
 mod server;

@@ -16,8 +16,6 @@ pub(super) struct Listing {
 #[derive(Debug)]
 struct Entry {
     kind: Kind,
-    /// As git writes it: `100644`.
-    mode: String,
     id: String,
 }
 
@@ -51,19 +49,14 @@ impl Listing {
         let facts = String::from_utf8_lossy(halves.next().unwrap_or_default()).into_owned();
         let path = halves.next().unwrap_or_default();
         let mut words = facts.split(' ');
-        let mode = words.next().unwrap_or_default();
-        let kind = match mode {
-            "120000" => Kind::Link,
-            "160000" => Kind::Submodule,
+        let kind = match words.next() {
+            Some("120000") => Kind::Link,
+            Some("160000") => Kind::Submodule,
             _ => Kind::File,
         };
-        let mode = mode.to_owned();
         let id = words.nth(1).unwrap_or_default().to_owned();
         match std::str::from_utf8(path) {
-            Ok(path) => {
-                let entry = Entry { kind, mode, id };
-                self.entries.insert(path.to_owned(), entry);
-            }
+            Ok(path) => drop(self.entries.insert(path.to_owned(), Entry { kind, id })),
             Err(_) => self
                 .unreadable
                 .push(String::from_utf8_lossy(path).into_owned()),
@@ -79,12 +72,6 @@ impl Listing {
     /// Whether there is an entry at `path`.
     pub fn has(&self, path: &str) -> bool {
         self.entries.contains_key(path)
-    }
-
-    /// The mode of the ordinary file at `path`.
-    pub fn file_mode(&self, path: &str) -> Option<&str> {
-        let entry = self.entries.get(path)?;
-        (entry.kind == Kind::File).then_some(entry.mode.as_str())
     }
 
     /// The id of the ordinary file at `path`.

@@ -261,7 +261,7 @@ fn failed(top: &Path, command: &str, stderr: &[u8]) -> GitError {
     ))
 }
 
-/// Runs git in `folder` with nothing of the caller's that points it elsewhere, and without programs named by the repository.
+/// Runs git in `folder`.
 fn git<I, A>(
     folder: &Path,
     arguments: I,
@@ -271,27 +271,8 @@ where
     I: IntoIterator<Item = A>,
     A: AsRef<OsStr>,
 {
-    let mut command = Command::new("git");
-    command
-        .arg("-C")
-        .arg(folder)
-        .args(["-c", "core.fsmonitor=false", "-c", "core.quotePath=false"])
-        .args(arguments);
-    for name in [
-        "GIT_DIR",
-        "GIT_WORK_TREE",
-        "GIT_INDEX_FILE",
-        "GIT_COMMON_DIR",
-        "GIT_PREFIX",
-        "GIT_OBJECT_DIRECTORY",
-        "GIT_NAMESPACE",
-    ] {
-        command.env_remove(name);
-    }
-    command
-        .env("LC_ALL", "C")
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .env("GIT_TERMINAL_PROMPT", "0");
+    let mut command = plain_git(folder);
+    command.args(arguments).env("GIT_OPTIONAL_LOCKS", "0");
     command
         .stdin(if input.is_some() {
             Stdio::piped()
@@ -317,6 +298,30 @@ where
         drop(writer.join());
     }
     Ok(output)
+}
+
+/// git in `folder`, with nothing of the caller's that points it elsewhere, and without programs named by the repository.
+pub(super) fn plain_git(folder: &Path) -> Command {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(folder).args([
+        "-c",
+        "core.fsmonitor=false",
+        "-c",
+        "core.quotePath=false",
+    ]);
+    for name in [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_COMMON_DIR",
+        "GIT_PREFIX",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_NAMESPACE",
+    ] {
+        command.env_remove(name);
+    }
+    command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0");
+    command
 }
 
 fn trim_line_end(bytes: &[u8]) -> &[u8] {
