@@ -60,9 +60,18 @@ impl Ran {
 impl Environment {
     /// An empty folder.
     pub fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("tmp")).unwrap();
+        Self { folder }
+    }
+
+    /// The names of the temporary files that runs have left behind.
+    pub fn left_behind(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.path().join("tmp")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect()
     }
 
     /// The folder.
@@ -112,7 +121,8 @@ impl Environment {
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.path());
+            .env("HOME", self.path())
+            .env("TMPDIR", self.path().join("tmp"));
         for name in ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"] {
             command.env(name, "Test");
         }

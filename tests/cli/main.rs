@@ -24,4 +24,5 @@ mod registry;
 mod schema;
 mod server;
 mod tags;
+mod shop;
 mod worktree;

@@ -1,119 +1,9 @@
 //! `reconcile`: what is pushed, when nothing is, and what becomes of pushes that fail.
 
-use std::fs;
-
-use crate::environment::{self, Environment, Ran};
-use crate::git_server::Server;
-
-/// The objects of [`Environment::shop`] over a git server that takes pushes.
-pub struct Shop {
-    environment: Environment,
-    server: Server,
-}
+use crate::environment;
+use crate::shop::Shop;
 
 const MARKED: &str = "registry.example.com/team/app";
-
-impl Shop {
-    /// A shop behind a door of the server; its repository has one commit on `main`.
-    fn behind(door: &str) -> Self {
-        let environment = Environment::shop();
-        fs::create_dir(environment.path().join("served")).unwrap();
-        environment.git(
-            ".",
-            &["clone", "--quiet", "--bare", "gitops", "served/gitops.git"],
-        );
-        for setting in ["http.receivepack", "receive.advertisePushOptions"] {
-            environment.git("served/gitops.git", &["config", setting, "true"]);
-        }
-        let server = Server::start(&environment.path().join("served"), None);
-        let shop = Self {
-            environment,
-            server,
-        };
-        shop.set_door(door);
-        shop
-    }
-
-    /// Behind a door that stands open.
-    pub fn open() -> Self {
-        Self::behind("open")
-    }
-
-    fn set_door(&self, door: &str) {
-        let url = self.server.url(&format!("{door}/gitops.git"));
-        let source = environment::git_repository("gitops")
-            .replace("https://user:secret@git.example.com/team/gitops", &url);
-        self.environment.write("objects/source.yaml", &source);
-    }
-
-    fn set_automation(&self, change: impl Fn(&str) -> String) {
-        let text = environment::automation("images", "main", "./apps");
-        self.environment
-            .write("objects/automation.yaml", &change(&text));
-    }
-
-    /// `reconcile` on the objects and the recording.
-    pub fn reconcile(&self, more: &[&str]) -> Ran {
-        let usual = ["reconcile", "-f", "objects", "--tags-from", "tags.json"];
-        self.environment.run(&[&usual, more].concat())
-    }
-
-    fn git(&self, arguments: &[&str]) -> String {
-        self.environment.git("served/gitops.git", arguments)
-    }
-
-    fn head(&self, branch: &str) -> String {
-        self.git(&["rev-parse", &format!("refs/heads/{branch}")])
-    }
-
-    fn refs(&self) -> String {
-        self.git(&["for-each-ref"])
-    }
-
-    /// A commit of somebody else's on a branch, which need not exist; gives its id.
-    fn others_commit(&self, branch: &str, path: &str, text: &str) -> String {
-        let environment = &self.environment;
-        if !environment.path().join("other").exists() {
-            environment.git(".", &["clone", "--quiet", "served/gitops.git", "other"]);
-        }
-        environment.git("other", &["fetch", "--quiet"]);
-        let start = self.git(&["for-each-ref", "--format=%(refname:short)"]);
-        let start = if start.lines().any(|name| name == branch) {
-            format!("origin/{branch}")
-        } else {
-            "origin/main".to_owned()
-        };
-        environment.git("other", &["checkout", "--quiet", "-B", branch, &start]);
-        environment.write(&format!("other/{path}"), text);
-        environment.git("other", &["add", "--all"]);
-        environment.git("other", &["commit", "--quiet", "--message", "Other"]);
-        environment.git("other", &["push", "--quiet", "origin", branch]);
-        self.head(branch)
-    }
-
-    /// Makes a hook of the repository.
-    #[cfg(unix)]
-    fn hook(&self, name: &str, script: &str) {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = format!("served/gitops.git/hooks/{name}");
-        let file = self
-            .environment
-            .write(&path, &format!("#!/bin/sh\n{script}\n"));
-        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-}
-
-fn nothing_is_left(shop: &Shop) {
-    let left: Vec<String> = fs::read_dir(shop.environment.path().join("tmp"))
-        .map(|entries| {
-            let names = entries.map(|entry| entry.unwrap().file_name());
-            names
-                .map(|name| name.to_string_lossy().into_owned())
-                .collect()
-        })
-        .unwrap_or_default();
-    assert_eq!(left, Vec::<String>::new());
-}
 
 #[test]
 fn the_commit_is_made_and_pushed() {
@@ -151,7 +41,7 @@ fn the_commit_is_made_and_pushed() {
     let again = shop.reconcile(&["--yes"]).expect(0);
     assert!(again.stderr.contains("nothing to push"), "{}", again.stderr);
     assert_eq!(shop.head("main"), head);
-    nothing_is_left(&shop);
+    assert_eq!(shop.environment.left_behind(), Vec::<String>::new());
 }
 
 #[test]
@@ -277,7 +167,7 @@ fn a_line_that_breaks_leaves_all_or_nothing() {
     let row = &ran.json()["automations"][0];
     assert_eq!(row["pushed"], true);
     assert_eq!(row["commit"], shop.head("main"));
-    nothing_is_left(&shop);
+    assert_eq!(shop.environment.left_behind(), Vec::<String>::new());
 }
 
 #[cfg(unix)]

@@ -128,7 +128,7 @@ fn reconciles_document_is_that_of_diff_and_more() {
     for (name, member) in members(&diff).as_object().unwrap() {
         assert_eq!(&own[name], member, "{name}");
     }
-    let shop = crate::reconcile::Shop::open();
+    let shop = crate::shop::Shop::open();
     for more in [&["-o", "json"][..], &["-o", "json", "--yes"]] {
         let document = shop.reconcile(more).json();
         assert_eq!(violations(&reconcile, &document, "$"), Vec::<String>::new());
