@@ -66,6 +66,8 @@ impl Command {
             Self::Explain(_) => " explain",
             Self::Tags(_) => " tags",
             Self::Diff(_) => " diff",
+            Self::Reconcile(_) => " reconcile",
+            Self::Trigger(_) => " trigger",
             Self::Completion(_) => " completion",
             Self::Version(_) => " version",
         }
@@ -131,12 +133,6 @@ fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
     }
 }
 
-fn report(
-    failure: &Failure,
-    invocation: &Invocation,
-    command: &str,
-    terminal: &mut Terminal,
-) -> u8 {
 /// The second process of a change in a work tree: its words are for the first.
 fn finish(folder: &Path) -> u8 {
     match local::finish(folder) {
@@ -149,7 +145,12 @@ fn finish(folder: &Path) -> u8 {
     }
 }
 
-fn report(failure: &Failure, invocation: &Invocation, terminal: &mut Terminal) -> u8 {
+fn report(
+    failure: &Failure,
+    invocation: &Invocation,
+    command: &str,
+    terminal: &mut Terminal,
+) -> u8 {
     terminal.failure(&failure.message);
     if failure.exit_code() == exit_code::USAGE {
         terminal.hint(&format!("{}{command} --help", invocation.caller()));

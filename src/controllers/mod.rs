@@ -19,5 +19,5 @@ pub mod repository;
 pub mod requests;
 pub mod schedule;
 pub mod setters;
-pub mod view;
 pub mod signing;
+pub mod view;

@@ -23,6 +23,6 @@ mod reconcile_local;
 mod registry;
 mod schema;
 mod server;
-mod tags;
 mod shop;
+mod tags;
 mod worktree;

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use super::clone::{Clone, CloneRequest};
 use super::fault::{CloneErrorKind, Fault};
 use super::http_trace::Spoken;
-use super::program::Output;
 use super::remote::{Call, NAME, Remote, Service};
 use crate::facts::git::without_secrets;
 use crate::io::observer::Observer;
+use crate::io::program::Output;
 
 /// One ref to push.
 #[derive(Clone, Copy, Debug)]
