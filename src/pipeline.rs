@@ -3,6 +3,7 @@
 //! Every command is this pipeline, stopped at a different place. It is the only file that calls both `io` and
 //! `controllers`; each stage takes the value of the one before and gives a new one.
 
+pub mod diagnose;
 pub mod explain;
 pub mod local;
 pub mod request;

@@ -116,6 +116,14 @@ pub struct ConnectionArgs {
 }
 
 impl ConnectionArgs {
+    /// The same flags for another context.
+    pub fn in_context(&self, context: &str) -> Self {
+        Self {
+            context: Some(context.to_owned()),
+            ..self.clone()
+        }
+    }
+
     /// The flags as settings.
     pub fn settings(&self) -> Result<ConnectionSettings, Failure> {
         Ok(ConnectionSettings {

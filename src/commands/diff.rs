@@ -120,6 +120,7 @@ fn request(
         assumptions: global.assumptions()?,
         updates: update_names("diff", &args.updates)?,
         needs_files: true,
+        forgives: false,
         messages: global.output != Some(OutputFormat::Name) && !args.stat,
     })
 }
@@ -206,9 +207,8 @@ fn print(
             terminal.result(&json_v1::diff(previews, cluster, args.unified))
         }
         Some(OutputFormat::Name) => terminal.result(&diff_report::names(previews)),
-        Some(OutputFormat::Yaml | OutputFormat::Wide) => {}
         None if args.stat => terminal.result(&diff_report::stat(previews)),
-        None => {}
+        _ => {}
     }
 }
 

@@ -5,7 +5,6 @@ use clap::{Args, ValueEnum};
 use crate::controllers::flux::ImageRef;
 use crate::exit_code;
 use crate::failure::Failure;
-use crate::findings::Severity;
 use crate::pipeline::explain::{self, ExplainRequest, Explanation, Followed, Step, StepVerdict};
 use crate::pipeline::request::{ObjectRequest, Request};
 use crate::pipeline::session::Session;
@@ -13,6 +12,7 @@ use crate::render::console::{Talk, Tone};
 use crate::render::explanation::{self, TextSettings};
 use crate::render::json_v1_explain;
 
+use super::fail_on::FailOn;
 use super::input::{GlobalArgs, OutputFormat};
 use super::invocation::Invocation;
 use super::selection;
@@ -75,30 +75,6 @@ enum Expected {
     Eligible,
     /// Anything else.
     Ignored,
-}
-
-/// `--fail-on`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FailOn {
-    /// Something does not work.
-    Error,
-    /// Something is probably not what was meant.
-    Warning,
-    /// Something is good to know.
-    Note,
-    /// Nothing is a failure.
-    Never,
-}
-
-impl FailOn {
-    fn includes(self, severity: Severity) -> bool {
-        match self {
-            Self::Error => severity >= Severity::Error,
-            Self::Warning => severity >= Severity::Warning,
-            Self::Note => true,
-            Self::Never => false,
-        }
-    }
 }
 
 /// Examples for the help, in the caller's dialect.
@@ -257,6 +233,7 @@ fn request(objects: ObjectRequest, global: &GlobalArgs) -> Result<Request, Failu
         updates: Vec::new(),
         messages: true,
         needs_files: false,
+        forgives: false,
     })
 }
 

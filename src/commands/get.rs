@@ -167,7 +167,7 @@ fn print(
         Some(OutputFormat::Json) => objects::json(survey, single),
         Some(OutputFormat::Yaml) => objects::yaml(survey, single),
         Some(OutputFormat::Name) => objects::names(survey),
-        None | Some(OutputFormat::Wide) => objects::tables(survey, settings),
+        _ => objects::tables(survey, settings),
     };
     terminal.result(&bytes);
 }

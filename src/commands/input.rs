@@ -215,6 +215,16 @@ pub enum OutputFormat {
     Name,
     /// The table with more columns.
     Wide,
+    /// Findings as SARIF 2.1.0.
+    Sarif,
+    /// Findings as JUnit test cases.
+    Junit,
+    /// Findings as annotations of a GitHub workflow.
+    Github,
+    /// Markdown for a comment.
+    Markdown,
+    /// Findings as metrics for a Prometheus textfile.
+    Prometheus,
 }
 
 impl OutputFormat {
@@ -224,6 +234,11 @@ impl OutputFormat {
             Self::Yaml => "yaml",
             Self::Name => "name",
             Self::Wide => "wide",
+            Self::Sarif => "sarif",
+            Self::Junit => "junit",
+            Self::Github => "github",
+            Self::Markdown => "markdown",
+            Self::Prometheus => "prometheus",
         }
     }
 }

@@ -2,8 +2,11 @@
 
 mod completion;
 mod connection;
+mod contexts;
 mod diff;
+mod doctor;
 mod explain;
+mod fail_on;
 mod get;
 mod input;
 mod interruption;
@@ -52,6 +55,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     Tags(tags::TagsArgs),
     Diff(diff::DiffArgs),
+    #[command(visible_alias = "check")]
+    Doctor(doctor::DoctorArgs),
     Reconcile(reconcile::ReconcileArgs),
     Trigger(trigger::TriggerArgs),
     Completion(completion::CompletionArgs),
@@ -66,6 +71,7 @@ impl Command {
             Self::Explain(_) => " explain",
             Self::Tags(_) => " tags",
             Self::Diff(_) => " diff",
+            Self::Doctor(_) => " doctor",
             Self::Reconcile(_) => " reconcile",
             Self::Trigger(_) => " trigger",
             Self::Completion(_) => " completion",
@@ -91,6 +97,9 @@ fn command(invocation: &Invocation) -> clap::Command {
         .name(invocation.program_name())
         .bin_name(invocation.caller())
         .mut_subcommand("diff", |diff| diff.after_help(diff::examples(*invocation)))
+        .mut_subcommand("doctor", |doctor| {
+            doctor.after_help(doctor::examples(*invocation))
+        })
         .mut_subcommand("explain", |explain| {
             explain.after_help(explain::examples(*invocation))
         })
@@ -119,6 +128,7 @@ fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
         Some(Command::Explain(args)) => explain::run(invocation, &cli.global, args, &mut terminal),
         Some(Command::Tags(args)) => tags::run(invocation, &cli.global, &args, &mut terminal),
         Some(Command::Diff(args)) => diff::run(invocation, &cli.global, args, &mut terminal),
+        Some(Command::Doctor(args)) => doctor::run(invocation, &cli.global, &args, &mut terminal),
         Some(Command::Reconcile(args)) => {
             reconcile::run(invocation, &cli.global, &args, &mut terminal)
         }

@@ -146,6 +146,7 @@ pub fn run(
         assumptions: global.assumptions()?,
         updates: update_names("reconcile", &args.updates)?,
         needs_files: true,
+        forgives: false,
         messages: true,
     };
     let session = global.session(&ground, terminal)?;

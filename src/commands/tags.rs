@@ -353,7 +353,7 @@ fn print(
             let namespaces = request.objects.scope == NamespaceScope::All;
             terminal.result(&tags::table(rows, namespaces, settings));
         }
-        Some(OutputFormat::Yaml) | None => {
+        _ => {
             for line in rows.iter().flat_map(|row| tags::report(row, settings)) {
                 match line {
                     Line::Plain(text) => terminal.result(format!("{text}\n").as_bytes()),

@@ -62,6 +62,7 @@ pub fn run(
         assumptions: Vec::new(),
         updates: Vec::new(),
         needs_files: true,
+        forgives: false,
         messages: true,
     };
     let session = global.session(&ground, terminal)?;

@@ -93,6 +93,10 @@ pub struct ControllerProcess {
     pub arguments: Vec<String>,
     /// The namespace that it runs in.
     pub namespace: String,
+    /// The Deployment's name.
+    pub name: String,
+    /// How many of its pods are ready, and how many there should be, where that is known.
+    pub pods: Option<(u64, u64)>,
 }
 
 impl ControllerProcess {

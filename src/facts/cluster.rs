@@ -184,6 +184,17 @@ pub struct Container {
     pub image: String,
 }
 
+/// By what one of a controller's pods works.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lease {
+    /// The pod that holds it, or empty.
+    pub holder: String,
+    /// When it was last renewed, RFC 3339; empty: never.
+    pub renewed: String,
+    /// How long it is good for without being renewed.
+    pub duration_seconds: u32,
+}
+
 /// Objects that may be there but could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hidden {
@@ -195,6 +206,8 @@ pub struct Hidden {
     pub name: Option<String>,
     /// Why, as one paragraph.
     pub why: String,
+    /// Whether that is a matter of rights.
+    pub forbidden: bool,
 }
 
 impl Hidden {

@@ -172,6 +172,21 @@ pub fn template_not_deterministic(key: &ObjectKey, why: &str) -> Finding {
     }
 }
 
+/// `update-fails`: the controller's last run failed, with its words.
+pub fn last_run_failed(key: &ObjectKey, words: &str) -> Finding {
+    Finding {
+        id: "update-fails",
+        severity: Severity::Warning,
+        subject: automation(key),
+        message: "the controller's last run failed; as far as can be told from here, the next one goes well".into(),
+        evidence: words.to_owned(),
+        remedy: format!(
+            "flux reconcile image update {} -n {}",
+            key.name, key.namespace
+        ),
+    }
+}
+
 /// `source-missing`: the GitRepository is not there.
 pub fn source_missing(key: &ObjectKey, source: &ObjectKey) -> Finding {
     Finding {

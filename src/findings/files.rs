@@ -104,6 +104,45 @@ pub fn ignored_marker(
     }
 }
 
+/// `digest-marker-without-digest`: the marker's policy reflects no digest, and the value becomes empty.
+pub fn digest_marker_without_digest(path: &str, line: usize, column: usize, old: &str) -> Finding {
+    Finding {
+        id: "digest-marker-without-digest",
+        severity: Severity::Warning,
+        subject: Subject::Place {
+            path: path.to_owned(),
+            line: Some(line),
+            column: Some(column),
+        },
+        message: format!("the value {old} becomes empty: the policy reflects no digest"),
+        evidence: format!("{path}:{line}:{column}"),
+        remedy: "set spec.digestReflectionPolicy of the policy, or drop the :digest marker".into(),
+    }
+}
+
+/// Line, column of the `#` (both from 1) and setter of everything in a text that reads like a marker.
+pub fn markers_of_text(text: &str) -> Vec<(usize, usize, String)> {
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let Some(at) = line.find("$imagepolicy") else {
+            continue;
+        };
+        let Some(hash) = line[..at].rfind('#') else {
+            continue;
+        };
+        let comment = line[hash + 1..].trim();
+        let Some(setter) = serde_json::from_str::<serde_json::Value>(comment)
+            .ok()
+            .and_then(|value| value["$imagepolicy"].as_str().map(str::to_owned))
+        else {
+            continue;
+        };
+        let column = line[..hash].chars().count() + 1;
+        found.push((number + 1, column, setter));
+    }
+    found
+}
+
 /// `problem-file`: the controller can't read the file and passes over it without a word.
 pub fn problem_file(path: &str, line: Option<usize>, reason: &str) -> Finding {
     Finding {
@@ -201,6 +240,13 @@ pub fn symlink_skipped(path: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn markers_are_found_in_a_text() {
+        let text =
+            "a: 1\nimage: b:1 # {\"$imagepolicy\": \"ns:app:tag\"}\n# {\"$imagepolicy\": 1}\n";
+        assert_eq!(markers_of_text(text), [(2, 12, "ns:app:tag".to_owned())]);
+    }
 
     #[test]
     fn an_unknown_setter_has_the_nearest_reason() {

@@ -5,10 +5,16 @@ use std::fmt;
 use crate::controllers::flux::ObjectKey;
 
 pub mod automations;
+pub mod catalogue;
+pub mod choices;
+pub mod delivery;
 pub mod files;
+pub mod installation;
 pub mod policies;
+pub mod references;
 pub mod registries;
 pub mod scan_budget;
+pub mod scans;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +61,9 @@ pub enum Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Object { kind, key } if key.namespace.is_empty() => {
+                write!(formatter, "{kind} {}", key.name)
+            }
             Self::Object { kind, key } => write!(formatter, "{kind} {key}"),
             Self::Place {
                 path,

@@ -104,7 +104,11 @@ pub fn stuck(
     };
     Finding {
         id,
-        severity: Severity::Warning,
+        severity: if id == "policy-stuck-on-old-tag" {
+            Severity::Warning
+        } else {
+            Severity::Error
+        },
         subject: policy(key),
         message: format!("the controller fails, and {kept}: {message}"),
         evidence: format!("{reason}: {message}"),

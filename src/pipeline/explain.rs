@@ -4,7 +4,7 @@ mod automation;
 mod chain;
 mod delivery;
 mod follow;
-mod observe;
+pub(super) mod observe;
 mod policy;
 mod step;
 mod subject;

@@ -39,8 +39,7 @@ async fn read(request: &Request, cluster: &Cluster) -> Result<Inputs, Failure> {
         installation(&request.objects, cluster),
     );
     let mut reading = Reading::default();
-    let automations = automations?;
-    reading.add(Kind::ImageUpdateAutomation, automations);
+    reading.automations(request, scope, automations)?;
     reading.list(Kind::ImagePolicy, scope, policies)?;
     if let Some(repositories) = repositories {
         reading.list(Kind::ImageRepository, scope, repositories)?;
@@ -70,17 +69,12 @@ pub(super) fn scope(scope: &NamespaceScope) -> Scope<'_> {
 }
 
 /// The automations of the run: those that are named, or all of the scope.
-async fn automations(request: &Request, cluster: &Cluster) -> Result<Vec<Value>, Failure> {
+async fn automations(request: &Request, cluster: &Cluster) -> Result<Vec<Value>, Unlisted> {
     let kind = Kind::ImageUpdateAutomation;
     let objects = &request.objects;
     let NamespaceScope::One(namespace) = &objects.scope else {
-        return named(
-            request,
-            cluster
-                .list(kind, Scope::All, selector(objects))
-                .await?
-                .items,
-        );
+        let listed = cluster.list(kind, Scope::All, selector(objects)).await?;
+        return Ok(named(request, listed.items)?);
     };
     if request.updates.is_empty() {
         let listed = cluster.list(kind, Scope::Namespace(namespace), selector(objects));
@@ -94,8 +88,26 @@ async fn automations(request: &Request, cluster: &Cluster) -> Result<Vec<Value>,
     let found = join_all(keys.iter().map(|key| cluster.get(kind, key))).await;
     keys.iter()
         .zip(found)
-        .map(|(key, found)| found?.ok_or_else(|| missing(kind, key)))
+        .map(|(key, found)| Ok(found?.ok_or_else(|| missing(kind, key))?))
         .collect()
+}
+
+/// Why automations are not listed: what the cluster says, or what we make of it.
+enum Unlisted {
+    Cluster(ClusterError),
+    Ours(Failure),
+}
+
+impl From<ClusterError> for Unlisted {
+    fn from(error: ClusterError) -> Self {
+        Self::Cluster(error)
+    }
+}
+
+impl From<Failure> for Unlisted {
+    fn from(failure: Failure) -> Self {
+        Self::Ours(failure)
+    }
 }
 
 /// Those of all namespaces' automations that have one of the names asked for.
@@ -287,6 +299,24 @@ impl Reading {
         Ok(())
     }
 
+    fn automations(
+        &mut self,
+        request: &Request,
+        scope: Scope<'_>,
+        listed: Result<Vec<Value>, Unlisted>,
+    ) -> Result<(), Failure> {
+        let kind = Kind::ImageUpdateAutomation;
+        match listed {
+            Ok(items) => self.add(kind, items),
+            Err(Unlisted::Cluster(error)) if request.forgives => {
+                self.list(kind, scope, Err(error))?;
+            }
+            Err(Unlisted::Cluster(error)) => return Err(error.into()),
+            Err(Unlisted::Ours(failure)) => return Err(failure),
+        }
+        Ok(())
+    }
+
     fn hide(
         &mut self,
         kind: Kind,
@@ -302,6 +332,7 @@ impl Reading {
             namespace,
             name,
             why: error.to_string(),
+            forbidden: matches!(error, ClusterError::Forbidden { .. }),
         });
         Ok(())
     }

@@ -166,6 +166,8 @@ pub struct Request {
     pub messages: bool,
     /// Whether the run is pointless without the files of every automation.
     pub needs_files: bool,
+    /// Whether the run goes on without what may not be listed.
+    pub forgives: bool,
 }
 
 /// What is asked for instead of what an automation says; a run over objects that said so would do the same.

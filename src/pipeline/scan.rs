@@ -39,6 +39,7 @@ fn wanted(inputs: &Inputs) -> BTreeMap<ObjectKey, &ImageRepository> {
         .filter(|policy| inputs.recomputes(&policy.key));
     let passing = recomputed.filter_map(|policy| gate(inputs, policy).ok());
     passing
+        .chain(inputs.repositories_that_count())
         .map(|repository| (repository.key.clone(), repository))
         .collect()
 }

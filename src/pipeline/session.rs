@@ -63,6 +63,15 @@ pub fn settle(settings: &ConnectionSettings) -> Result<Connection, Failure> {
     Ok(cluster::settle(settings)?)
 }
 
+/// The names of the kubeconfig's contexts, sorted. Reads files; asks nobody.
+///
+/// # Errors
+///
+/// The kubeconfig can't be read.
+pub fn contexts(settings: &ConnectionSettings) -> Result<Vec<String>, Failure> {
+    Ok(cluster::contexts(settings)?)
+}
+
 impl Session {
     /// Opens a session; nothing is sent yet.
     ///

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::controllers::automation::{AutomationFailure, Branches};
 use crate::controllers::flux::{
-    CommitUser, FluxVersion, ImagePolicy, ImageRef, ImageUpdateAutomation, ObjectKey,
+    CommitUser, FluxVersion, ImagePolicy, ImageRef, ImageRepository, ImageUpdateAutomation,
+    ObjectKey,
 };
 use crate::controllers::installation::{
     Controller, ControllerKind, ControllerProcess, Installation,
@@ -44,6 +45,8 @@ pub enum Recomputed {
     OfAutomations,
     /// These, and no others.
     Only(BTreeSet<ObjectKey>),
+    /// All that there are; and every repository is scanned, whether or not a policy chooses from it.
+    Everything,
 }
 
 impl Inputs {
@@ -53,16 +56,26 @@ impl Inputs {
         let namespaces: BTreeSet<&str> = automations.map(|key| key.namespace.as_str()).collect();
         self.objects.policies.values().filter(move |policy| {
             namespaces.contains(policy.key.namespace.as_str())
-                || matches!(&self.recomputed, Recomputed::Only(these) if these.contains(&policy.key))
+                || match &self.recomputed {
+                    Recomputed::OfAutomations => false,
+                    Recomputed::Only(these) => these.contains(&policy.key),
+                    Recomputed::Everything => true,
+                }
         })
     }
 
     /// Whether the choice of a policy is recomputed.
     pub fn recomputes(&self, policy: &ObjectKey) -> bool {
         match &self.recomputed {
-            Recomputed::OfAutomations => true,
+            Recomputed::OfAutomations | Recomputed::Everything => true,
             Recomputed::Only(these) => these.contains(policy),
         }
+    }
+
+    /// The repositories that are scanned whether or not a policy gets so far.
+    pub fn repositories_that_count(&self) -> impl Iterator<Item = &ImageRepository> {
+        let all = matches!(self.recomputed, Recomputed::Everything);
+        self.objects.repositories.values().filter(move |_| all)
     }
 
     /// The release whose rules a policy's reflector follows.

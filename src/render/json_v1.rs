@@ -317,6 +317,15 @@ fn markers(preview: &Preview) -> Markers {
 }
 
 pub(super) fn finding(finding: &Finding, cluster: Option<&str>) -> FindingRow {
+    finding_with(finding, cluster, &[])
+}
+
+/// A finding that comes from others of its list.
+pub(super) fn finding_with(
+    finding: &Finding,
+    cluster: Option<&str>,
+    causes: &[usize],
+) -> FindingRow {
     let subject = match &finding.subject {
         Subject::Object { kind, key } => SubjectRow::Object {
             kind,
@@ -337,6 +346,6 @@ pub(super) fn finding(finding: &Finding, cluster: Option<&str>) -> FindingRow {
         message: finding.message.clone(),
         evidence: finding.evidence.clone(),
         remedy: finding.remedy.clone(),
-        causes: Vec::new(),
+        causes: causes.to_vec(),
     }
 }

@@ -218,7 +218,7 @@ fn resources(state: &State, api_version: &str) -> Response {
     Response::json(200, &json!({"kind": "APIResourceList", "resources": names}))
 }
 
-const PLURALS: [(&str, &str); 13] = [
+const PLURALS: [(&str, &str); 14] = [
     ("ImageRepository", "imagerepositories"),
     ("ImagePolicy", "imagepolicies"),
     ("ImageUpdateAutomation", "imageupdateautomations"),
@@ -232,6 +232,7 @@ const PLURALS: [(&str, &str); 13] = [
     ("CronJob", "cronjobs"),
     ("Kustomization", "kustomizations"),
     ("HelmRelease", "helmreleases"),
+    ("Lease", "leases"),
 ];
 
 fn objects(state: &State, request: &Request, api_version: &str, rest: &[&str]) -> Response {

@@ -25,6 +25,7 @@ fn the_reference_in_the_documentation_is_the_help() {
         &["explain", "--help"],
         &["tags", "--help"],
         &["diff", "--help"],
+        &["doctor", "--help"],
         &["reconcile", "--help"],
         &["trigger", "--help"],
         &["completion", "--help"],

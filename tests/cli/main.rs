@@ -8,6 +8,7 @@
 mod cluster;
 mod completion;
 mod diff;
+mod doctor;
 mod environment;
 mod explain;
 mod get;
@@ -24,5 +25,6 @@ mod registry;
 mod schema;
 mod server;
 mod shop;
+mod situation;
 mod tags;
 mod worktree;

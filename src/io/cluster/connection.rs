@@ -88,6 +88,21 @@ pub fn settle(settings: &ConnectionSettings) -> Result<Connection, ClusterError>
     from_kubeconfig(kubeconfig, settings)
 }
 
+/// The names of the kubeconfig's contexts, sorted. Reads files; asks nobody.
+///
+/// # Errors
+///
+/// The kubeconfig can't be read.
+pub fn contexts(settings: &ConnectionSettings) -> Result<Vec<String>, ClusterError> {
+    let mut names: Vec<String> = read(settings)?
+        .contexts
+        .into_iter()
+        .map(|context| context.name)
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
 fn check(settings: &ConnectionSettings) -> Result<(), ClusterError> {
     let wrong = |text: &str| Err(ClusterError::Configuration(text.into()));
     if settings.insecure_skip_tls_verify && settings.certificate_authority.is_some() {

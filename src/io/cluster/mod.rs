@@ -8,7 +8,7 @@ mod proxy;
 mod transport;
 
 pub use client::Cluster;
-pub use connection::{Connection, ConnectionSettings, settle};
+pub use connection::{Connection, ConnectionSettings, contexts, settle};
 pub use error::ClusterError;
 pub use objects::{Listed, Scope};
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::controllers::flux::{self, ObjectKey};
 use crate::controllers::installation::ControllerProcess;
-use crate::facts::cluster::Kind;
+use crate::facts::cluster::{Kind, Lease};
 
 use super::client::{Answer, Cluster, Purpose};
 use super::error::ClusterError;
@@ -151,6 +151,42 @@ impl Cluster {
             .iter()
             .flat_map(processes)
             .collect())
+    }
+
+    /// The lease of a controller; `None`: there is none.
+    ///
+    /// # Errors
+    ///
+    /// The cluster can't be reached or refuses.
+    pub async fn lease(&self, key: &ObjectKey) -> Result<Option<Lease>, ClusterError> {
+        let scope = Scope::Namespace(&key.namespace);
+        let purpose = Purpose {
+            verb: "get",
+            resource: "leases.coordination.k8s.io".into(),
+            place: place(scope),
+        };
+        let path = format!(
+            "/apis/coordination.k8s.io/v1{}/leases/{}",
+            folder(scope),
+            segment(&key.name)
+        );
+        let Answer::Json(object) = self.get_json(&path, &purpose).await? else {
+            return Ok(None);
+        };
+        let text = |field: &str| {
+            object["spec"][field]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let duration = object["spec"]["leaseDurationSeconds"].as_u64();
+        Ok(Some(Lease {
+            holder: text("holderIdentity"),
+            renewed: text("renewTime"),
+            duration_seconds: duration
+                .and_then(|length| length.try_into().ok())
+                .unwrap_or(15),
+        }))
     }
 
     /// The Kubernetes version, `v1.36.3`.
@@ -364,6 +400,10 @@ fn fill_in(items: &mut [Value], kind: Kind, version: &str) {
 
 fn processes(deployment: &Value) -> Vec<ControllerProcess> {
     let text = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_str);
+    let number = |pointer: &str, default: u64| {
+        let number = deployment.pointer(pointer).and_then(Value::as_u64);
+        number.unwrap_or(default)
+    };
     let release = text("/metadata/labels/app.kubernetes.io~1version");
     let namespace = text("/metadata/namespace").unwrap_or_default();
     let containers = deployment
@@ -379,6 +419,11 @@ fn processes(deployment: &Value) -> Vec<ControllerProcess> {
             .filter_map(|argument| argument.as_str().map(str::to_owned))
             .collect(),
         namespace: namespace.to_owned(),
+        name: text("/metadata/name").unwrap_or_default().to_owned(),
+        pods: Some((
+            number("/status/readyReplicas", 0),
+            number("/spec/replicas", 1),
+        )),
     };
     containers.into_iter().flatten().map(process).collect()
 }

@@ -14,9 +14,9 @@ use crate::pipeline::session::Session;
 
 /// What the last hops are told from.
 #[derive(Default)]
-pub(super) struct Delivered {
+pub(in crate::pipeline) struct Delivered {
     /// Kustomizations, HelmReleases and workloads.
-    pub(super) objects: Objects,
+    pub(in crate::pipeline) objects: Objects,
     /// Remarks for the user.
     pub(super) notes: Vec<String>,
 }
@@ -27,7 +27,7 @@ pub(super) struct Delivered {
 /// # Errors
 ///
 /// The cluster can't be asked.
-pub(super) fn delivered(
+pub(in crate::pipeline) fn delivered(
     sources: &BTreeSet<ObjectKey>,
     workloads: &[(Kind, ObjectKey)],
     session: &Session,

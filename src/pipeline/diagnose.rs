@@ -1,0 +1,418 @@
+//! Everything that is or will be wrong, for `doctor`: the stages up to the preview, and what there is to say about each of their
+//! values, with causes before their consequences.
+
+mod causes;
+mod controllers;
+mod deliveries;
+mod outside;
+mod policies;
+mod repositories;
+mod updates;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::controllers::flux::{FluxVersion, ImageRef, Object, ObjectKey};
+use crate::controllers::schedule::moment;
+use crate::facts::cluster::{Kind, Objects};
+use crate::failure::Failure;
+use crate::findings::references::{self, WrittenMarker};
+use crate::findings::{Finding, Severity, Subject, installation};
+
+use super::request::{NamespaceScope, ObjectRequest, ObjectSource, Request};
+use super::session::Session;
+use super::stages::{Inputs, Recomputed};
+use super::{decide, fetch, load, preview};
+
+/// What was found in one cluster or one set of manifests.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnosis {
+    /// What was found, causes as places in this list.
+    pub findings: Vec<Diagnosed>,
+    /// How many image objects were looked at, and how many of them are the subject of a warning or an error.
+    pub objects: (usize, usize),
+    /// What we could not find out.
+    pub failures: Vec<Failure>,
+    /// Remarks for the user.
+    pub notes: Vec<String>,
+    /// The lines of files that findings are about, by path and number from 1.
+    pub lines: BTreeMap<(String, usize), String>,
+    /// The policies in scope and what they choose.
+    pub policies: Vec<PolicyState>,
+    /// How old what the controllers last did is.
+    pub ages: Vec<Age>,
+    /// What markers hold after their automation.
+    written: Vec<WrittenMarker>,
+}
+
+/// A policy and what it chooses.
+#[derive(Clone, Debug)]
+pub struct PolicyState {
+    /// The kubeconfig's context or the input's name.
+    pub context: Option<String>,
+    /// The policy.
+    pub key: ObjectKey,
+    /// What its markers receive.
+    pub latest: Option<ImageRef>,
+    /// Whether it is the subject of a warning or an error.
+    pub is_stuck: bool,
+}
+
+/// How long ago a controller last did something with an object.
+#[derive(Clone, Debug)]
+pub struct Age {
+    /// The kubeconfig's context or the input's name.
+    pub context: Option<String>,
+    /// An ImageRepository, or an ImageUpdateAutomation.
+    pub key: ObjectKey,
+    /// Whether it was a scan of a repository, or a run of an automation.
+    pub of_scan: bool,
+    /// Seconds since.
+    pub seconds: f64,
+}
+
+/// A finding and what it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnosed {
+    /// The kubeconfig's context or the input's name; none offline with a single input.
+    pub context: Option<String>,
+    /// The finding.
+    pub finding: Finding,
+    /// Places of its causes in the list, in ascending order.
+    pub causes: Vec<usize>,
+}
+
+impl Diagnosis {
+    /// The worst severity; none: nothing was found.
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings
+            .iter()
+            .map(|found| found.finding.severity)
+            .max()
+    }
+
+    /// The findings that no other one explains, in order.
+    pub fn roots(&self) -> impl Iterator<Item = usize> {
+        let is_root =
+            |(index, found): (usize, &Diagnosed)| found.causes.is_empty().then_some(index);
+        self.findings.iter().enumerate().filter_map(is_root)
+    }
+
+    /// The findings that come from the one at `index`, in order.
+    pub fn consequences(&self, index: usize) -> impl Iterator<Item = usize> {
+        self.findings
+            .iter()
+            .enumerate()
+            .filter(move |(_, found)| found.causes.contains(&index))
+            .map(|(place, _)| place)
+    }
+
+    /// The same with remedies that call this program by `caller`.
+    pub fn in_dialect(&self, caller: &str) -> Self {
+        let mut same = self.clone();
+        for found in &mut same.findings {
+            let remedy = &mut found.finding.remedy;
+            *remedy = remedy.replace("kubectl imageauto", caller);
+        }
+        same
+    }
+
+    /// A cluster that can't be asked, beside others that can.
+    pub fn unreachable(context: &str, failure: &Failure) -> Self {
+        Self {
+            findings: vec![Diagnosed {
+                context: Some(context.to_owned()),
+                finding: installation::cluster_unreachable(context, &failure.message),
+                causes: Vec::new(),
+            }],
+            failures: vec![failure.clone()],
+            ..Self::default()
+        }
+    }
+
+    /// Several inputs as one; automations of different inputs that write one marker differently are found here.
+    pub fn together(all: Vec<Self>) -> Self {
+        let mut whole = Self::default();
+        for one in all {
+            let offset = whole.findings.len();
+            whole
+                .findings
+                .extend(one.findings.into_iter().map(|found| Diagnosed {
+                    causes: found.causes.iter().map(|cause| cause + offset).collect(),
+                    ..found
+                }));
+            whole.objects.0 += one.objects.0;
+            whole.objects.1 += one.objects.1;
+            whole.failures.extend(one.failures);
+            whole.notes.extend(one.notes);
+            whole.written.extend(one.written);
+            whole.lines.extend(one.lines);
+            whole.policies.extend(one.policies);
+            whole.ages.extend(one.ages);
+        }
+        for (writer, finding) in references::automations_overlap(&whole.written) {
+            whole.findings.push(Diagnosed {
+                context: whole.written[writer].context.clone(),
+                finding,
+                causes: Vec::new(),
+            });
+        }
+        whole
+    }
+}
+
+/// Looks at everything in the scope of `request`; `name` is what the input is called where there are several.
+///
+/// # Errors
+///
+/// The cluster can't be asked at all, or a flag makes no sense. What can be asked only in part stands in the result.
+pub fn diagnose(
+    request: &Request,
+    name: Option<&str>,
+    session: &Session,
+) -> Result<Diagnosis, Failure> {
+    let (request, inputs) = permitted(request, session)?;
+    let (scans, checkouts) = fetch(&request, &inputs, session)?;
+    let decisions = decide(&request, &inputs, &scans, session)?;
+    let previews = preview(&request, &inputs, &decisions, &checkouts)?;
+    let context = name.or(session.context()).map(str::to_owned);
+    let mut found = Vec::new();
+    let mut failures: Vec<Failure> = Vec::new();
+    let problems = inputs.problems.iter();
+    failures.extend(problems.map(|problem| Failure::invalid_input(problem.to_string())));
+    found.extend(unreadable(&inputs.objects));
+    if inputs.live {
+        let health = controllers::health(&request.objects, session)?;
+        found.extend(health.findings);
+        failures.extend(health.failures);
+    }
+    found.extend(old_versions(&inputs));
+    let looking = repositories::Repositories::new(&inputs, &scans, session.now);
+    for repository in in_scope(&request, &inputs.objects.repositories) {
+        looking.look_at(repository, &mut found, &mut failures);
+    }
+    for policy in in_scope(&request, &inputs.objects.policies) {
+        let grounds = policies::Grounds {
+            inputs: &inputs,
+            scans: &scans,
+            decisions: &decisions,
+            previews: &previews,
+        };
+        grounds.look_at(policy, &mut found, &mut failures);
+    }
+    for preview in &previews {
+        updates::look_at(preview, &inputs, &decisions, &mut found, &mut failures);
+        updates::push(
+            preview,
+            &inputs,
+            &checkouts,
+            session,
+            &mut found,
+            &mut failures,
+        );
+    }
+    if inputs.live {
+        found.extend(deliveries::look_at(&inputs, &previews, session)?);
+    }
+    found.extend(outside::look_at(&inputs, &previews, &checkouts));
+    let found = unique(found);
+    let written = updates::written(&previews, context.as_deref());
+    let causes = causes::causes(&found, &inputs.objects);
+    let found_places: BTreeSet<(String, usize)> = found
+        .iter()
+        .filter_map(|finding| match &finding.subject {
+            Subject::Place {
+                path,
+                line: Some(line),
+                ..
+            } => Some((path.clone(), *line)),
+            _ => None,
+        })
+        .collect();
+    let stuck = subjects(&found);
+    let policies = in_scope(&request, &inputs.objects.policies).map(|policy| PolicyState {
+        context: context.clone(),
+        key: policy.key.clone(),
+        latest: decisions
+            .policies
+            .get(&policy.key)
+            .and_then(|decision| decision.latest.as_ref())
+            .map(|(image, _)| image.clone()),
+        is_stuck: stuck.contains(&("ImagePolicy", &policy.key)),
+    });
+    let policies = policies.collect();
+    let ages = ages(&request, &inputs.objects, context.as_deref(), session.now);
+    let mut seen = BTreeSet::new();
+    failures.retain(|failure| seen.insert(failure.message.clone()));
+    Ok(Diagnosis {
+        objects: tally(&request, &inputs.objects, &found),
+        findings: found
+            .into_iter()
+            .zip(causes)
+            .map(|(finding, causes)| Diagnosed {
+                context: context.clone(),
+                finding,
+                causes,
+            })
+            .collect(),
+        failures,
+        notes: inputs.notes.iter().chain(&scans.notes).cloned().collect(),
+        lines: outside::lines(&found_places, &inputs, &checkouts),
+        policies,
+        ages,
+        written,
+    })
+}
+
+/// Loads everything, or, where the whole cluster may not be listed, everything of the namespace that is the default.
+fn permitted(request: &Request, session: &Session) -> Result<(Request, Inputs), Failure> {
+    let whole = |inputs: Inputs| Inputs {
+        recomputed: Recomputed::Everything,
+        ..inputs
+    };
+    let inputs = load(request, session)?;
+    let image_kinds = [
+        Kind::ImageRepository,
+        Kind::ImagePolicy,
+        Kind::ImageUpdateAutomation,
+    ];
+    let hidden = &inputs.objects.hidden;
+    let nothing = image_kinds.iter().all(|kind| {
+        let mut hidden = hidden.iter();
+        hidden.any(|hidden| hidden.kind == *kind && hidden.namespace.is_none())
+    });
+    if !nothing || request.objects.source != ObjectSource::Cluster {
+        return Ok((request.clone(), whole(inputs)));
+    }
+    let request = Request {
+        objects: ObjectRequest {
+            scope: NamespaceScope::One(request.objects.default_namespace.clone()),
+            ..request.objects.clone()
+        },
+        ..request.clone()
+    };
+    let mut inputs = load(&request, session)?;
+    inputs.notes.push(format!(
+        "the namespaces can't be listed all at once: only {} is looked at (-n names another)",
+        request.objects.default_namespace
+    ));
+    Ok((request, whole(inputs)))
+}
+
+/// The objects that flags mean; others are there because those refer to them.
+fn in_scope<'a, Spec, Status>(
+    request: &'a Request,
+    objects: &'a BTreeMap<ObjectKey, Object<Spec, Status>>,
+) -> impl Iterator<Item = &'a Object<Spec, Status>> {
+    let selector = request.objects.selector.as_ref();
+    objects.values().filter(move |object| {
+        request.objects.scope.includes(&object.key.namespace)
+            && selector.is_none_or(|(_, selector)| selector.matches(&object.labels))
+    })
+}
+
+/// What may not be read.
+fn unreadable(objects: &Objects) -> impl Iterator<Item = Finding> {
+    let forbidden = objects.hidden.iter().filter(|hidden| hidden.forbidden);
+    forbidden.map(installation::permission_missing)
+}
+
+/// Image objects of API versions that are going or gone.
+fn old_versions(inputs: &Inputs) -> Vec<Finding> {
+    let objects = &inputs.objects;
+    let mut found = Vec::new();
+    if inputs.live {
+        // The API server converts; what stands in the files is lint's.
+        return found;
+    }
+    let rules = FluxVersion::default();
+    for object in objects.repositories.values() {
+        let version = &object.api_version;
+        found.extend(installation::api_version_removed(
+            "ImageRepository",
+            &object.key,
+            version,
+            rules,
+        ));
+    }
+    for object in objects.policies.values() {
+        let version = &object.api_version;
+        found.extend(installation::api_version_removed(
+            "ImagePolicy",
+            &object.key,
+            version,
+            rules,
+        ));
+    }
+    for object in objects.automations.values() {
+        let version = &object.api_version;
+        found.extend(installation::api_version_removed(
+            "ImageUpdateAutomation",
+            &object.key,
+            version,
+            rules,
+        ));
+    }
+    found
+}
+
+/// Each finding once, in the order in which they were found.
+fn unique(found: Vec<Finding>) -> Vec<Finding> {
+    let mut seen: BTreeSet<(&'static str, Subject)> = BTreeSet::new();
+    let mut kept: Vec<Finding> = Vec::new();
+    for finding in found {
+        if seen.insert((finding.id, finding.subject.clone())) {
+            kept.push(finding);
+        }
+    }
+    kept
+}
+
+fn tally(request: &Request, objects: &Objects, found: &[Finding]) -> (usize, usize) {
+    let keys =
+        in_scope(request, &objects.repositories).map(|object| ("ImageRepository", &object.key));
+    let keys =
+        keys.chain(in_scope(request, &objects.policies).map(|object| ("ImagePolicy", &object.key)));
+    let keys = keys.chain(
+        in_scope(request, &objects.automations)
+            .map(|object| ("ImageUpdateAutomation", &object.key)),
+    );
+    let bad = subjects(found);
+    keys.fold((0, 0), |(all, wrong), key| {
+        (all + 1, wrong + usize::from(bad.contains(&key)))
+    })
+}
+
+/// The objects that are the subject of a warning or an error.
+fn subjects(found: &[Finding]) -> BTreeSet<(&str, &ObjectKey)> {
+    found
+        .iter()
+        .filter(|finding| finding.severity > Severity::Note)
+        .filter_map(|finding| match &finding.subject {
+            Subject::Object { kind, key } => Some((*kind, key)),
+            Subject::Place { .. } => None,
+        })
+        .collect()
+}
+
+fn ages(request: &Request, objects: &Objects, context: Option<&str>, now: Timestamp) -> Vec<Age> {
+    let age = |key: &ObjectKey, of_scan: bool, text: Option<&str>| {
+        let then = moment(text?)?;
+        Some(Age {
+            context: context.map(str::to_owned),
+            key: key.clone(),
+            of_scan,
+            seconds: now.duration_since(then).as_secs_f64().round(),
+        })
+    };
+    let scans = in_scope(request, &objects.repositories).filter_map(|repository| {
+        let scan = repository.status.last_scan_result.as_ref()?;
+        age(&repository.key, true, scan.scan_time.as_deref())
+    });
+    let runs = in_scope(request, &objects.automations).filter_map(|automation| {
+        let ran = automation.status.last_automation_run_time.as_deref();
+        age(&automation.key, false, ran)
+    });
+    scans.chain(runs).collect()
+}

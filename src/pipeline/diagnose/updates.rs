@@ -1,0 +1,156 @@
+//! What there is to say about ImageUpdateAutomations and the files that they update.
+
+use crate::controllers::conditions::readiness;
+use crate::failure::Failure;
+use crate::findings::references::{self, WrittenMarker};
+use crate::findings::{Finding, Subject, automations, files, policies};
+use crate::pipeline::checkout::Checkouts;
+use crate::pipeline::commit::{before_push, check};
+use crate::pipeline::downgrade::downgrades;
+use crate::pipeline::session::Session;
+use crate::pipeline::stages::{Decisions, Inputs, MarkerFate, Preview};
+
+pub(super) fn look_at(
+    preview: &Preview,
+    inputs: &Inputs,
+    decisions: &Decisions,
+    found: &mut Vec<Finding>,
+    failures: &mut Vec<Failure>,
+) {
+    let key = &preview.key;
+    let suspended = inputs
+        .objects
+        .automations
+        .get(key)
+        .is_some_and(|automation| automation.spec.suspend);
+    if suspended {
+        found.push(policies::suspended("ImageUpdateAutomation", key));
+    }
+    failures.extend(preview.unknown.clone());
+    failures.extend(preview.troubles.iter().cloned());
+    if let Some(failure) = &preview.error {
+        found.push(references::automation_fails(key, failure));
+    }
+    found.extend(
+        preview
+            .findings
+            .iter()
+            .filter(|finding| is_known(finding, preview, decisions))
+            .cloned(),
+    );
+    found.extend(downgrades(inputs, preview));
+    for marker in &preview.markers.located {
+        if let MarkerFate::Applied { old, new } = &marker.fate
+            && new.is_empty()
+        {
+            found.push(files::digest_marker_without_digest(
+                &marker.path,
+                marker.line,
+                marker.column,
+                old,
+            ));
+        }
+    }
+    if inputs.live && preview.error.is_none() {
+        found.extend(status(preview, inputs));
+    }
+}
+
+/// Whether a finding is more than the shadow of something else: the list in a list file is said already, and a policy that we know
+/// nothing about may well have a latest image.
+fn is_known(finding: &Finding, preview: &Preview, decisions: &Decisions) -> bool {
+    let Subject::Place { path, line, .. } = &finding.subject else {
+        return true;
+    };
+    let mut markers = preview.markers.ignored.iter();
+    match finding.id {
+        "problem-file" => !markers.any(|marker| marker.id == "list-file" && marker.path == *path),
+        "policy-without-latest" => {
+            let mut here = preview.markers.located.iter();
+            let marker = here.find(|marker| marker.path == *path && Some(marker.line) == *line);
+            let policy = marker.and_then(|marker| marker.policy());
+            let decision = policy.and_then(|policy| decisions.policies.get(&policy));
+            decision.is_none_or(|decision| decision.unknown.is_none())
+        }
+        _ => true,
+    }
+}
+
+/// The failure of its last run, where the next one would go well as far as can be told from here.
+fn status(preview: &Preview, inputs: &Inputs) -> Option<Finding> {
+    let key = &preview.key;
+    let automation = inputs.objects.automations.get(key)?;
+    let state = readiness(&automation.status.conditions);
+    if state.ready != "False" || state.reason.is_empty() {
+        return None;
+    }
+    let words = format!("{}: {}", state.reason, state.message);
+    let branch = preview
+        .branches
+        .as_ref()
+        .map_or("the push branch", |branches| branches.push_branch.as_str());
+    let refused = [
+        "protected",
+        "pre-receive",
+        "remote rejected",
+        "Not allowed to push",
+        "command error on refs",
+    ];
+    if refused.iter().any(|sign| state.message.contains(sign)) {
+        return Some(automations::push_rejected(key, branch, &words));
+    }
+    Some(automations::last_run_failed(key, &words))
+}
+
+/// What the git server says of a push before anything is sent, where the files are a clone.
+pub(super) fn push(
+    preview: &Preview,
+    inputs: &Inputs,
+    checkouts: &Checkouts,
+    session: &Session,
+    found: &mut Vec<Finding>,
+    failures: &mut Vec<Failure>,
+) {
+    let is_clone =
+        matches!(checkouts.of(&preview.key), Some(Ok(checkout)) if checkout.clone.is_some());
+    if !is_clone || preview.error.is_some() || preview.unknown.is_some() {
+        return;
+    }
+    found.extend(before_push(inputs, checkouts, preview));
+    if let Err(refusal) = check(inputs, checkouts, preview, session) {
+        match refusal.finding {
+            Some(finding) => found.push(*finding),
+            None => failures.push(refusal.failure),
+        }
+    }
+}
+
+/// What each marker holds after its automation, for those that are pushed somewhere.
+pub(super) fn written(previews: &[Preview], context: Option<&str>) -> Vec<WrittenMarker> {
+    let mut written = Vec::new();
+    for preview in previews {
+        let branch = preview
+            .branches
+            .as_ref()
+            .map(|branches| branches.push_branch.as_str());
+        let (Some(url), Some(branch)) = (&preview.source.url, branch) else {
+            continue;
+        };
+        for marker in &preview.markers.located {
+            let value = match &marker.fate {
+                MarkerFate::Applied { new, .. } => new,
+                MarkerFate::UpToDate { value } => value,
+                MarkerFate::Ignored { .. } => continue,
+            };
+            written.push(WrittenMarker {
+                context: context.map(str::to_owned),
+                automation: preview.key.clone(),
+                repository: format!("{branch} of {url}"),
+                path: marker.path.clone(),
+                line: marker.line,
+                value: value.clone(),
+            });
+        }
+    }
+    written
+}
