@@ -16,6 +16,10 @@ lint:
 test:
     scripts/hermetic
 
+# reconcile killed at every step, and on full disks: strace besides.
+faults:
+    scripts/faults
+
 # The suites on the real control plane: Go, a C compiler and OpenSSH besides; 15 to 25 minutes the first time.
 control-plane:
     scripts/control-plane

@@ -91,6 +91,8 @@ impl LocalFolder {
             "--no-renames",
         ];
         let mut command = at(&self.top, &arguments);
+        // It only looks, and takes no lock that a kill would leave behind.
+        command.env("GIT_OPTIONAL_LOCKS", "0");
         let output = started(&mut command, "status", None)?;
         if !output.success() {
             return Err(GitError(format!(
