@@ -19,6 +19,7 @@ mod decide;
 mod downgrade;
 mod fetch;
 mod gate;
+mod git_token;
 mod inspect;
 mod live;
 mod load;

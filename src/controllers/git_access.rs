@@ -7,7 +7,7 @@ use std::fmt;
 use super::automation::AutomationFailure;
 use super::flux::{GitRepository, LocalReference, ObjectKey};
 use crate::facts::cluster::{Secret, Seen};
-use crate::facts::git::{GitAccess, GitLogin, without_user_info};
+use crate::facts::git::{GitAccess, GitHubApp, GitLogin, without_user_info};
 use crate::facts::network::{ClientIdentity, ClientTls, Proxy};
 use crate::go::url::Address;
 
@@ -15,12 +15,20 @@ mod fault;
 mod github_app;
 
 pub use fault::fault;
+pub use github_app::{USERNAME as APP_USERNAME, no_token};
 
 /// How to log in to the server of a GitRepository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
     /// As the controller does.
     Known(GitAccess),
+    /// As the controller does, by a token of a GitHub App: the user [`APP_USERNAME`] with the token for a password.
+    App {
+        /// Whom to ask for the token, with the certificates and the proxy of `access`.
+        app: Box<GitHubApp>,
+        /// Everything but the login.
+        access: GitAccess,
+    },
     /// Not at all: the controller fails.
     Fails(AutomationFailure),
     /// As the controller does, but how can't be seen from here.
@@ -49,7 +57,7 @@ pub fn access(
     secret: impl Fn(&ObjectKey) -> Seen<Secret>,
 ) -> Access {
     match known_access(repository, object_identity, &secret) {
-        Ok(access) => Access::Known(access),
+        Ok(access) => access,
         Err(Stop::Fails(failure)) => Access::Fails(failure),
         Err(Stop::Hidden(why)) => Access::Hidden { why },
     }
@@ -88,7 +96,7 @@ fn known_access(
     repository: &GitRepository,
     object_identity: bool,
     secret: &dyn Fn(&ObjectKey) -> Seen<Secret>,
-) -> Result<GitAccess, Stop> {
+) -> Result<Access, Stop> {
     let spec = &repository.spec;
     let proxy_key = spec.proxy_secret_ref.as_ref();
     let proxy = proxy_key.map(|reference| proxy(&key_of(repository, reference), secret));
@@ -107,7 +115,10 @@ fn known_access(
             let named = spec.service_account_name.as_deref();
             return Err(cloud_identity(provider, named, object_identity));
         }
-        Some("github") => return Err(github_app::stop(key.as_ref(), &data)),
+        Some("github") => {
+            let app = github_app::app(key.as_ref(), &data)?;
+            return options.with_app(app, proxy);
+        }
         _ => {}
     }
     if let Some(key) = &key
@@ -117,11 +128,11 @@ fn known_access(
             "secretRef '{key}' has github app data but provider is not set to github"
         )));
     }
-    Ok(GitAccess {
+    Ok(Access::Known(GitAccess {
         tls: options.tls(),
         login: options.login(key.as_ref())?,
         proxy,
-    })
+    }))
 }
 
 fn unparsable_url(url: &str, error: &str) -> Stop {
@@ -320,6 +331,23 @@ impl<'a> Options<'a> {
             authorities: set(self.authorities),
             identity: identity.map(|(certificate, key)| ClientIdentity { certificate, key }),
         }
+    }
+
+    fn with_app(&self, app: GitHubApp, proxy: Option<Proxy>) -> Result<Access, Stop> {
+        if self.is_ssh {
+            return Err(Stop::Hidden(
+                "a token of a GitHub App is no login for ssh: give the GitRepository an https URL"
+                    .into(),
+            ));
+        }
+        Ok(Access::App {
+            app: Box::new(app),
+            access: GitAccess {
+                tls: self.tls(),
+                login: GitLogin::Anonymous,
+                proxy,
+            },
+        })
     }
 
     fn login(&self, key: Option<&ObjectKey>) -> Result<GitLogin, Stop> {

@@ -58,6 +58,38 @@ pub struct GitAccess {
     pub proxy: Option<Proxy>,
 }
 
+/// A GitHub App, whose tokens log in to git over http; its key never leaves by `Debug`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct GitHubApp {
+    /// Where its API is, as the Secret has it; empty: GitHub's own.
+    pub api: String,
+    /// The app.
+    pub id: i64,
+    /// Where it is installed.
+    pub installation: AppInstallation,
+    /// Its RSA key, PEM.
+    pub private_key: Vec<u8>,
+}
+
+/// Where a GitHub App is installed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AppInstallation {
+    /// The installation itself.
+    Id(i64),
+    /// An organization or a user, whose installation has to be asked for.
+    Owner(String),
+}
+
+impl fmt::Debug for GitHubApp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("GitHubApp")
+            .field("id", &self.id)
+            .field("installation", &self.installation)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The refs that a git server advertises.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RemoteRefs {

@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod docker_config;
 pub mod git;
+pub mod github_app;
 pub mod local_file;
 pub mod manifests;
 mod objects;

@@ -9,12 +9,13 @@ use crate::controllers::automation::{self, AutomationFailure};
 use crate::controllers::checkout::{self, Switch, Target};
 use crate::controllers::flux::{GitRepository, ImageUpdateAutomation, ObjectKey};
 use crate::controllers::git_access::{self, Access};
-use crate::facts::git::{GitAccess, GitLogin, WorkTree};
+use crate::facts::git::{GitAccess, GitHubApp, GitLogin, WorkTree};
 use crate::failure::{Failure, FailureKind};
 use crate::io::git::{self, Clone as GitClone, CloneError, CloneRequest, TreeFiles};
 use crate::io::observer::Event;
 
 use super::credentials::Credentials;
+use super::git_token::Tokens;
 use super::request::{Request, WorktreeSetting};
 use super::session::Session;
 use super::signer::{self, Signer};
@@ -46,6 +47,15 @@ pub enum CheckoutFailure {
         error: Arc<CloneError>,
         /// Whose git credentials were used instead of the object's, and why.
         users_own: Option<String>,
+    },
+    /// There is no token to log in with.
+    NoToken {
+        /// What the controller says, where it fails too.
+        controllers: Option<AutomationFailure>,
+        /// Whether it is the server that gives none.
+        by_server: bool,
+        /// What went wrong.
+        ours: Failure,
     },
     /// We could not find out.
     Ours(Failure),
@@ -236,6 +246,8 @@ struct Job {
 enum Work {
     Folder(PathBuf),
     Clone(Box<CloneRequest>),
+    /// A clone by a token of an app.
+    CloneAs(Box<GitHubApp>, Box<CloneRequest>),
     Fail(AutomationFailure),
 }
 
@@ -278,9 +290,14 @@ fn clone_work(
     object_identity: bool,
     credentials: &Credentials,
 ) -> (Work, Option<String>) {
+    let mut by = None;
     let (access, users_own) =
         match git_access::access(source, object_identity, |key| credentials.secret(key)) {
             Access::Known(access) => (access, None),
+            Access::App { app, access } => {
+                by = Some(app);
+                (access, None)
+            }
             Access::Fails(failure) => return (Work::Fail(failure), None),
             Access::Hidden { why } => {
                 let access = GitAccess {
@@ -297,7 +314,12 @@ fn clone_work(
         switch: wanted.switch,
         timeout: checkout::timeout(&source.spec),
     };
-    (Work::Clone(Box::new(request)), users_own)
+    let request = Box::new(request);
+    let work = match by {
+        Some(app) => Work::CloneAs(app, request),
+        None => Work::Clone(request),
+    };
+    (work, users_own)
 }
 
 /// Repositories that are cloned at once.
@@ -307,12 +329,13 @@ fn carry_out(jobs: Vec<Job>, session: &Session) -> Checkouts {
     let total = jobs.len();
     let queue = Mutex::new(jobs.into_iter());
     let done = Mutex::new((0, Checkouts::default()));
+    let tokens = Tokens::default();
     let next = || queue.lock().ok()?.next();
     std::thread::scope(|scope| {
         for _ in 0..SIDE_BY_SIDE.min(total) {
             scope.spawn(|| {
                 while let Some(job) = next() {
-                    let outcome = job.carry_out(session);
+                    let outcome = job.carry_out(&tokens, session);
                     let Ok(mut done) = done.lock() else { return };
                     done.0 += 1;
                     session.observer.tell(Event::Progress {
@@ -332,22 +355,43 @@ fn carry_out(jobs: Vec<Job>, session: &Session) -> Checkouts {
 }
 
 impl Job {
-    fn carry_out(&self, session: &Session) -> Result<Arc<Checkout>, CheckoutFailure> {
-        let (files, clone, request) = match &self.work {
+    fn carry_out(
+        &self,
+        tokens: &Tokens,
+        session: &Session,
+    ) -> Result<Arc<Checkout>, CheckoutFailure> {
+        match &self.work {
             Work::Folder(folder) => {
                 let files = local(folder).map_err(CheckoutFailure::Ours)?;
-                (files, None, None)
+                self.read(files, None)
             }
-            Work::Fail(failure) => return Err(CheckoutFailure::Controllers(failure.clone())),
-            Work::Clone(request) => {
-                let clone = self.clone_repository(request, session)?;
-                let files = TreeFiles::Clone(Arc::clone(&clone));
-                (files, Some(clone), Some((**request).clone()))
+            Work::Fail(failure) => Err(CheckoutFailure::Controllers(failure.clone())),
+            Work::Clone(request) => self.cloned(request, session),
+            Work::CloneAs(app, request) => {
+                self.cloned(&tokens.logged_in(app, request, session)?, session)
             }
-        };
+        }
+    }
+
+    fn cloned(
+        &self,
+        request: &CloneRequest,
+        session: &Session,
+    ) -> Result<Arc<Checkout>, CheckoutFailure> {
+        let clone = self.clone_repository(request, session)?;
+        let files = TreeFiles::Clone(Arc::clone(&clone));
+        self.read(files, Some((clone, request.clone())))
+    }
+
+    fn read(
+        &self,
+        files: TreeFiles,
+        from: Option<(Arc<GitClone>, CloneRequest)>,
+    ) -> Result<Arc<Checkout>, CheckoutFailure> {
         let tree = files
             .tree()
             .map_err(|error| CheckoutFailure::Ours(error.into()))?;
+        let (clone, request) = from.unzip();
         Ok(Arc::new(Checkout {
             files,
             tree,

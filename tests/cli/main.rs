@@ -15,6 +15,7 @@ mod get;
 mod git;
 #[path = "../clone/server.rs"]
 mod git_server;
+mod github_app;
 mod help;
 mod invalid_input;
 mod live;

@@ -35,6 +35,9 @@ struct Doors {
 /// Login and token of the doors that want one.
 pub const BASIC: &str = "Basic Ym90OmNvcnJlY3QgaG9yc2U="; // bot:correct horse
 pub const BEARER: &str = "Bearer battery-staple";
+/// What the API of GitHub here gives out, and the login that the door `app` wants.
+pub const TOKEN: &str = "ghs_installation";
+const APP: &str = "Basic eC1hY2Nlc3MtdG9rZW46Z2hzX2luc3RhbGxhdGlvbg=="; // x-access-token:ghs_installation
 const PROXY: &str = "Basic cGF5OmEgdG9sbCAv"; // pay:a toll /
 
 struct Request {
@@ -140,6 +143,11 @@ impl Doors {
             "open" | "stuck" | "readonly" | "dropped" | "unheard" => {
                 self.backend(&mut stream, &request, rest)
             }
+            "github" => {
+                let (status, body) = github(&request.seen.method, rest);
+                answer(&mut stream, status, "application/json", &body, "")
+            }
+            "app" if authorization == Some(APP) => self.backend(&mut stream, &request, rest),
             "bearer" if authorization == Some(BEARER) => self.backend(&mut stream, &request, rest),
             "bearer" => answer(&mut stream, "401", "text/plain", "which token?\n", ""),
             _ if authorization == Some(BASIC) => self.backend(&mut stream, &request, &target[1..]),
@@ -252,6 +260,22 @@ impl Request {
             headers,
             body,
         })
+    }
+}
+
+/// The API of GitHub, as an app with one installation at a user sees it.
+fn github(method: &str, path: &str) -> (&'static str, String) {
+    match (method, path) {
+        ("GET", "users/some-one/installation") => ("200", r#"{"id": 7}"#.into()),
+        ("POST", "app/installations/7/access_tokens") => (
+            "201",
+            format!(r#"{{"token": "{TOKEN}", "expires_at": "2100-01-01T00:00:00Z"}}"#),
+        ),
+        ("POST", "app/installations/8/access_tokens") => (
+            "401",
+            r#"{"message": "A JSON web token could not be decoded"}"#.into(),
+        ),
+        _ => ("404", r#"{"message": "Not Found", "status": "404"}"#.into()),
     }
 }
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 use imageauto::controllers::automation::{self, AutomationFailure};
 use imageauto::controllers::checkout::{Switch, Target, timeout};
 use imageauto::controllers::flux::{FluxVersion, ImageRef, ObjectKey};
-use imageauto::controllers::git_access::{Access, access};
+use imageauto::controllers::git_access::{APP_USERNAME, Access, access, no_token};
 use imageauto::facts::cluster::{Objects, Seen};
-use imageauto::facts::git::without_secrets;
+use imageauto::facts::git::{GitAccess, GitHubApp, GitLogin, without_secrets};
 use imageauto::io::git::{Clone, CloneRequest, clone};
+use imageauto::io::github_app::{TokenError, token};
 use imageauto::io::manifests::{self, ManifestSource};
 use imageauto::io::observer::Observer;
 use serde::Deserialize;
@@ -94,23 +95,29 @@ impl Case {
 
 /// The https ports of the git server, and the port that it redirects to.
 #[derive(Deserialize)]
-struct Doors {
+pub(super) struct Doors {
     #[serde(rename = "HTTPS")]
-    https: String,
+    pub https: String,
     #[serde(rename = "Mutual")]
-    mutual: String,
+    pub mutual: String,
     #[serde(rename = "Wrong")]
-    wrong: String,
+    pub wrong: String,
     #[serde(rename = "Authority")]
-    authority: String,
+    pub authority: String,
     #[serde(rename = "Certificate")]
-    certificate: String,
+    pub certificate: String,
     #[serde(rename = "Key")]
-    key: String,
+    pub key: String,
+    #[serde(rename = "AppKey")]
+    pub app_key: String,
+    #[serde(rename = "AppKeyPKCS8")]
+    pub app_key_pkcs8: String,
+    #[serde(rename = "OtherAppKey")]
+    pub other_app_key: String,
 }
 
 /// Asks the git server about itself.
-fn about<T: serde::de::DeserializeOwned>(plane: &ControlPlane, what: &str) -> T {
+pub(super) fn about<T: serde::de::DeserializeOwned>(plane: &ControlPlane, what: &str) -> T {
     let url = format!("http://{}/{what}", plane.addresses.git.address);
     let mut answer = agent().get(url).call().expect("the git server answers");
     let text = answer
@@ -130,6 +137,20 @@ enum Prediction {
     Panics,
     /// We say that we don't know.
     Hidden(String),
+}
+
+/// Logs in as a GitHub App.
+fn with_token(app: &GitHubApp, access: GitAccess) -> Result<GitAccess, TokenError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("an event loop can be started");
+    let limit = Duration::from_secs(30);
+    let (now, nobody) = (jiff::Timestamp::now(), Observer::nobody());
+    let password = runtime.block_on(token(app, &access, now, limit, &nobody))?;
+    let username = APP_USERNAME.to_owned();
+    let login = GitLogin::Basic { username, password };
+    Ok(GitAccess { login, ..access })
 }
 
 /// Makes a namespace with the one policy that all automations here follow.
@@ -254,6 +275,13 @@ impl<'a> Run<'a> {
         };
         let access = match access(source, false, secret) {
             Access::Known(access) => access,
+            Access::App { app, access } => match with_token(&app, access) {
+                Ok(access) => access,
+                Err(error) => match &error.controllers {
+                    Some(cause) => return Prediction::Fails(no_token(cause)),
+                    None => return Prediction::Hidden(error.to_string()),
+                },
+            },
             Access::Fails(failure) => return Prediction::Fails(failure),
             Access::Hidden { why } => return Prediction::Hidden(why),
         };

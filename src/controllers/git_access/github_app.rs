@@ -1,8 +1,10 @@
 //! Mirrors `AuthMethodsFromSecret` of fluxcd/pkg's `runtime/secrets` (runtime 0.110) and `auth/githubapp/client.go` (auth 0.54): what
-//! the controller finds wrong with a GitHub App before it asks GitHub for a token.
+//! the controller finds wrong with a GitHub App before it asks GitHub for a token, and whom it asks.
 
 use super::{Data, Stop, bad_options, fails, invalid_source};
+use crate::controllers::automation::AutomationFailure;
 use crate::controllers::flux::ObjectKey;
+use crate::facts::git::{AppInstallation, GitHubApp};
 use crate::go::pem;
 
 /// The key of a Secret that makes it one of a GitHub App.
@@ -11,16 +13,40 @@ const OWNER: &str = "githubAppInstallationOwner";
 const INSTALLATION: &str = "githubAppInstallationID";
 const PRIVATE_KEY: &str = "githubAppPrivateKey";
 
-/// What stops us with `provider: github`: a fault that the controller finds, or that we fetch no token.
-pub(super) fn stop(key: Option<&ObjectKey>, data: &Data) -> Stop {
-    let Some(key) = key else {
-        return no_app();
+const BASE_URL: &str = "githubAppBaseURL";
+
+/// The user that a token of an app goes with.
+pub const USERNAME: &str = "x-access-token";
+
+/// The app of a Secret, with `provider: github`.
+pub(super) fn app(key: Option<&ObjectKey>, data: &Data) -> Result<GitHubApp, Stop> {
+    let key = key.ok_or_else(no_app)?;
+    if let Some(stop) = fault(key, data) {
+        return Err(stop);
+    }
+    let text = |name: &str| {
+        let value = data.get(name).map(|value| super::text_of(value, Some(key)));
+        value.transpose().map(Option::unwrap_or_default)
     };
-    fault(key, data).unwrap_or_else(|| {
-        Stop::Hidden(format!(
-            "Secret {key} holds a GitHub App, whose tokens are not fetched from here"
-        ))
+    let owner = text(OWNER)?;
+    let installation = if owner.is_empty() {
+        AppInstallation::Id(number(text(INSTALLATION)?.as_bytes()))
+    } else {
+        AppInstallation::Owner(owner)
+    };
+    Ok(GitHubApp {
+        api: text(BASE_URL)?,
+        id: number(text(ID)?.as_bytes()),
+        installation,
+        private_key: data.get(PRIVATE_KEY).cloned().unwrap_or_default(),
     })
+}
+
+/// What the controller says when it gets no token, `cause` being the library's words.
+pub fn no_token(cause: &str) -> AutomationFailure {
+    AutomationFailure::source_manager(format!(
+        "failed to configure authentication options: {cause}"
+    ))
 }
 
 fn no_app() -> Stop {

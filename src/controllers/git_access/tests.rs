@@ -1,6 +1,7 @@
 use super::*;
 use crate::controllers::checkout::{Said, Target};
 use crate::controllers::flux::GitRepositorySpec;
+use crate::facts::git::AppInstallation;
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
@@ -292,7 +293,7 @@ fn clouds_are_hidden_unless_their_gate_is_shut() {
 }
 
 #[test]
-fn a_github_app_is_checked_before_it_is_hidden() {
+fn a_github_app_is_checked_before_it_is_asked_for_a_token() {
     const MUST: &str = "secretRef with github app data must be specified when provider is set to github: invalid source configuration";
     let with = |pairs: Option<Pairs<'_>>| {
         let mut repository = repository("https://h/r.git");
@@ -337,7 +338,13 @@ fn a_github_app_is_checked_before_it_is_hidden() {
         ("githubAppPrivateKey", key),
         ("githubAppInstallationOwner", "o"),
     ];
-    assert!(matches!(with(Some(app)), Access::Hidden { .. }));
+    let Access::App { app: found, access } = with(Some(app)) else {
+        panic!("it is whole")
+    };
+    assert_eq!((found.id, found.api.as_str()), (1, ""));
+    assert_eq!(found.installation, AppInstallation::Owner("o".into()));
+    assert_eq!(access.login, GitLogin::Anonymous);
+    assert!(!format!("{found:?}").contains("AQID"));
     let (reason, message, stalled) = failure(with_secret("https://h/r.git", app));
     assert_eq!((reason, stalled), ("InvalidSourceConfiguration", true));
     assert_eq!(

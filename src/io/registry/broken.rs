@@ -12,7 +12,7 @@ use crate::io::error_text;
 
 /// An exchange without an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Broken {
+pub(in crate::io) struct Broken {
     /// What Go says about it, without method and URL.
     pub text: String,
     pub kind: RegistryErrorKind,
@@ -76,7 +76,7 @@ impl Broken {
     }
 
     /// Reads an error that came instead of an answer's head.
-    pub fn of(error: &reqwest::Error, target: Target<'_>) -> Self {
+    pub(super) fn of(error: &reqwest::Error, target: Target<'_>) -> Self {
         let causes = causes(error);
         let connecting = error.is_connect();
         if let Some(broken) = find::<UnknownHost>(&causes).map(unknown_host) {

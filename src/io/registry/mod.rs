@@ -27,7 +27,9 @@ pub use error::RegistryError;
 pub use crate::facts::registry::{RegistryErrorKind, Throttling};
 
 use scan::Scan;
-use wire::Wire;
+
+pub(in crate::io) use broken::Broken;
+pub(in crate::io) use wire::{Answer, Request, Wire};
 
 /// How the registries are asked, whichever they are.
 #[derive(Clone, Debug, PartialEq, Eq)]

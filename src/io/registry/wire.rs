@@ -28,10 +28,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 const USER_AGENT: &str = concat!("kubectl-imageauto/", env!("CARGO_PKG_VERSION"));
 
 /// What is shared by the scans of a run.
-pub(super) struct Wire {
+pub(in crate::io) struct Wire {
     pub observer: Observer,
-    pub pings: Pings,
-    pub tokens: Tokens,
+    pub(super) pings: Pings,
+    pub(super) tokens: Tokens,
     max_requests: usize,
     permits: Mutex<HashMap<String, Arc<Semaphore>>>,
     clients: Mutex<HashMap<ClientKey, reqwest::Client>>,
@@ -59,7 +59,7 @@ struct ClientKey {
 
 /// A request; it is sent to exactly this URL.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
+pub(in crate::io) struct Request {
     pub method: Method,
     pub url: Url,
     pub headers: HeaderMap,
@@ -70,7 +70,7 @@ pub(super) struct Request {
 
 /// An answer of whatever status.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(in crate::io) struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     /// As much of the body as came, and as was asked for.

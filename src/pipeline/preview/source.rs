@@ -69,7 +69,12 @@ impl Previewing<'_> {
         let found = self.checkouts.of(&automation.key);
         // The controller reads the key before it clones, and after all other Secrets.
         if let Signer::Fails(failure) = self.checkouts.signer_of(&automation.key)
-            && !matches!(found, Some(Err(CheckoutFailure::Controllers(_))))
+            && !matches!(
+                found,
+                Some(Err(
+                    CheckoutFailure::Controllers(_) | CheckoutFailure::NoToken { .. }
+                ))
+            )
         {
             let finding = findings::automations::signing_key_invalid(&automation.key, failure);
             preview.findings.push(finding);
@@ -107,6 +112,23 @@ fn stop(
     match failure {
         CheckoutFailure::Controllers(failure) => failure.clone().into(),
         CheckoutFailure::Ours(failure) => failure.clone().into(),
+        CheckoutFailure::NoToken {
+            controllers,
+            by_server,
+            ours,
+        } => {
+            let ours = Failure {
+                message: format!("GitRepository {}: {ours}", preview.source.key),
+                ..ours.clone()
+            };
+            let Some(failure) = controllers else {
+                return ours.into();
+            };
+            if *by_server {
+                preview.troubles.push(ours);
+            }
+            failure.clone().into()
+        }
         CheckoutFailure::Clone { error, users_own } => {
             clone_stop(error, users_own.as_deref(), automation, preview)
         }

@@ -24,6 +24,7 @@ fn each_login_is_used_or_refused_as_by_the_controller() {
         certificates(&doors, &login.user, &login.password),
         by_proxy(),
         by_provider(),
+        by_app(&doors, &login.address),
         keys(&doors.authority, &login.address),
     ];
     let cases: Vec<Case> = cases.into_iter().flatten().collect();
@@ -198,6 +199,73 @@ fn by_provider() -> Vec<Case> {
         case("generic-app").secret(json!({"username": "u", "password": "p", "githubAppID": "1"})),
         case("azure").source(json!({"provider": "azure", "serviceAccountName": "x"})),
         case("aws").source(json!({"provider": "aws", "serviceAccountName": "x"})),
+    ]
+}
+
+/// Tokens of a GitHub App.
+fn by_app(doors: &Doors, http: &str) -> Vec<Case> {
+    let plain = format!("http://{http}/github");
+    let of = |name: &str, more: Value| {
+        let mut data = json!({
+            "githubAppID": "5", "githubAppPrivateKey": doors.app_key, "githubAppBaseURL": plain,
+            "githubAppInstallationID": "7",
+        });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            data[key] = value.clone();
+        }
+        if data["githubAppInstallationOwner"].is_string()
+            && let Some(data) = data.as_object_mut()
+        {
+            data.remove("githubAppInstallationID");
+        }
+        case(&format!("app-{name}"))
+            .source(json!({"provider": "github"}))
+            .secret(data)
+    };
+    let owner = |owner: &str| json!({"githubAppInstallationOwner": owner});
+    let id = |id: &str| json!({"githubAppInstallationID": id});
+    let at = |url: String| json!({"githubAppBaseURL": url});
+    let over_tls = |name: &str, authority: &str| {
+        let mut data = at(format!("https://{}/github", doors.https));
+        if authority.is_empty() {
+            // Another than in the case with an authority: the controller keeps tokens, whatever the certificates.
+            data["githubAppInstallationID"] = json!("8");
+        } else {
+            data["ca.crt"] = json!(authority);
+        }
+        of(name, data).source(json!({
+            "provider": "github", "url": format!("https://{}/{{repository}}", doors.https),
+        }))
+    };
+    vec![
+        of("id", json!({})),
+        of("pkcs8", json!({"githubAppPrivateKey": doors.app_key_pkcs8})),
+        of("team", owner("team")),
+        of("user", owner("some-one")),
+        of("nobody", owner("nobody")),
+        of("not-installed", id("6")),
+        of("details", id("9")),
+        of("limited", id("10")).loosely_from("[rate"),
+        of("bad-gateway", id("11")),
+        of("later", id("12")),
+        of(
+            "other-key",
+            json!({"githubAppPrivateKey": doors.other_app_key}),
+        ),
+        of("other-app", json!({"githubAppID": "6"})),
+        of(
+            "certificates-key",
+            json!({"githubAppPrivateKey": doors.key}),
+        ),
+        of("slash", at(format!("{plain}/"))),
+        of("enterprise", at(format!("{plain}/api/v3"))),
+        of("nobody-there", at("http://127.0.0.1:9".into())),
+        of("nobody-there-v3", at("http://127.0.0.1:9/api/v3/".into())),
+        of("no-url", at("http://[::1".into())),
+        over_tls("tls", &doors.authority),
+        over_tls("tls-none", ""),
+        of("proxy", json!({}))
+            .source(json!({"provider": "github", "proxySecretRef": {"name": "proxy-dead"}})),
     ]
 }
 

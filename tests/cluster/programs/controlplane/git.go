@@ -22,7 +22,7 @@ import (
 // The first part of a path may name another behaviour: /open/R.git is served to everybody, /bearer/R.git to the password
 // as a bearer token, /answers/CODE/… is refused with that status and a text, /pages/CODE/… with a page of HTML,
 // /moved/… is redirected to the path behind it, /elsewhere/… to the same path on another port, /looping/… to itself,
-// and /slow/… never answers. GET /_doors tells the other ports, and /_elsewhere what was asked of that one.
+// /slow/… never answers, and /github/… is the API of a GitHub, whose tokens log in besides. GET /_doors tells the other ports, and /_elsewhere what was asked of that one.
 func serveGit(folder string) (Login, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return Login{}, err
@@ -33,6 +33,9 @@ func serveGit(folder string) (Login, error) {
 	}
 	server := &gitServer{folder: folder, program: program, login: Login{User: "fluxcdbot", Password: secret()}}
 	if server.other, err = serve(http.HandlerFunc(server.elsewhere)); err != nil {
+		return Login{}, err
+	}
+	if server.app, err = newGithubApp(); err != nil {
 		return Login{}, err
 	}
 	if server.doors, err = server.openSecureDoors(); err != nil {
@@ -46,6 +49,7 @@ type gitServer struct {
 	folder, program string
 	login           Login
 	doors           secureDoors
+	app             githubApp
 
 	other string
 	mutex sync.Mutex
@@ -79,6 +83,8 @@ func (s *gitServer) ServeHTTP(writer http.ResponseWriter, request *http.Request)
 		http.Redirect(writer, request, behind(request.URL.Path), http.StatusFound)
 	case "slow":
 		<-request.Context().Done()
+	case "github":
+		s.github(writer, request, rest)
 	case "open":
 		s.backend(writer, request, "/"+rest, "")
 	case "bearer":
@@ -89,7 +95,8 @@ func (s *gitServer) ServeHTTP(writer http.ResponseWriter, request *http.Request)
 		s.backend(writer, request, "/"+rest, "bearer")
 	default:
 		user, password, _ := request.BasicAuth()
-		if user != s.login.User || !same(password, s.login.Password) {
+		isApp := user == "x-access-token" && same(password, s.appToken())
+		if !isApp && (user != s.login.User || !same(password, s.login.Password)) {
 			writer.Header().Set("WWW-Authenticate", `Basic realm="git"`)
 			http.Error(writer, "who are you?", http.StatusUnauthorized)
 			return

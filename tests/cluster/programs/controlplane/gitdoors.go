@@ -23,6 +23,8 @@ type secureDoors struct {
 	HTTPS, Mutual, Wrong string
 	// Authority, Certificate and Key are PEM; the latter two are a client's.
 	Authority, Certificate, Key string
+	// AppKey and AppKeyPKCS8 are the GitHub App's key, and OtherAppKey is one that isn't, PEM.
+	AppKey, AppKeyPKCS8, OtherAppKey string
 	// Elsewhere is the port that /elsewhere leads to.
 	Elsewhere string
 }
@@ -47,6 +49,9 @@ func (s *gitServer) openSecureDoors() (secureDoors, error) {
 	}
 	doors := secureDoors{
 		Elsewhere: s.other, Authority: authority.pem(), Certificate: string(client.certificate), Key: string(client.key),
+	}
+	if doors.AppKey, doors.AppKeyPKCS8, doors.OtherAppKey, err = s.app.keys(); err != nil {
+		return secureDoors{}, err
 	}
 	clients := x509.NewCertPool()
 	clients.AppendCertsFromPEM([]byte(doors.Authority))
