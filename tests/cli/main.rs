@@ -22,6 +22,7 @@ mod live;
 mod readme;
 mod reconcile;
 mod reconcile_local;
+mod reconcile_safety;
 mod registry;
 mod schema;
 mod server;
