@@ -202,6 +202,16 @@ impl Fault {
     }
 }
 
+/// What a line of a server's tells; `None` for what only sets it off.
+pub(super) fn telling(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("remote:").unwrap_or(line).trim();
+    let is_frame = line
+        .chars()
+        .all(|character| !character.is_alphanumeric() && !character.is_whitespace());
+    let is_head = line.eq_ignore_ascii_case("error:");
+    (!is_frame && !is_head).then_some(line)
+}
+
 fn told(words: &[&str]) -> String {
     match words.first() {
         Some(line) => format!(" ({})", line.strip_prefix("fatal: ").unwrap_or(line)),

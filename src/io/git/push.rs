@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::clone::{Clone, CloneRequest};
-use super::fault::{CloneErrorKind, Fault};
+use super::fault::{CloneErrorKind, Fault, telling};
 use super::http_trace::Spoken;
 use super::remote::{Call, NAME, Remote, Service};
 use crate::facts::git::without_secrets;
@@ -361,8 +361,11 @@ fn is_broken(fault: &Fault) -> bool {
 }
 
 fn one_line(words: &str) -> String {
-    let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join("; ")
+    words
+        .lines()
+        .filter_map(telling)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 #[cfg(test)]

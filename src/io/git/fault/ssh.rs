@@ -1,6 +1,6 @@
 //! Failures over ssh, in OpenSSH's words.
 
-use super::{Cause, CloneErrorKind, Fault, is_unknown_repository, with_port};
+use super::{Cause, CloneErrorKind, Fault, is_unknown_repository, telling, with_port};
 use crate::controllers::known_hosts::TrustedKeys;
 use crate::io::git::http_trace::Spoken;
 use crate::io::git::ssh::host_key_algorithms;
@@ -105,13 +105,39 @@ fn repository_fault(lines: &Lines<'_>) -> Option<Fault> {
         )
     } else {
         lines.find("Could not read from remote repository")?;
-        Fault::transport(
-            CloneErrorKind::ServerFailed,
-            format!("unknown error: {first}"),
-            format!("the server refuses: {first}"),
-        )
+        let said: Vec<&str> = lines
+            .0
+            .iter()
+            .filter(|line| !of_git(line))
+            .filter_map(|line| telling(line))
+            .collect();
+        let kind = if said.iter().any(|line| is_no_permission(line)) {
+            CloneErrorKind::Refused
+        } else {
+            CloneErrorKind::ServerFailed
+        };
+        let cause = format!("unknown error: {first}");
+        let message = format!("the server refuses: {}", said.join("; "));
+        return Some(Fault::transport(kind, cause, message).with_server(&said.join("\n")));
     };
     Some(fault.with_server(first))
+}
+
+/// The words in which servers deny a right to a key that they know.
+fn is_no_permission(line: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "not authorized",
+        "unauthorized",
+        "permission",
+        "denied",
+        "read only",
+        "read-only",
+        "write access",
+        "not allowed",
+        "not enabled",
+    ];
+    let line = line.to_lowercase();
+    WORDS.iter().any(|word| line.contains(word))
 }
 
 /// Address and reason of `ssh: connect to host 127.0.0.1 port 9: Connection refused`.
@@ -165,4 +191,41 @@ fn host_key_fault(lines: &Lines<'_>, trusted: Option<&TrustedKeys>) -> Option<Fa
             "known_hosts has no key of this server and port: add its line of ssh-keyscan to known_hosts of the Secret".into(),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_only_read_are_told_from_servers_that_fail() {
+        let end = "fatal: Could not read from remote repository.";
+        for (words, kind, told) in [
+            (
+                "error:\n Gitea: Unauthorized\n Deploy Key: 1:x is not authorized to write to a/b.",
+                CloneErrorKind::Refused,
+                "Gitea: Unauthorized; Deploy Key: 1:x is not authorized to write to a/b.",
+            ),
+            (
+                "ERROR: The key you are authenticating with has been marked as read only.",
+                CloneErrorKind::Refused,
+                "ERROR: The key you are authenticating with has been marked as read only.",
+            ),
+            (
+                "remote: \nremote: =====\nremote: \nremote: This deploy key does not have write access to this project.\nremote: =====",
+                CloneErrorKind::Refused,
+                "This deploy key does not have write access to this project.",
+            ),
+            (
+                "ERROR: Internal server error",
+                CloneErrorKind::ServerFailed,
+                "ERROR: Internal server error",
+            ),
+        ] {
+            let spoken = Spoken::parse(format!("{words}\n{end}\n").as_bytes());
+            let fault = Fault::of_ssh(&spoken, None);
+            assert_eq!(fault.kind, kind, "{words}");
+            assert_eq!(fault.message, format!("the server refuses: {told}"));
+        }
+    }
 }
