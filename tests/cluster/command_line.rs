@@ -45,6 +45,11 @@ impl Home {
         Self { folder }
     }
 
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Gives the home's owner logins of their own: for the registry by Docker's config file, for the git server by git's
     /// configuration.
     pub fn log_in(&self, plane: &ControlPlane) {

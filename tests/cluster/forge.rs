@@ -131,6 +131,30 @@ impl Forge {
         }
     }
 
+    /// Makes an account that may read a repository and nothing else.
+    pub fn create_reader(&self, repository: &ForgeRepository<'_>, name: &str) -> Login {
+        let reader = Login {
+            address: self.user.address.clone(),
+            user: name.to_owned(),
+            password: format!("{}-{name}", self.user.password),
+        };
+        self.ask(
+            &self.administrator,
+            "POST",
+            "admin/users",
+            &json!({
+                "username": reader.user, "password": reader.password, "email": format!("{name}@example.com"),
+                "must_change_password": false,
+            }),
+        );
+        let path = format!(
+            "repos/{}/{}/collaborators/{name}",
+            self.user.user, repository.name
+        );
+        self.ask(&self.user, "PUT", &path, &json!({"permission": "read"}));
+        reader
+    }
+
     /// Asks the forge's own API, at a path below `/api/v1`.
     pub fn ask(&self, login: &Login, method: &str, path: &str, question: &Value) -> Value {
         let request = Request::builder()

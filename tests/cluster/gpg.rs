@@ -52,6 +52,11 @@ impl GpgKey {
             home,
         })
     }
+
+    /// The home folder that holds it.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
 }
 
 impl Drop for GpgKey {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -15,6 +16,9 @@ use super::objects::{automation, git_repository, image_collection, settled_polic
 use super::repository::{Commit, Repository};
 use super::ssh::KeyPair;
 use super::{ControlPlane, control_plane, in_parallel, tell};
+
+mod sign_user;
+mod transports;
 
 const NAMESPACE: &str = "pushes";
 const IMAGE: &str = "registry.example.com/team/app";
@@ -120,6 +124,10 @@ impl<'a> Run<'a> {
     }
 
     fn reconcile(&self, home: &Home, more: &[&str]) -> Ran {
+        run(&mut self.command(home, more))
+    }
+
+    fn command(&self, home: &Home, more: &[&str]) -> Command {
         let usual = [
             "reconcile",
             &self.name,
@@ -133,10 +141,9 @@ impl<'a> Run<'a> {
             "--timeout",
             "100s",
         ];
-        run(home
-            .command(OURS, &self.plane.cluster, ADMINISTRATOR)
-            .args(usual)
-            .args(more))
+        let mut command = home.command(OURS, &self.plane.cluster, ADMINISTRATOR);
+        command.args(usual).args(more);
+        command
     }
 
     fn outcome(&self) -> Outcome {
