@@ -44,33 +44,62 @@ fn system_bundle() -> Vec<u8> {
 
 /// A client's certificate and key in files that go with this value: git reads them from nowhere else.
 ///
-/// This is the one secret that is ever on disk, readable by its owner only and no longer than one command runs.
+/// The key is in memory where the system has such files (Linux), so that nothing is left of it whatever ends us. Elsewhere it is the one
+/// secret that is ever on disk, readable by its owner only and no longer than one command runs.
 pub(super) struct IdentityFiles {
     /// The certificate.
     pub certificate: PathBuf,
     /// The key.
     pub key: PathBuf,
+    /// What holds the key, where that is no file on disk.
+    in_memory: Option<fs::File>,
 }
 
 impl IdentityFiles {
-    /// Writes them into `folder`, which only its owner may enter.
+    /// Writes them, into `folder`, which only its owner may enter, where they are on disk.
     pub fn write(folder: &Path, identity: &ClientIdentity) -> io::Result<Self> {
+        let (key, in_memory) = match file_in_memory(&identity.key) {
+            Some((path, file)) => (path, Some(file)),
+            None => (folder.join("client.key"), None),
+        };
         let files = Self {
             certificate: folder.join("client.crt"),
-            key: folder.join("client.key"),
+            key,
+            in_memory,
         };
         write_for_owner(&files.certificate, &identity.certificate)?;
-        write_for_owner(&files.key, &identity.key)?;
+        if files.in_memory.is_none() {
+            write_for_owner(&files.key, &identity.key)?;
+        }
         Ok(files)
     }
 }
 
 impl Drop for IdentityFiles {
     fn drop(&mut self) {
-        for path in [&self.key, &self.certificate] {
-            drop(fs::remove_file(path));
+        drop(fs::remove_file(&self.certificate));
+        if self.in_memory.is_none() {
+            drop(fs::remove_file(&self.key));
         }
     }
+}
+
+/// A file that is nowhere but in memory, and the path by which the programs that are started meanwhile read it.
+#[cfg(target_os = "linux")]
+fn file_in_memory(bytes: &[u8]) -> Option<(PathBuf, fs::File)> {
+    use std::os::fd::AsRawFd as _;
+    // Without the flag that would close it in them.
+    let made = rustix::fs::memfd_create("client-key", rustix::fs::MemfdFlags::empty());
+    let mut file = fs::File::from(made.ok()?);
+    io::Write::write_all(&mut file, bytes).ok()?;
+    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    // Where /proc is hidden, they can't.
+    path.exists().then_some((path, file))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn file_in_memory(_: &[u8]) -> Option<(PathBuf, fs::File)> {
+    None
 }
 
 /// Writes a file that nobody else may read.
@@ -107,10 +136,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let identity = ClientIdentity {
             certificate: b"c".to_vec(),
-            key: b"k".to_vec(),
+            key: b"the key".to_vec(),
         };
         let files = IdentityFiles::write(folder.path(), &identity).unwrap();
-        #[cfg(unix)]
+        #[cfg(target_os = "linux")]
+        {
+            // A program that a program starts reads it as often as it likes, and there is nothing of it on disk.
+            let mut command = std::process::Command::new("sh");
+            let script = r#"sh -c 'cat "$1" "$1"' sh "$1""#;
+            command.args(["-c", script, "sh"]).arg(&files.key);
+            let output = command.output().unwrap();
+            assert_eq!(output.stdout, b"the keythe key", "{output:?}");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+        #[cfg(all(unix, not(target_os = "linux")))]
         {
             use std::os::unix::fs::PermissionsExt as _;
             let mode = fs::metadata(&files.key).unwrap().permissions().mode();
