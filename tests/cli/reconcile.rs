@@ -170,6 +170,78 @@ fn a_line_that_breaks_leaves_all_or_nothing() {
     assert_eq!(shop.environment.left_behind(), Vec::<String>::new());
 }
 
+/// A file with a marker, which changes in every line by its indentation: much to send, and too random to be made small.
+fn large_file() -> String {
+    let mut seed: u64 = 1;
+    let noise: String = (0..20_000)
+        .map(|_| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            format!("                - n{:x}\n", seed >> 20)
+        })
+        .collect();
+    let text = environment::deployment("app", "1.0.0");
+    format!("{}\n          args:\n{noise}", text.trim_end())
+}
+
+#[test]
+fn a_line_that_breaks_in_the_middle_of_a_push_leaves_nothing() {
+    let shop = Shop::behind("cut");
+    shop.others_commit("main", "apps/app.yaml", &large_file());
+    let before = shop.refs();
+    let ran = shop.reconcile(&["--yes"]).expect(5);
+    assert!(
+        ran.stderr.contains("the server has nothing of it"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(shop.refs(), before);
+    assert_eq!(shop.environment.left_behind(), Vec::<String>::new());
+    shop.set_door("open");
+    let _ = shop.reconcile(&["--yes"]).expect(0);
+    assert_eq!(shop.git(&["log", "-1", "--format=%an", "main"]), "bot");
+}
+
+/// The user's own ssh, here a script that runs the server's program itself, and breaks in the middle of what it is sent.
+#[cfg(unix)]
+#[test]
+fn an_ssh_that_breaks_in_the_middle_of_a_push_leaves_nothing() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let shop = Shop::open();
+    shop.others_commit("main", "apps/app.yaml", &large_file());
+    let folder = shop.environment.path().display().to_string();
+    let source = environment::git_repository("gitops").replace(
+        "https://user:secret@git.example.com/team/gitops",
+        &format!("ssh://git@git.example.com{folder}/served/gitops.git"),
+    );
+    // A login that is not to be seen from here.
+    let source = format!(
+        "{source}  secretRef:\n    name: login\n---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: login\n  namespace: flux-system\ndata:\n  identity: ENC[AES256_GCM,data:eA==]\nsops:\n  version: 3.9.0\n"
+    );
+    shop.environment.write("objects/source.yaml", &source);
+    let ssh = |bytes: &str| {
+        let script = format!(
+            "#!/bin/sh\nfor last; do :; done\ncase \"$last\" in\ngit-receive-pack*) {bytes} | eval \"$last\" ;;\n*) eval \"$last\" ;;\nesac\n"
+        );
+        let file = shop.environment.write("ssh", &script);
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let config = format!("[core]\n\tsshCommand = {folder}/ssh\n");
+    shop.environment.write(".gitconfig", &config);
+    let before = shop.refs();
+    ssh("head -c 20000");
+    let ran = shop.reconcile(&["--yes"]).expect(5);
+    assert!(
+        ran.stderr.contains("the server has nothing of it"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(shop.refs(), before);
+    assert_eq!(shop.environment.left_behind(), Vec::<String>::new());
+    ssh("cat");
+    let _ = shop.reconcile(&["--yes"]).expect(0);
+    assert_eq!(shop.git(&["log", "-1", "--format=%an", "main"]), "bot");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_refusal_quotes_the_server() {

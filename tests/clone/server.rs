@@ -140,7 +140,7 @@ impl Doors {
             // The line breaks before the server has read the push, or before it has answered.
             "dropped" if is_push(&request) => Ok(()),
             "unheard" if is_push(&request) => self.backend(&mut std::io::sink(), &request, rest),
-            "open" | "stuck" | "readonly" | "dropped" | "unheard" => {
+            "open" | "stuck" | "readonly" | "dropped" | "unheard" | "cut" => {
                 self.backend(&mut stream, &request, rest)
             }
             "github" => {
@@ -229,6 +229,15 @@ impl Request {
             }
         }
         let mut body = Vec::new();
+        // The line breaks in the middle of a large push.
+        let length: Option<usize> = headers
+            .get("content-length")
+            .and_then(|length| length.parse().ok());
+        let is_large = length.is_none_or(|length| length > 10_000);
+        if target.starts_with("/cut/") && target.ends_with("/git-receive-pack") && is_large {
+            reader.read_exact(&mut [0; 10_000])?;
+            return Err(std::io::ErrorKind::ConnectionAborted.into());
+        }
         if headers
             .get("transfer-encoding")
             .is_some_and(|coding| coding == "chunked")

@@ -236,6 +236,14 @@ impl<'a> Pushing<'a> {
         if summary.starts_with("[remote failure]") {
             return self.look(push, summary.to_owned(), server);
         }
+        // Its disk is full, or the line broke: that is no word on who may push.
+        if summary.contains("unpacker error") {
+            let said = server
+                .as_deref()
+                .map_or(String::new(), |words| format!(": \"{}\"", one_line(words)));
+            let words = format!("the server could not take what was sent: {summary}{said}");
+            return self.look(push, words, server);
+        }
         let kind = if is_race(summary, server.as_deref()) {
             PushErrorKind::Lost
         } else {
