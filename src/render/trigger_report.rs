@@ -31,6 +31,12 @@ pub fn lines(turn: &Turn) -> Vec<Talk> {
         tone,
         format!("{}  {took}{}{tail}", name(turn.kind, &turn.key), turn.text),
     )];
+    if turn.said.as_ref().is_some_and(|said| said.stalled) {
+        lines.push(Talk::new(
+            Tone::Detail,
+            "it is stalled: its controller does not try again by itself until the object is changed",
+        ));
+    }
     for difference in &turn.differences {
         lines.push(Talk::new(
             Tone::Detail,

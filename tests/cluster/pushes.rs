@@ -17,6 +17,7 @@ use super::repository::{Commit, Repository};
 use super::ssh::KeyPair;
 use super::{ControlPlane, control_plane, in_parallel, tell};
 
+mod races;
 mod sign_user;
 mod transports;
 

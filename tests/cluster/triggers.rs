@@ -204,6 +204,33 @@ fn a_failure_may_be_what_was_predicted() {
 }
 
 #[test]
+fn what_is_stalled_is_told() {
+    let Some(plane) = control_plane() else { return };
+    let shop = Shop::new(plane, &plane.cluster, "triggers-stalled", &json!({}));
+    shop.settle();
+    // A login with a password is none for an app of GitHub.
+    let source = format!(
+        "/apis/source.toolkit.fluxcd.io/v1/namespaces/{}/gitrepositories/gitops",
+        shop.namespace
+    );
+    let changed = shop
+        .cluster
+        .api
+        .merge(&source, &json!({"spec": {"provider": "github"}}));
+    changed.unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    let ran = shop.trigger(&["--timeout", "60s"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(
+        ran.stdout.contains("InvalidSourceConfiguration")
+            && ran.stdout.contains(", as predicted")
+            && ran.stdout.contains("it is stalled"),
+        "{ran:?}"
+    );
+    let (_, report) = shop.report(&["update/images"]);
+    assert_eq!(report["automations"][0]["verdict"], "asPredicted");
+}
+
+#[test]
 fn what_is_suspended_is_left_alone() {
     let Some(plane) = control_plane() else { return };
     let shop = Shop::new(plane, &plane.cluster, "triggers-suspended", &json!({}));
