@@ -6,6 +6,7 @@
 pub mod diagnose;
 pub mod explain;
 pub mod local;
+pub mod relay;
 pub mod request;
 pub mod session;
 pub mod stages;

@@ -28,7 +28,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exit_code;
 use crate::failure::Failure;
-use crate::pipeline::local;
+use crate::pipeline::{local, relay};
 
 use input::GlobalArgs;
 use invocation::Invocation;
@@ -86,7 +86,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let [_, word, folder] = args.as_slice()
         && word == local::FINISH
     {
-        return ExitCode::from(finish(Path::new(folder)));
+        return ExitCode::from(hidden(local::finish(Path::new(folder))));
+    }
+    if let [_, word, proxy, host, port] = args.as_slice()
+        && word == relay::RELAY
+        && let (Some(proxy), Some(host), Some(port)) =
+            (proxy.to_str(), host.to_str(), port.to_str())
+    {
+        return ExitCode::from(hidden(relay::relay(proxy, host, port)));
     }
     let invocation = Invocation::from_program(args.first());
     ExitCode::from(dispatch(&invocation, args))
@@ -143,9 +150,9 @@ fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
     }
 }
 
-/// The second process of a change in a work tree: its words are for the first.
-fn finish(folder: &Path) -> u8 {
-    match local::finish(folder) {
+/// Another process of this program at work for a first one: its words are for that.
+fn hidden(ended: Result<(), Failure>) -> u8 {
+    match ended {
         Ok(()) => exit_code::FINE,
         Err(failure) => {
             // Nobody can be told that stderr is closed.

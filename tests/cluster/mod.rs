@@ -21,6 +21,7 @@ mod recipes;
 pub mod registry;
 pub mod repository;
 mod scans;
+pub mod socks;
 pub mod ssh;
 mod triggers;
 

@@ -12,6 +12,7 @@ use super::clone::Clone;
 use super::private::{finished, on, started};
 use super::remote::respect;
 use crate::controllers::commit::Commit;
+use crate::facts::git::CommitFacts;
 
 /// A file that a commit changes or adds.
 #[derive(Clone, Copy, Debug)]
@@ -125,8 +126,12 @@ impl Writer<'_> {
     }
 }
 
-/// Writes a commit that the user's own git signs, as its configuration says; `command` is git on the repository.
-pub(super) fn commit_as_user(mut command: Command, commit: &Commit) -> Result<String, GitError> {
+/// Writes a commit that the user's own git signs, as its configuration says; `git` is git on the repository.
+pub(super) fn commit_as_user(
+    git: &dyn Fn() -> Command,
+    commit: &Commit,
+) -> Result<String, GitError> {
+    let mut command = git();
     let time = format!("{} +0000", commit.seconds.max(0));
     for role in ["AUTHOR", "COMMITTER"] {
         command
@@ -145,13 +150,30 @@ pub(super) fn commit_as_user(mut command: Command, commit: &Commit) -> Result<St
     ]);
     let output = started(&mut command, "commit-tree", Some(commit.message.clone()))?;
     if output.success() {
-        return line(&output.stdout, "commit-tree");
+        let id = line(&output.stdout, "commit-tree")?;
+        let mut command = git();
+        command.args(["cat-file", "commit", &id]);
+        let bytes = finished(&mut command, "cat-file", None)?.stdout;
+        return check_words(&id, &bytes, commit).map(|()| id);
     }
     let words = String::from_utf8_lossy(&output.stderr)
         .trim()
         .replace('\n', "; ");
     Err(GitError(format!(
         "your own git does not sign ({words}): look at user.signingKey and gpg.format of your git configuration, or leave out --sign user"
+    )))
+}
+
+/// Git leaves out of names what it holds to be crud, and the automation doesn't.
+fn check_words(id: &str, bytes: &[u8], wanted: &Commit) -> Result<(), GitError> {
+    let author = format!("{} <{}>", wanted.author.name, wanted.author.email);
+    let facts = CommitFacts::parse(id, bytes).unwrap_or_default();
+    if facts.author == author && facts.committer == author && facts.message == wanted.message {
+        return Ok(());
+    }
+    Err(GitError(format!(
+        "your own git would write the author {author} as {}, or the message otherwise: give another with --author, or leave out --sign user",
+        facts.author
     )))
 }
 
@@ -191,9 +213,12 @@ impl Clone {
     ///
     /// It doesn't sign.
     pub fn commit_as_user(&self, commit: &Commit) -> Result<String, GitError> {
-        let mut command = on(&self.repository.main());
-        respect(&mut command);
-        commit_as_user(command, commit)
+        let git = || {
+            let mut command = on(&self.repository.main());
+            respect(&mut command);
+            command
+        };
+        commit_as_user(&git, commit)
     }
 }
 

@@ -142,7 +142,7 @@ impl LocalFolder {
         commit.tree = tree;
         let id = match encode(&commit)? {
             Some(bytes) => writer.commit(bytes)?,
-            None => commit_as_user(at(&self.top, &[]), &commit)?,
+            None => commit_as_user(&|| at(&self.top, &[]), &commit)?,
         };
         Ok(LocalCommit(CommitPlan {
             id,

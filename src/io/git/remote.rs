@@ -15,9 +15,11 @@ use super::fault::Fault;
 use super::http_trace::Spoken;
 use super::private::{ask_nobody, cannot_run, isolate, on};
 use super::redirect::{self, Redirect};
+use super::socks;
 use super::ssh::{self, Agent, Identity, Unusable};
 use crate::controllers::known_hosts::{TrustedKeys, trusted_keys};
 use crate::facts::git::{GitAccess, GitLogin, without_user_info};
+use crate::facts::network::Proxy;
 use crate::go::url::Address;
 use crate::io::observer::{Event, Observer};
 use crate::io::program::{self, Limits, Output, Stopped};
@@ -216,11 +218,7 @@ impl Remote {
         if self.scheme != Scheme::Ssh || self.agent.is_some() {
             return Ok(());
         }
-        if self.access.proxy.is_some() {
-            return Err(Fault::refusal(
-                "ssh through the proxy of proxySecretRef is not supported from here: use --worktree with a local clone",
-            ));
-        }
+        let relay = self.access.proxy.as_ref().map(relay_through).transpose()?;
         let port = Address::parse(&self.url)
             .ok()
             .and_then(|url| url.port().and_then(|port| port.parse().ok()));
@@ -232,6 +230,7 @@ impl Remote {
             key: identity,
             passphrase,
             trusted: trusted.as_ref().unwrap_or(&unread),
+            proxy_command: relay.as_deref(),
             limit: self.limit,
         };
         let agent = Agent::start(&self.folder, &identity, deadline).map_err(|why| match why {
@@ -376,6 +375,11 @@ impl Remote {
                 command
                     .env("GIT_SSH_COMMAND", ssh::command(&agent.config))
                     .env("GIT_SSH_VARIANT", "ssh");
+                if let Some(proxy) = &self.access.proxy {
+                    command
+                        .env(socks::USER, &proxy.username)
+                        .env(socks::PASSWORD, &proxy.password);
+                }
             }
             None if self.is_own() && self.scheme == Scheme::Ssh => {
                 ask_nothing_over_ssh(command, &self.folder);
@@ -433,8 +437,22 @@ impl Remote {
     fn fault(&self, call: &Call<'_>, spoken: &Spoken) -> Fault {
         match self.scheme {
             Scheme::Http => self.http_fault(call, spoken),
-            Scheme::Ssh => Fault::of_ssh(spoken, self.trusted.as_ref()),
+            Scheme::Ssh => self.ssh_fault(spoken),
             Scheme::File => Fault::of_words(&spoken.of_git()),
+        }
+    }
+
+    fn ssh_fault(&self, spoken: &Spoken) -> Fault {
+        let complaint = |line: &String| line.strip_prefix(socks::COMPLAINT).map(str::to_owned);
+        match (&self.access.proxy, spoken.words.iter().find_map(complaint)) {
+            (Some(proxy), Some(why)) => {
+                let port = Address::parse(&self.url)
+                    .ok()
+                    .and_then(|url| url.port().map(str::to_owned));
+                let port = port.as_deref().unwrap_or("22");
+                Fault::no_way_through(&socks::authority(proxy), &self.host, port, &why)
+            }
+            _ => Fault::of_ssh(spoken, self.trusted.as_ref()),
         }
     }
 
@@ -540,6 +558,16 @@ impl Remote {
         }
         text
     }
+}
+
+/// The way through a proxy for ssh.
+fn relay_through(proxy: &Proxy) -> Result<String, Fault> {
+    let program = std::env::current_exe().map_err(|error| {
+        Fault::refusal(format!(
+            "ssh goes through the proxy of proxySecretRef by this program, which can't be found again: {error}"
+        ))
+    })?;
+    Ok(socks::command(&program, proxy))
 }
 
 /// The header that logs in, sent before it is asked for: as the controller does, wrong credentials fail even where none are needed.

@@ -20,6 +20,8 @@ pub(super) struct Identity<'a> {
     pub passphrase: &'a str,
     /// The host keys that are trusted.
     pub trusted: &'a TrustedKeys,
+    /// The way to the server, where it is not reached directly: ssh's `ProxyCommand`.
+    pub proxy_command: Option<&'a str>,
     /// How long the server may take until it has shown who it is.
     pub limit: Duration,
 }
@@ -167,7 +169,7 @@ impl Agent {
              CheckHostIP no\n\
              UpdateHostKeys no\n\
              ForwardAgent no\n\
-             ProxyCommand none\n\
+             ProxyCommand {}\n\
              ControlMaster no\n\
              ControlPath none\n\
              PermitLocalCommand no\n",
@@ -175,6 +177,7 @@ impl Agent {
             quoted(&self.socket.to_string_lossy()),
             quoted(&known_hosts.to_string_lossy()),
             identity.limit.as_secs() + 1,
+            identity.proxy_command.unwrap_or("none"),
         );
         fs::write(&self.config, text)
     }

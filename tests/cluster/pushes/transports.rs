@@ -12,6 +12,7 @@ use crate::cluster::control_plane::Login;
 use crate::cluster::forge::{Access, Forge};
 use crate::cluster::objects::{automation, git_repository};
 use crate::cluster::repository::Repository;
+use crate::cluster::socks::{self, Socks};
 use crate::cluster::ssh::KeyPair;
 use crate::cluster::{ControlPlane, control_plane, in_parallel, tell};
 
@@ -308,4 +309,68 @@ fn an_unknown_host_is_refused_and_how_to_add_it_is_told() {
         report["automations"][0]["error"]["message"], failed,
         "{ran:?}"
     );
+}
+
+/// A Secret that names a proxy.
+fn proxy_secret(name: &str, address: &str, password: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": NAMESPACE, "name": name},
+        "stringData": {"address": address, "username": socks::USER, "password": password},
+    })
+}
+
+#[test]
+fn ssh_and_http_go_through_a_socks_proxy() {
+    let Some(plane) = control_plane() else { return };
+    let Some(forge) = plane.forge() else { return };
+    prepare_namespace(plane);
+    let proxy = Socks::start();
+    let there = format!("socks5://{}", proxy.address);
+    for secret in [
+        proxy_secret("socks", &there, socks::PASSWORD),
+        proxy_secret("socks-wrong", &there, "wrong password"),
+        proxy_secret("socks-dead", "socks5://127.0.0.1:9", socks::PASSWORD),
+    ] {
+        let created = plane.api.create(&secret);
+        created.unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    }
+    let Some(key) = KeyPair::generate("ed25519", "") else {
+        return;
+    };
+    let through = |way: Way, name: &str| Way {
+        spec: json!({"proxySecretRef": {"name": name}}),
+        ..way
+    };
+    let mut hosted = std::collections::BTreeMap::new();
+    for name in ["socks-ssh", "socks-http", "socks-refused", "socks-nowhere"] {
+        let one = Hosted::new(forge, &format!("way-{name}"));
+        one.repository.add_deploy_key(&key, Access::Write);
+        hosted.insert(name, one);
+    }
+    let ways = [
+        through(hosted["socks-ssh"].over_ssh("socks-ssh", &key, ""), "socks"),
+        through(
+            hosted["socks-http"].over_http("socks-http", &forge.user),
+            "socks",
+        ),
+    ];
+    compare_ways(plane, "socks", &ways, |way| hosted[way.name].stored());
+    assert!(proxy.through() >= 8, "{}", proxy.through());
+    for (name, proxy) in [
+        ("socks-refused", "socks-wrong"),
+        ("socks-nowhere", "socks-dead"),
+    ] {
+        let way = through(hosted[name].over_ssh(name, &key, ""), proxy);
+        let (ran, failed) = refused(&way.run(plane, hosted[name].stored()));
+        let report: Value = serde_json::from_str(&ran.stdout).expect("it is JSON");
+        assert_eq!(
+            report["automations"][0]["error"]["message"], failed,
+            "{ran:?}"
+        );
+        assert!(
+            ran.stderr.contains("no way through the proxy")
+                && !ran.stderr.contains("wrong password"),
+            "{ran:?}"
+        );
+    }
 }

@@ -6,6 +6,16 @@ use crate::io::git::http_trace::Spoken;
 use crate::io::git::ssh::host_key_algorithms;
 
 impl Fault {
+    /// A SOCKS5 proxy gives no way to the server.
+    pub fn no_way_through(proxy: &str, host: &str, port: &str, why: &str) -> Self {
+        let to = with_port(host, port);
+        Self::transport(
+            CloneErrorKind::Unreachable,
+            format!("socks connect tcp {proxy}->{to}: {why}"),
+            format!("no way through the proxy {proxy} of proxySecretRef to {to}: {why}"),
+        )
+    }
+
     /// A conversation over ssh failed.
     pub fn of_ssh(spoken: &Spoken, trusted: Option<&TrustedKeys>) -> Self {
         let lines = spoken.words.iter().map(String::as_str);
