@@ -12,5 +12,6 @@ pub mod regexp;
 pub mod semver;
 pub mod template;
 pub mod text;
+pub mod time;
 pub mod url;
 pub mod x509;
