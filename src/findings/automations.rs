@@ -168,7 +168,25 @@ pub fn template_not_deterministic(key: &ObjectKey, why: &str) -> Finding {
             "the commit message is one of several that the controller may give: {why}"
         ),
         evidence: why.to_owned(),
-        remedy: "range over .Changed.Objects or .Changed.FileChanges, whose order is fixed".into(),
+        remedy: fixed_order(why).into(),
+    }
+}
+
+/// What to use in place of what hangs on chance.
+fn fixed_order(why: &str) -> &'static str {
+    match why {
+        _ if why.contains(".Changed.Objects") => {
+            "range over .Changed.FileChanges, whose order is fixed"
+        }
+        _ if why.contains(".Changed.Changes") => {
+            "range over .Changed.FileChanges or .Changed.Objects, whose order is fixed"
+        }
+        _ if why.contains(".Updated") => "range over .Updated.Files, whose order is fixed",
+        _ if why.contains("keys") || why.contains("values") => {
+            "range over the dict itself, whose order is fixed, or sort the list with sortAlpha"
+        }
+        _ if why.contains("address") => "print the fields of the value instead of its address",
+        _ => "leave the function out of the template",
     }
 }
 

@@ -4,4 +4,4 @@ mod constraint;
 mod version;
 
 pub use constraint::{ConstraintError, Constraints, Verdict};
-pub use version::{Version, VersionError};
+pub use version::{Version, VersionError, check_metadata, check_prerelease};

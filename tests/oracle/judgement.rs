@@ -209,28 +209,55 @@ pub fn judge_policy(record: &PolicyRecord) -> Judgement {
 
 /// Judges a commit message; the changes are those that the controller itself reported.
 pub fn judge_message(update: &MessageScope, record: &MessageRecord) -> Judgement {
+    /// How many runs look for the messages that the controller may come to.
+    const MOST: usize = 1000;
     let question = &record.question;
+    if matches!(record.answer, MessageAnswer::Refused(_)) {
+        return Judgement::NotAdmitted;
+    }
     let values: BTreeMap<String, String> = question.values.iter().cloned().collect();
-    let rendered = message::render(&MessageInput {
+    let changed = file_changes(&update.changed);
+    let input = MessageInput {
         template: &question.template,
         namespace: &update.scope.namespace,
         name: &question.automation,
         values: &values,
-        changed: &file_changes(&update.changed),
+        changed: &changed,
         updated_images: &[],
         rules: Rules::Current,
-    });
-    let failure = |reason: &str, message: String| MessageAnswer::Failure(reason.into(), message);
-    let predicted = match rendered {
-        Ok(message) if message.not_deterministic.is_some() => {
-            return Judgement::Refused(format!("{question:?} isn't deterministic"));
-        }
-        Ok(message) => MessageAnswer::Message(String::from_utf8_lossy(&message.text).into_owned()),
-        Err(MessageError::Removed { message, .. }) => failure("RemovedTemplateField", message),
-        Err(MessageError::Failed { message }) => failure("GitOperationFailed", message),
-        Err(error) => return Judgement::Refused(error.to_string()),
     };
-    compare(question, &predicted, &record.answer)
+    let rendered = message::render(&input);
+    let possible = message::possible(&input, MOST);
+    let refused = possible.outcomes.iter().find_map(|outcome| match outcome {
+        Err(error @ (MessageError::Unsupported { .. } | MessageError::TooLarge { .. })) => {
+            Some(error.to_string())
+        }
+        _ => None,
+    });
+    if let Some(refused) = refused {
+        return Judgement::Refused(refused);
+    }
+    let predicted: Vec<MessageAnswer> = possible.outcomes.into_iter().map(foretold).collect();
+    if (predicted.len() > 1) != rendered.not_deterministic.is_some() {
+        return differs(question, &rendered, &predicted);
+    }
+    match predicted.contains(&record.answer) {
+        true => Judgement::Agrees,
+        false if !possible.all && predicted.len() > 1 => {
+            Judgement::Refused(format!("{question:?} has too many outcomes"))
+        }
+        false => differs(question, &predicted, &record.answer),
+    }
+}
+
+/// The message as the commit's reader sees it, or the automation's reason and message.
+fn foretold(outcome: Result<Vec<u8>, MessageError>) -> MessageAnswer {
+    let failure = |reason: &str, message: String| MessageAnswer::Failure(reason.into(), message);
+    match outcome {
+        Ok(text) => MessageAnswer::Message(String::from_utf8_lossy(&text).into_owned()),
+        Err(MessageError::Removed { message, .. }) => failure("RemovedTemplateField", message),
+        Err(error) => failure("GitOperationFailed", error.to_string()),
+    }
 }
 
 fn compare<Answer: fmt::Debug + PartialEq>(

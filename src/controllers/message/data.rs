@@ -6,12 +6,12 @@ use std::rc::Rc;
 use super::{MessageInput, Rules, legacy};
 use crate::controllers::setters::changes::{Change, ObjectIdentifier};
 use crate::go::template::{
-    Chance, Field, ListType, MapType, Method, STRING_MAP, Struct, StructType, Type, Value,
+    ANY_LIST, Field, Key, Limits, ListType, MapType, Method, Outcome, STRING_MAP, Struct,
+    StructType, Text, Type, Value,
 };
 
-/// The data of a template; `order` is which of Go's possible map orders to play.
-pub(super) fn template_data(input: &MessageInput<'_>, order: u64) -> Value {
-    let chance = &mut Chance::new(order);
+/// The data of a template.
+pub(super) fn template_data(input: &MessageInput<'_>) -> Value {
     let automation = namespaced_name(input.namespace, input.name);
     let values = if input.values.is_empty() {
         Type::Map(&STRING_MAP).zero()
@@ -22,18 +22,18 @@ pub(super) fn template_data(input: &MessageInput<'_>, order: u64) -> Value {
             entries.map(|(key, value)| (Value::text(key), Value::text(value))),
         )
     };
-    match input.rules {
-        Rules::Current => {
-            let changed = result(&RESULT, Vec::new(), input, chance);
-            Value::structure(&TEMPLATE_DATA, vec![automation, changed, values])
-        }
+    let kind = match input.rules {
+        Rules::Current => &RESULT,
+        Rules::Flux2_8 => &RESULT_OF_2_8,
         Rules::Flux2_6 => {
-            let updated = legacy::result(input.updated_images, chance);
-            let changed = result(&legacy::RESULT_V2, vec![updated.clone()], input, chance);
+            let updated = legacy::result(input.updated_images);
+            let changed = result(&legacy::RESULT_V2, vec![updated.clone()], input);
             let fields = vec![automation, updated, changed, values];
-            Value::structure(&legacy::TEMPLATE_DATA, fields)
+            return Value::structure(&legacy::TEMPLATE_DATA, fields);
         }
-    }
+    };
+    let changed = result(kind, Vec::new(), input);
+    Value::structure(&TEMPLATE_DATA, vec![automation, changed, values])
 }
 
 /// A field without a tag.
@@ -78,6 +78,7 @@ static TEMPLATE_DATA: StructType = StructType {
     methods: &[],
     text: None,
     json: None,
+    go_text: None,
 };
 
 pub(super) static NAMESPACED_NAME: StructType = StructType {
@@ -91,11 +92,13 @@ pub(super) static NAMESPACED_NAME: StructType = StructType {
         name: "MarshalLog",
         parameters: &[],
         result: Type::Any,
-        unordered: None,
+        by_pointer: false,
+        uncallable: None,
         call: marshal_log,
     }],
     text: Some(|name| [text_of(&name.fields[0]), b"/", text_of(&name.fields[1])].concat()),
     json: None,
+    go_text: None,
 };
 
 static LOGGED_NAME: StructType = StructType {
@@ -120,9 +123,10 @@ static LOGGED_NAME: StructType = StructType {
     methods: &[],
     text: None,
     json: None,
+    go_text: None,
 };
 
-fn marshal_log(name: &Rc<Struct>, _: &[Value]) -> Result<Value, String> {
+fn marshal_log(_: &mut Limits, name: &Rc<Struct>, _: &[Value]) -> Outcome {
     let fields = vec![name.fields[1].clone(), name.fields[0].clone()];
     Ok(Value::structure(&LOGGED_NAME, fields))
 }
@@ -131,38 +135,65 @@ static RESULT: StructType = StructType {
     name: "update.Result",
     interface: None,
     fields: &[field("FileChanges", Type::Map(&FILE_CHANGES))],
-    methods: &RESULT_METHODS,
+    methods: &[CHANGES_METHOD, objects_method(objects_of_all_files)],
     text: None,
     json: None,
+    go_text: None,
 };
 
-pub(super) static RESULT_METHODS: [Method; 2] = [
-    Method {
-        name: "Changes",
-        parameters: &[],
-        result: Type::List(&CHANGES),
-        unordered: Some("the order of .Changed.Changes"),
-        call: |result, _| hidden(result, 0),
-    },
+static RESULT_OF_2_8: StructType = StructType {
+    methods: &EARLIER_METHODS,
+    ..RESULT
+};
+
+/// The methods of the result before Flux 2.9.
+pub(super) static EARLIER_METHODS: [Method; 2] =
+    [CHANGES_METHOD, objects_method(objects_of_one_file)];
+
+const CHANGES_METHOD: Method = Method {
+    name: "Changes",
+    parameters: &[],
+    result: Type::List(&CHANGES),
+    by_pointer: false,
+    uncallable: None,
+    call: |limits, result, _| Ok(all_changes(limits, result)),
+};
+
+const fn objects_method(call: fn(&mut Limits, &Rc<Struct>, &[Value]) -> Outcome) -> Method {
     Method {
         name: "Objects",
         parameters: &[],
         result: Type::Map(&OBJECT_CHANGES),
-        unordered: Some(
-            "the order of the changes of an object in several files in .Changed.Objects",
-        ),
-        call: |result, _| hidden(result, 1),
-    },
-];
+        by_pointer: false,
+        uncallable: None,
+        call,
+    }
+}
 
-/// What a method gives is kept behind the fields.
-pub(super) fn hidden(structure: &Rc<Struct>, index: usize) -> Result<Value, String> {
+/// What only methods see is kept behind the fields.
+pub(super) fn hidden(structure: &Struct, index: usize) -> Value {
     let place = structure.kind.fields.len() + index;
-    Ok(structure
-        .fields
-        .get(place)
-        .cloned()
-        .unwrap_or(Value::Invalid))
+    let found = structure.fields.get(place).cloned();
+    found.unwrap_or(Value::Invalid)
+}
+
+/// The items of a list.
+pub(super) fn items(value: &Value) -> Vec<Value> {
+    match value {
+        Value::List(list) => list.snapshot(),
+        _ => Vec::new(),
+    }
+}
+
+/// A list for methods, of whatever.
+pub(super) fn kept(items: impl IntoIterator<Item = Value>) -> Value {
+    Value::list(&ANY_LIST, items.into_iter().collect())
+}
+
+/// The two values of a pair that was kept.
+pub(super) fn pair(value: &Value) -> Option<(Value, Value)> {
+    let mut items = items(value).into_iter();
+    items.next().zip(items.next())
 }
 
 pub(super) static FILE_CHANGES: MapType = MapType {
@@ -193,6 +224,7 @@ static CHANGE: StructType = StructType {
     methods: &[],
     text: None,
     json: None,
+    go_text: None,
 };
 
 pub(super) static OBJECT_IDENTIFIER: StructType = StructType {
@@ -205,6 +237,7 @@ pub(super) static OBJECT_IDENTIFIER: StructType = StructType {
     methods: &[],
     text: None,
     json: None,
+    go_text: None,
 };
 
 static RESOURCE_IDENTIFIER: StructType = StructType {
@@ -217,6 +250,7 @@ static RESOURCE_IDENTIFIER: StructType = StructType {
     methods: &[],
     text: None,
     json: None,
+    go_text: None,
 };
 
 static TYPE_META: StructType = StructType {
@@ -226,6 +260,7 @@ static TYPE_META: StructType = StructType {
     methods: &[],
     text: None,
     json: None,
+    go_text: None,
 };
 
 static NAME_META: StructType = StructType {
@@ -235,6 +270,7 @@ static NAME_META: StructType = StructType {
     methods: &[],
     text: None,
     json: None,
+    go_text: None,
 };
 
 /// The bytes of a string.
@@ -276,10 +312,6 @@ fn change(change: &Change) -> Value {
     )
 }
 
-fn change_list<'c>(changes: impl IntoIterator<Item = &'c Change>) -> Value {
-    Value::list(&CHANGES, changes.into_iter().map(change).collect())
-}
-
 /// The changes by file and object, whatever files and objects come twice.
 type Grouped<'a> = Vec<(&'a str, Vec<(&'a ObjectIdentifier, Vec<&'a Change>)>)>;
 
@@ -302,59 +334,110 @@ fn grouped<'a>(input: &MessageInput<'a>) -> Grouped<'a> {
     files
 }
 
-/// The result with its fields: `first_fields`, then the changes by file.
-fn result(
-    kind: &'static StructType,
-    first_fields: Vec<Value>,
-    input: &MessageInput<'_>,
-    chance: &mut Chance,
-) -> Value {
-    let mut files = grouped(input);
-    let by_file = files.iter().map(|(path, objects)| {
-        let objects = objects.iter();
-        let objects = objects.map(|(object, changes)| {
-            (
-                object_identifier(object),
-                change_list(changes.iter().copied()),
-            )
-        });
-        (Value::text(path), Value::map(&OBJECT_CHANGES, objects))
-    });
+/// The result with its fields, `first_fields`, then the changes by file; behind them the changes by file and object as
+/// they were made, for the methods.
+fn result(kind: &'static StructType, first_fields: Vec<Value>, input: &MessageInput<'_>) -> Value {
+    let files: Vec<(Value, Vec<(Value, Value)>)> = grouped(input)
+        .into_iter()
+        .map(|(path, objects)| {
+            let objects = objects.into_iter();
+            let objects = objects.map(|(object, changes)| {
+                let changes = changes.into_iter().map(change).collect();
+                (object_identifier(object), Value::list(&CHANGES, changes))
+            });
+            (Value::text(path), objects.collect())
+        })
+        .collect();
+    let in_order = kept(files.iter().map(|(_, objects)| {
+        let pairs = objects.iter().cloned();
+        kept(pairs.map(|(object, changes)| kept([object, changes])))
+    }));
     let by_file = match files.is_empty() {
         true => Type::Map(&FILE_CHANGES).zero(),
-        false => Value::map(&FILE_CHANGES, by_file),
+        false => Value::map(
+            &FILE_CHANGES,
+            files
+                .into_iter()
+                .map(|(path, objects)| (path, Value::map(&OBJECT_CHANGES, objects))),
+        ),
     };
-    chance.arrange(&mut files);
-    let all = all_changes(&files, chance);
-    let by_object = changes_by_object(&files);
     let mut fields = first_fields;
-    fields.extend([by_file, all, by_object]);
+    fields.extend([by_file, in_order]);
     Value::structure(kind, fields)
 }
 
-fn all_changes(files: &Grouped<'_>, chance: &mut Chance) -> Value {
-    let mut seen = BTreeSet::new();
+/// The distinct changes, with the files and their objects in the order of Go's maps.
+fn all_changes(limits: &mut Limits, result: &Struct) -> Value {
+    const WHAT: &str = "the order of .Changed.Changes";
+    let mut seen: BTreeSet<Vec<Text>> = BTreeSet::new();
     let mut all = Vec::new();
-    for (_, objects) in files {
-        let mut objects: Vec<_> = objects.iter().collect();
-        chance.arrange(&mut objects);
-        let changes = objects.into_iter().flat_map(|(_, changes)| changes);
-        all.extend(changes.copied().filter(|change| seen.insert(*change)));
+    let mut files = items(&hidden(result, 0));
+    limits.arrange(WHAT, &mut files);
+    for file in files {
+        let mut objects = items(&file);
+        limits.arrange(WHAT, &mut objects);
+        for (_, changes) in objects.iter().filter_map(pair) {
+            all.extend(items(&changes).into_iter().filter(|change| {
+                let texts = match change {
+                    Value::Struct(change) => change
+                        .fields
+                        .iter()
+                        .map(|text| Text::from(text_of(text)))
+                        .collect(),
+                    _ => Vec::new(),
+                };
+                seen.insert(texts)
+            }));
+        }
     }
-    if all.is_empty() {
-        return Type::List(&CHANGES).zero();
+    match all.is_empty() {
+        true => Type::List(&CHANGES).zero(),
+        false => Value::list(&CHANGES, all),
     }
-    change_list(all)
 }
 
-fn changes_by_object(files: &Grouped<'_>) -> Value {
-    let mut by_object: BTreeMap<&ObjectIdentifier, Vec<&Change>> = BTreeMap::new();
-    for (object, changes) in files.iter().flat_map(|(_, objects)| objects) {
-        by_object.entry(*object).or_default().extend(changes);
+/// The values of each key, in the keys' order, with the files in the order of Go's maps, which shows only where a key is in several.
+#[expect(
+    clippy::mutable_key_type,
+    reason = "keys are structs of strings, which nothing changes"
+)]
+pub(super) fn by_key(
+    limits: &mut Limits,
+    what: &'static str,
+    files: &Value,
+) -> Vec<(Value, Vec<Value>)> {
+    let mut files: Vec<Vec<(Value, Value)>> = items(files)
+        .iter()
+        .map(|file| items(file).iter().filter_map(pair).collect())
+        .collect();
+    let mut seen = BTreeSet::new();
+    let mut keys = files.iter().flatten();
+    if keys.any(|(key, _)| !seen.insert(Key(key.clone()))) {
+        limits.arrange(what, &mut files);
     }
-    let by_object = by_object.into_iter();
-    Value::map(
-        &OBJECT_CHANGES,
-        by_object.map(|(object, changes)| (object_identifier(object), change_list(changes))),
-    )
+    let mut found: BTreeMap<Key, Vec<Value>> = BTreeMap::new();
+    for (key, value) in files.into_iter().flatten() {
+        found.entry(Key(key)).or_default().push(value);
+    }
+    found
+        .into_iter()
+        .map(|(key, values)| (key.0, values))
+        .collect()
+}
+
+fn objects_of_all_files(limits: &mut Limits, result: &Rc<Struct>, _: &[Value]) -> Outcome {
+    const WHAT: &str = "the order of the changes of an object in several files in .Changed.Objects";
+    let objects = by_key(limits, WHAT, &hidden(result, 0)).into_iter();
+    let joined = objects.map(|(object, lists)| {
+        let changes = lists.iter().flat_map(items).collect();
+        (object, Value::list(&CHANGES, changes))
+    });
+    Ok(Value::map(&OBJECT_CHANGES, joined))
+}
+
+fn objects_of_one_file(limits: &mut Limits, result: &Rc<Struct>, _: &[Value]) -> Outcome {
+    const WHAT: &str = "which file's changes of an object in several files are in .Changed.Objects";
+    let objects = by_key(limits, WHAT, &hidden(result, 0)).into_iter();
+    let last = objects.filter_map(|(object, mut lists)| Some((object, lists.pop()?)));
+    Ok(Value::map(&OBJECT_CHANGES, last))
 }

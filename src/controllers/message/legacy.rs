@@ -5,12 +5,12 @@ use std::rc::Rc;
 
 use super::UpdatedImage;
 use super::data::{
-    FILE_CHANGES, NAMESPACED_NAME, OBJECT_IDENTIFIER, RESULT_METHODS, field, hidden,
-    namespaced_name, object_identifier, text_of,
+    EARLIER_METHODS, FILE_CHANGES, NAMESPACED_NAME, OBJECT_IDENTIFIER, by_key, field, hidden,
+    items, kept, namespaced_name, object_identifier, pair, text_of,
 };
 use crate::controllers::setters::changes::ObjectIdentifier;
 use crate::go::template::{
-    Chance, ListType, MapType, Method, STRING_MAP, Struct, StructType, Type, Value,
+    Limits, ListType, MapType, Method, Outcome, STRING_MAP, Struct, StructType, Type, Value,
 };
 
 pub(super) static TEMPLATE_DATA: StructType = StructType {
@@ -25,6 +25,7 @@ pub(super) static TEMPLATE_DATA: StructType = StructType {
     methods: &[],
     text: None,
     json: None,
+    go_text: None,
 };
 
 pub(super) static RESULT_V2: StructType = StructType {
@@ -34,9 +35,10 @@ pub(super) static RESULT_V2: StructType = StructType {
         field("ImageResult", Type::Struct(&RESULT)),
         field("FileChanges", Type::Map(&FILE_CHANGES)),
     ],
-    methods: &RESULT_METHODS,
+    methods: &EARLIER_METHODS,
     text: None,
     json: None,
+    go_text: None,
 };
 
 static RESULT: StructType = StructType {
@@ -48,21 +50,22 @@ static RESULT: StructType = StructType {
             name: "Images",
             parameters: &[],
             result: Type::List(&IMAGES),
-            unordered: Some("the order of .Updated.Images"),
-            call: |result, _| hidden(result, 0),
+            by_pointer: false,
+            uncallable: None,
+            call: all_images,
         },
         Method {
             name: "Objects",
             parameters: &[],
             result: Type::Map(&OBJECTS),
-            unordered: Some(
-                "the order of the images of an object in several files in .Updated.Objects",
-            ),
-            call: |result, _| hidden(result, 1),
+            by_pointer: false,
+            uncallable: None,
+            call: images_by_object,
         },
     ],
     text: None,
     json: None,
+    go_text: None,
 };
 
 static FILES: MapType = MapType {
@@ -78,6 +81,7 @@ static FILE_RESULT: StructType = StructType {
     methods: &[],
     text: None,
     json: None,
+    go_text: None,
 };
 
 static OBJECTS: MapType = MapType {
@@ -91,57 +95,155 @@ static IMAGES: ListType = ListType {
     element: Type::Struct(&IMAGE_REF),
 };
 
-/// An image reference; its fields aren't seen by templates, its methods read what is behind them.
+/// An image reference.
 static IMAGE_REF: StructType = StructType {
     name: "update.imageRef",
     interface: Some("update.ImageRef"),
-    fields: &[],
+    fields: &[
+        // The struct in it is met through an interface, so that its own fields aren't those of the image.
+        field("Reference", Type::Any),
+        field("policy", Type::Struct(&NAMESPACED_NAME)),
+    ],
     methods: &[
-        part("Identifier", |image, _| hidden(image, 1)),
-        part("Repository", |image, _| hidden(image, 2)),
-        part("Registry", |image, _| hidden(image, 3)),
-        part("Name", |image, _| hidden(image, 4)),
+        part("Identifier", |_, image, _| {
+            Ok(Value::text(text_at(image, &[0, 1])))
+        }),
+        part("Repository", |_, image, _| {
+            Ok(Value::text(full_path(image)))
+        }),
+        part("Registry", |_, image, _| {
+            Ok(Value::text(text_at(image, &[0, 0, 0, 1])))
+        }),
+        part("Name", |_, image, _| Ok(Value::text(full_name(image)))),
         Method {
             name: "Policy",
             parameters: &[],
             result: Type::Struct(&NAMESPACED_NAME),
-            unordered: None,
-            call: |image, _| hidden(image, 5),
+            by_pointer: false,
+            uncallable: None,
+            call: |_, image, _| Ok(image.fields[1].clone()),
         },
     ],
-    text: Some(|image| text_of(&image.fields[0]).to_vec()),
+    text: Some(|image| text_at(image, &[0, 2]).into_bytes()),
     json: None,
+    go_text: None,
 };
 
 const fn part(
     name: &'static str,
-    call: fn(&Rc<Struct>, &[Value]) -> Result<Value, String>,
+    call: fn(&mut Limits, &Rc<Struct>, &[Value]) -> Outcome,
 ) -> Method {
     Method {
         name,
         parameters: &[],
         result: Type::String,
-        unordered: None,
+        by_pointer: false,
+        uncallable: None,
         call,
     }
 }
 
+static TAG: StructType = StructType {
+    name: "name.Tag",
+    interface: None,
+    fields: &[
+        field("Repository", Type::Struct(&PATH)),
+        field("tag", Type::String),
+        field("original", Type::String),
+    ],
+    methods: &[],
+    text: Some(|reference| text_at(reference, &[2]).into_bytes()),
+    json: Some(|reference| Ok(format!("\"{}\"", text_at(reference, &[2])))),
+    go_text: None,
+};
+
+static DIGEST: StructType = StructType {
+    name: "name.Digest",
+    fields: &[
+        field("Repository", Type::Struct(&PATH)),
+        field("digest", Type::String),
+        field("original", Type::String),
+    ],
+    ..TAG
+};
+
+static PATH: StructType = StructType {
+    name: "name.Repository",
+    interface: None,
+    fields: &[
+        field("Registry", Type::Struct(&HOST)),
+        field("repository", Type::String),
+    ],
+    methods: &[],
+    text: None,
+    json: None,
+    go_text: None,
+};
+
+static HOST: StructType = StructType {
+    name: "name.Registry",
+    interface: None,
+    fields: &[
+        field("insecure", Type::Bool),
+        field("registry", Type::String),
+    ],
+    methods: &[],
+    text: None,
+    json: None,
+    go_text: None,
+};
+
 fn image_ref(image: &UpdatedImage) -> Value {
     let (repository, separator, identifier) = split_reference(&image.reference);
-    let (registry, repository) = split_repository(repository);
-    let name = format!("{registry}/{repository}{separator}{identifier}");
-    Value::structure(
-        &IMAGE_REF,
-        vec![
-            Value::text(&image.reference),
-            Value::text(identifier),
-            Value::text(repository),
-            Value::text(registry),
-            Value::text(name),
-            namespaced_name(&image.policy_namespace, &image.policy_name),
-        ],
+    let (registry, path) = split_repository(repository);
+    let host = Value::structure(&HOST, vec![Value::Bool(false), Value::text(registry)]);
+    let parts = vec![
+        Value::structure(&PATH, vec![host, Value::text(path)]),
+        Value::text(identifier),
+        Value::text(&image.reference),
+    ];
+    let kind = if separator == '@' { &DIGEST } else { &TAG };
+    let policy = namespaced_name(&image.policy_namespace, &image.policy_name);
+    Value::structure(&IMAGE_REF, vec![Value::structure(kind, parts), policy])
+}
+
+/// The text of a field of a field.
+fn text_at(structure: &Struct, path: &[usize]) -> String {
+    match (
+        path,
+        path.first().and_then(|index| structure.fields.get(*index)),
+    ) {
+        ([_], Some(text)) => String::from_utf8_lossy(text_of(text)).into_owned(),
+        ([_, rest @ ..], Some(Value::Struct(inner))) => text_at(inner, rest),
+        _ => String::new(),
+    }
+}
+
+/// The path in the registry, with Docker Hub's own folder.
+fn full_path(image: &Struct) -> String {
+    let (registry, path) = (text_at(image, &[0, 0, 0, 1]), text_at(image, &[0, 0, 1]));
+    match registry == DOCKER_HUB && !path.contains('/') {
+        true => format!("library/{path}"),
+        false => path,
+    }
+}
+
+fn full_name(image: &Struct) -> String {
+    let separator = match &image.fields[0] {
+        Value::Struct(reference) if reference.kind.name == DIGEST.name => '@',
+        _ => ':',
+    };
+    let registry = text_at(image, &[0, 0, 0, 1]);
+    let slash = if registry.is_empty() { "" } else { "/" };
+    let identifier = text_at(image, &[0, 1]);
+    format!(
+        "{registry}{slash}{}{separator}{identifier}",
+        full_path(image)
     )
 }
+
+/// The registry of references without one.
+const DOCKER_HUB: &str = "index.docker.io";
 
 /// The repository, and the digest or the tag with the sign before it.
 fn split_reference(reference: &str) -> (&str, char, &str) {
@@ -159,80 +261,93 @@ fn split_tag(name: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The registry and the path in it, with Docker Hub's defaults.
-fn split_repository(repository: &str) -> (&str, String) {
-    let (registry, path) = match repository.split_once('/') {
-        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (first, rest),
-        _ => ("index.docker.io", repository),
-    };
-    let registry = if registry == "docker.io" {
-        "index.docker.io"
-    } else {
-        registry
-    };
-    let official = registry == "index.docker.io" && !path.contains('/');
-    let path = if official {
-        format!("library/{path}")
-    } else {
-        path.to_string()
-    };
-    (registry, path)
-}
-
-fn image_list(images: &[&UpdatedImage]) -> Value {
-    Value::list(
-        &IMAGES,
-        images.iter().map(|image| image_ref(image)).collect(),
-    )
+/// The registry and the path in it.
+fn split_repository(repository: &str) -> (&str, &str) {
+    match repository.split_once('/') {
+        Some(("docker.io", path)) => (DOCKER_HUB, path),
+        Some((first, path)) if first.contains(['.', ':']) || first == "localhost" => (first, path),
+        _ => (DOCKER_HUB, repository),
+    }
 }
 
 type ByObject<'a> = BTreeMap<&'a ObjectIdentifier, Vec<&'a UpdatedImage>>;
 
-fn objects_map(objects: &ByObject<'_>) -> Value {
-    let objects = objects.iter();
-    Value::map(
-        &OBJECTS,
-        objects.map(|(object, images)| (object_identifier(object), image_list(images))),
-    )
-}
-
-/// `update.Result` of old.
-pub(super) fn result(images: &[UpdatedImage], chance: &mut Chance) -> Value {
+/// `update.Result` of old; behind its field the images by file and object, for the methods.
+pub(super) fn result(images: &[UpdatedImage]) -> Value {
     let mut files: BTreeMap<&str, ByObject<'_>> = BTreeMap::new();
     for image in images {
         let objects = files.entry(&image.file).or_default();
         objects.entry(&image.object).or_default().push(image);
     }
-    let by_file = files.iter().map(|(path, objects)| {
-        let file = Value::structure(&FILE_RESULT, vec![objects_map(objects)]);
-        (Value::text(path), file)
-    });
+    let files: Vec<(Value, Vec<(Value, Value)>)> = files
+        .into_iter()
+        .map(|(path, objects)| {
+            let objects = objects.into_iter().map(|(object, images)| {
+                let images = images.into_iter().map(image_ref).collect();
+                (object_identifier(object), Value::list(&IMAGES, images))
+            });
+            (Value::text(path), objects.collect())
+        })
+        .collect();
+    let in_order = kept(files.iter().map(|(_, objects)| {
+        let pairs = objects.iter().cloned();
+        kept(pairs.map(|(object, images)| kept([object, images])))
+    }));
     let by_file = match files.is_empty() {
         true => Type::Map(&FILES).zero(),
-        false => Value::map(&FILES, by_file),
+        false => Value::map(
+            &FILES,
+            files.into_iter().map(|(path, objects)| {
+                let objects = Value::map(&OBJECTS, objects);
+                (path, Value::structure(&FILE_RESULT, vec![objects]))
+            }),
+        ),
     };
-    let mut in_order: Vec<&ByObject<'_>> = files.values().collect();
-    chance.arrange(&mut in_order);
-    let mut seen = BTreeSet::new();
+    Value::structure(&RESULT, vec![by_file, in_order])
+}
+
+/// The distinct images, with the files and their objects in the order of Go's maps.
+fn all_images(limits: &mut Limits, result: &Rc<Struct>, _: &[Value]) -> Outcome {
+    const WHAT: &str = "the order of .Updated.Images";
+    let mut seen: BTreeSet<Vec<String>> = BTreeSet::new();
     let mut all = Vec::new();
-    let mut by_object = ByObject::new();
-    for file in in_order {
-        let mut objects: Vec<_> = file.iter().collect();
-        chance.arrange(&mut objects);
-        for (object, images) in objects {
-            by_object.entry(*object).or_default().extend(images);
-            all.extend(images.iter().copied().filter(|image| {
-                seen.insert((
-                    &image.reference,
-                    &image.policy_namespace,
-                    &image.policy_name,
-                ))
-            }));
+    let mut files = items(&hidden(result, 0));
+    limits.arrange(WHAT, &mut files);
+    for file in files {
+        let mut objects = items(&file);
+        limits.arrange(WHAT, &mut objects);
+        for (_, images) in objects.iter().filter_map(pair) {
+            all.extend(
+                items(&images)
+                    .into_iter()
+                    .filter(|image| seen.insert(identity(image))),
+            );
         }
     }
-    let all = match all.is_empty() {
+    Ok(match all.is_empty() {
         true => Type::List(&IMAGES).zero(),
-        false => image_list(&all),
-    };
-    Value::structure(&RESULT, vec![by_file, all, objects_map(&by_object)])
+        false => Value::list(&IMAGES, all),
+    })
+}
+
+/// The reference and the policy's namespace and name.
+fn identity(image: &Value) -> Vec<String> {
+    match image {
+        Value::Struct(image) => vec![
+            text_at(image, &[0, 2]),
+            text_at(image, &[1, 0]),
+            text_at(image, &[1, 1]),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+fn images_by_object(limits: &mut Limits, result: &Rc<Struct>, _: &[Value]) -> Outcome {
+    const WHAT: &str = "the order of the images of an object in several files in .Updated.Objects";
+    let objects = by_key(limits, WHAT, &hidden(result, 0)).into_iter();
+    let joined = objects.map(|(object, lists)| {
+        let images = lists.iter().flat_map(items).collect();
+        (object, Value::list(&IMAGES, images))
+    });
+    Ok(Value::map(&OBJECTS, joined))
 }

@@ -6,7 +6,7 @@ mod legacy;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::controllers::setters::changes::{FileChanges, ObjectIdentifier};
-use crate::go::template::{Bound, Error, Limits, Template};
+use crate::go::template::{Bound, Chance, Error, Limits, STEPS, Template};
 
 /// The message of an automation without a template.
 pub const DEFAULT_MESSAGE: &str = "Update from image update automation";
@@ -14,14 +14,19 @@ pub const DEFAULT_MESSAGE: &str = "Update from image update automation";
 /// The template's name in its error texts.
 const TEMPLATE_NAME: &str = "commit message";
 
-/// How many of the orders that Go leaves to chance are played before a text counts as certain.
-const ORDERS: u64 = 24;
+/// How many outcomes of what Go leaves to chance are played before a message counts as certain.
+const PLAYED: usize = 120;
+
+/// The steps that playing them may take together.
+const PLAYED_STEPS: usize = 2 * STEPS;
 
 /// Which controller's data a template sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rules {
-    /// Flux 2.7 and later: `.Changed`; `.Updated` is gone.
+    /// Flux 2.9 and later: `.Changed`; `.Updated` is gone.
     Current,
+    /// Flux 2.7 and 2.8: `.Changed.Objects` keeps the changes of one file only.
+    Flux2_8,
     /// Before Flux 2.7: `.Updated` and `.Changed`.
     Flux2_6,
 }
@@ -60,13 +65,22 @@ pub struct MessageInput<'a> {
     pub rules: Rules,
 }
 
-/// A commit message.
+/// What the controller makes of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// The message's bytes, which need not be UTF-8: a template can cut a character in two.
-    pub text: Vec<u8>,
-    /// Why the controller may come to another text, when it may: the functions or fields at fault.
+pub struct Rendered {
+    /// The message's bytes, which need not be UTF-8, as a template can cut a character in two; or why there is none.
+    pub outcome: Result<Vec<u8>, MessageError>,
+    /// Why the controller may come to another outcome, when it may: the functions or fields at fault.
     pub not_deterministic: Option<String>,
+}
+
+/// What the controller may make of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Possible {
+    /// The outcomes that were found, each once; the first one is [`Rendered::outcome`].
+    pub outcomes: Vec<Result<Vec<u8>, MessageError>>,
+    /// Whether there are no others.
+    pub all: bool,
 }
 
 /// Why there is no message.
@@ -87,7 +101,7 @@ pub enum MessageError {
         message: String,
     },
     /// The template calls a function that only the controller carries out.
-    #[error("the commit message template calls {function}, which isn't supported")]
+    #[error("the commit message template calls {function}, which this program doesn't carry out")]
     Unsupported {
         /// The function's name.
         function: &'static str,
@@ -100,50 +114,181 @@ pub enum MessageError {
     },
 }
 
-/// The commit message that the controller gives.
+/// What the controller makes of a template.
 ///
-/// # Errors
-///
-/// See [`MessageError`].
-pub fn render(input: &MessageInput<'_>) -> Result<Message, MessageError> {
+/// Where Go leaves something to chance, the outcome is that with everything in its natural order: files by name, objects
+/// as they stand in them.
+pub fn render(input: &MessageInput<'_>) -> Rendered {
+    let template = match parse(input) {
+        Ok(template) => template,
+        Err(error) => return Rendered::certain(Err(error)),
+    };
+    let first = Run::new(&template, input, Chance::first());
+    let outcome = first.outcome.clone();
+    if let Err(MessageError::Unsupported { function }) = &outcome
+        && Template::is_random(function)
+    {
+        return Rendered {
+            not_deterministic: Some((*function).to_owned()),
+            outcome,
+        };
+    }
+    if first.unordered.is_empty() {
+        return Rendered::certain(outcome);
+    }
+    let mut unordered = first.unordered.clone();
+    let mut drew_number = first.chance.drew_number();
+    let mut others = Others::of(&template, input, first);
+    let mut differs = false;
+    for run in &mut others {
+        unordered.extend(run.unordered);
+        drew_number |= run.chance.drew_number();
+        differs = run.outcome != outcome;
+        if differs {
+            break;
+        }
+    }
+    if differs || drew_number && !others.played_all() {
+        return Rendered {
+            outcome,
+            not_deterministic: Some(Vec::from_iter(unordered).join(", ")),
+        };
+    }
+    Rendered::certain(outcome)
+}
+
+/// The outcomes that the controller may come to, looked for in at most `most` runs.
+pub fn possible(input: &MessageInput<'_>, most: usize) -> Possible {
+    let template = match parse(input) {
+        Ok(template) => template,
+        Err(error) => {
+            return Possible {
+                outcomes: vec![Err(error)],
+                all: true,
+            };
+        }
+    };
+    let mut outcomes = Vec::new();
+    let mut all = true;
+    let mut next = Some(Chance::first());
+    for _ in 0..most {
+        let Some(chance) = next else { break };
+        let run = Run::new(&template, input, chance);
+        all &= run.chance.plays_all();
+        next = run.chance.following();
+        if !outcomes.contains(&run.outcome) {
+            outcomes.push(run.outcome);
+        }
+    }
+    Possible {
+        outcomes,
+        all: all && next.is_none(),
+    }
+}
+
+impl Rendered {
+    fn certain(outcome: Result<Vec<u8>, MessageError>) -> Rendered {
+        Rendered {
+            outcome,
+            not_deterministic: None,
+        }
+    }
+}
+
+fn parse(input: &MessageInput<'_>) -> Result<Template, MessageError> {
     let text = if input.template.is_empty() {
         DEFAULT_MESSAGE
     } else {
         input.template
     };
-    let template = Template::parse(TEMPLATE_NAME, text).map_err(|error| {
+    Template::parse(TEMPLATE_NAME, text).map_err(|error| {
         failure(error, |message| {
             format!("unable to create commit message template from spec: {message}")
         })
-    })?;
-    let (first, mut unordered) = run(&template, input, 0);
-    let mut certain = true;
-    for order in 1..ORDERS {
-        // Without chance in play every run gives the first one's text.
-        if unordered.is_empty() {
-            break;
-        }
-        let (other, more) = run(&template, input, order);
-        certain &= first == other;
-        unordered.extend(more);
-    }
-    let text = first.map_err(run_failure)?;
-    let reasons = || unordered.into_iter().collect::<Vec<_>>().join(", ");
-    Ok(Message {
-        text,
-        not_deterministic: (!certain).then(reasons),
     })
 }
 
-fn run(
-    template: &Template,
-    input: &MessageInput<'_>,
-    order: u64,
-) -> (Result<Vec<u8>, Error>, BTreeSet<&'static str>) {
-    let mut limits = Limits::new(order);
-    let data = data::template_data(input, order);
-    let result = template.execute(&data, &mut limits);
-    (result, limits.unordered)
+/// One run of a template.
+struct Run {
+    outcome: Result<Vec<u8>, MessageError>,
+    /// What was drawn.
+    chance: Chance,
+    /// What hung on it.
+    unordered: BTreeSet<&'static str>,
+    /// The steps that it took.
+    steps: usize,
+}
+
+impl Run {
+    fn new(template: &Template, input: &MessageInput<'_>, chance: Chance) -> Run {
+        let mut limits = Limits::new(chance);
+        let outcome = template
+            .execute(&data::template_data(input), &mut limits)
+            .map_err(|error| run_failure(error, input.rules));
+        Run {
+            outcome,
+            steps: STEPS - limits.steps,
+            chance: limits.chance,
+            unordered: limits.unordered,
+        }
+    }
+}
+
+/// The runs after the first one that play what Go leaves to chance: everything reversed, everything shuffled a few times,
+/// then one possibility after the other.
+struct Others<'t> {
+    template: &'t Template,
+    input: &'t MessageInput<'t>,
+    /// What the first run drew, or the last one of those that go through the possibilities.
+    walked: Chance,
+    /// Whether those that went through them left none out.
+    all: bool,
+    played: usize,
+    steps_left: usize,
+}
+
+impl<'t> Others<'t> {
+    const SHUFFLED: u64 = 24;
+
+    fn of(template: &'t Template, input: &'t MessageInput<'t>, first: Run) -> Self {
+        Self {
+            template,
+            input,
+            all: first.chance.plays_all(),
+            walked: first.chance,
+            played: 0,
+            steps_left: PLAYED_STEPS,
+        }
+    }
+
+    /// Whether every possibility was played.
+    fn played_all(&self) -> bool {
+        self.all && self.walked.following().is_none()
+    }
+}
+
+impl Iterator for Others<'_> {
+    type Item = Run;
+
+    fn next(&mut self) -> Option<Run> {
+        if self.played == PLAYED || self.steps_left == 0 {
+            return None;
+        }
+        let number = self.played as u64;
+        self.played += 1;
+        let (chance, walks) = match number {
+            0 => (Chance::last(), false),
+            1..=Self::SHUFFLED => (Chance::any(number), false),
+            _ => (self.walked.following()?, true),
+        };
+        let run = Run::new(self.template, self.input, chance);
+        self.steps_left = self.steps_left.saturating_sub(run.steps);
+        if walks {
+            self.all &= run.chance.plays_all();
+            self.walked = run.chance.clone();
+        }
+        Some(run)
+    }
 }
 
 /// What marks an error as the use of a removed field; it counts wherever it stands in the text.
@@ -160,8 +305,10 @@ const REMOVED: [(&str, &str, &str); 2] = [
     ),
 ];
 
-fn run_failure(error: Error) -> MessageError {
-    if let Error::Failed(message) = &error {
+fn run_failure(error: Error, rules: Rules) -> MessageError {
+    if rules != Rules::Flux2_6
+        && let Error::Failed(message) = &error
+    {
         for (field, mark, advice) in REMOVED {
             if message.contains(mark) {
                 return MessageError::Removed {

@@ -255,7 +255,12 @@ fn strict_number(digits: &str) -> Result<u64, VersionError> {
         .map_err(|_| VersionError::StrictRange(digits.into()))
 }
 
-fn check_prerelease(prerelease: &str) -> Result<(), VersionError> {
+/// Whether the text can stand behind a version's hyphen.
+///
+/// # Errors
+///
+/// Go's words about what is wrong with it.
+pub fn check_prerelease(prerelease: &str) -> Result<(), VersionError> {
     for part in prerelease.split('.') {
         if !is_identifier(part) {
             return Err(VersionError::Prerelease);
@@ -267,7 +272,12 @@ fn check_prerelease(prerelease: &str) -> Result<(), VersionError> {
     Ok(())
 }
 
-fn check_metadata(metadata: &str) -> Result<(), VersionError> {
+/// Whether the text can stand behind a version's plus sign.
+///
+/// # Errors
+///
+/// Go's words about what is wrong with it.
+pub fn check_metadata(metadata: &str) -> Result<(), VersionError> {
     if are_identifiers(metadata) {
         Ok(())
     } else {

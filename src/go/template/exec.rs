@@ -91,6 +91,7 @@ impl<'t> State<'t, '_> {
         match fault {
             Fault::Error(message) => self.error(format!("error calling {name}: {message}")),
             Fault::Bound(bound) => Err(Error::TooLarge(bound)),
+            Fault::Unsupported(name) => Err(Error::Unsupported(name)),
         }
     }
 
@@ -441,6 +442,7 @@ impl<'t> State<'t, '_> {
         let Some(kind) = receiver.kind_of_type() else {
             return Ok(Value::Invalid);
         };
+        let by_pointer = matches!(receiver.clone().unwrapped(), Value::Pointer(..));
         let (target, is_nil) = receiver.indirect();
         if is_nil && target.kind() == Kind::Interface {
             return self.error(format!("nil pointer evaluating {}.{name}", kind.name()));
@@ -454,7 +456,7 @@ impl<'t> State<'t, '_> {
         let has_arguments = call.operands.len() > 1 || call.last.is_some();
         match &target {
             Value::Struct(structure) => {
-                if let Some(result) = self.method(dot, structure, &call)? {
+                if let Some(result) = self.method(dot, structure, by_pointer, &call)? {
                     return Ok(result);
                 }
                 if let Some((value, exported)) = member(structure, name) {
@@ -479,12 +481,13 @@ impl<'t> State<'t, '_> {
                 return Ok(entry(map, name));
             }
             Value::Named(named, number) => {
-                let text = (name == "String").then(|| Value::text((named.text)(*number)));
-                let method = named.methods.iter().find(|method| method.name == name);
-                let result = text.or_else(|| method.map(|method| (method.call)(*number)));
-                if let Some(result) = result {
+                if name == "String" {
                     self.arguments(dot, &call, &[], None)?;
-                    return Ok(result);
+                    return Ok(Value::text((named.text)(*number)));
+                }
+                if let Some(method) = named.methods.iter().find(|method| method.name == name) {
+                    let arguments = self.arguments(dot, &call, method.parameters, None)?;
+                    return Ok((method.call)(*number, &arguments));
                 }
             }
             Value::Pointer(pointed, None)
@@ -505,6 +508,7 @@ impl<'t> State<'t, '_> {
         &mut self,
         dot: &Value,
         structure: &Rc<Struct>,
+        by_pointer: bool,
         call: &Called<'t, '_>,
     ) -> Eval<Option<Value>> {
         if let (Some(text), "String") = (structure.kind.text, call.name) {
@@ -515,22 +519,23 @@ impl<'t> State<'t, '_> {
             .kind
             .methods
             .iter()
-            .find(|method| method.name == call.name)
+            .find(|method| method.name == call.name && (by_pointer || !method.by_pointer))
         else {
             return Ok(None);
         };
-        let arguments = self.arguments(dot, call, method.parameters, None)?;
-        if let Some(why) = method.unordered {
-            self.limits.unordered.insert(why);
+        if let Some(why) = method.uncallable {
+            self.check_count(call, method.parameters.len(), false)?;
+            return self.error(why);
         }
-        match (method.call)(structure, &arguments) {
+        let arguments = self.arguments(dot, call, method.parameters, None)?;
+        match (method.call)(self.limits, structure, &arguments) {
             Ok(value) => {
                 self.limits.spend(size(&value))?;
                 Ok(Some(value.stored_as(&method.result)))
             }
-            Err(message) => {
+            Err(fault) => {
                 self.at = call.at;
-                self.fault(call.name, Fault::Error(message))
+                self.fault(call.name, fault)
             }
         }
     }

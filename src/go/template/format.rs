@@ -177,7 +177,16 @@ impl<'a> Printer<'a> {
             self.bad_verb(verb, value);
             return true;
         }
-        if self.flags.sharp_v || !matches!(verb, 'v' | 's' | 'x' | 'X' | 'q') {
+        if self.flags.sharp_v {
+            return match value.go_text() {
+                None => false,
+                Some(text) => {
+                    self.text(text.as_bytes());
+                    true
+                }
+            };
+        }
+        if !matches!(verb, 'v' | 's' | 'x' | 'X' | 'q') {
             return false;
         }
         match value.stringer() {
@@ -239,9 +248,17 @@ impl<'a> Printer<'a> {
 
     fn list(&mut self, value: &Value, verb: char, depth: usize, methods: bool) {
         let Value::List(list) = value else { return };
+        if let Some(bytes) = value.as_bytes()
+            && matches!(verb, 's' | 'q' | 'x' | 'X')
+        {
+            return self.string(&bytes, verb, value);
+        }
         let sharp = self.flags.sharp_v;
         if sharp {
-            self.write(list.kind.name);
+            self.write(match (depth, list.kind.name) {
+                (0, "[]uint8") => "[]byte",
+                (_, name) => name,
+            });
             if list.items.is_none() {
                 self.write("(nil)");
                 return;

@@ -5,11 +5,13 @@ use super::value::{Type, Value};
 
 /// How a call goes wrong.
 #[derive(Clone, Debug)]
-pub(super) enum Fault {
+pub enum Fault {
     /// Go's error text.
     Error(String),
     /// The call takes more than a template may.
     Bound(Bound),
+    /// What is called is known by name only.
+    Unsupported(&'static str),
 }
 
 impl From<Bound> for Fault {
@@ -31,7 +33,7 @@ impl From<&str> for Fault {
 }
 
 /// The result of a call.
-pub(super) type Outcome = Result<Value, Fault>;
+pub type Outcome = Result<Value, Fault>;
 
 /// A function's code.
 pub(super) type Code = fn(&mut Limits, Vec<Value>) -> Outcome;

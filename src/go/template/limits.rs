@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::chance::Chance;
+
 /// The bound that a template ran into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
@@ -33,25 +35,32 @@ pub struct Limits {
     /// The steps left; building a text costs a step for every byte.
     pub steps: usize,
     /// What is played for what Go leaves to chance.
-    chance: Chance,
+    pub chance: Chance,
     /// What was met on the way that hangs on chance.
     pub unordered: BTreeSet<&'static str>,
 }
 
+/// The steps of one run.
+pub const STEPS: usize = 32 << 20;
+
 impl Limits {
-    /// The limits of a message, with the given order of what Go leaves to chance.
-    pub fn new(order: u64) -> Limits {
+    /// The limits of a message, with what is played for what Go leaves to chance.
+    pub fn new(chance: Chance) -> Limits {
         Limits {
             output: 1 << 20,
             depth: 200,
-            steps: 32 << 20,
-            chance: Chance::new(order),
+            steps: STEPS,
+            chance,
             unordered: BTreeSet::new(),
         }
     }
 
     /// Takes `cost` off the steps.
-    pub(super) fn spend(&mut self, cost: usize) -> Result<(), Bound> {
+    ///
+    /// # Errors
+    ///
+    /// None are left.
+    pub fn spend(&mut self, cost: usize) -> Result<(), Bound> {
         match self.steps.checked_sub(cost) {
             Some(left) => {
                 self.steps = left;
@@ -76,8 +85,8 @@ impl Limits {
         0xc000_0000_0000 + self.chance.below(1 << 20) * 0x40
     }
 
-    /// Puts items whose order Go leaves to chance into this run's order.
-    pub(super) fn arrange<T>(&mut self, what: &'static str, items: &mut [T]) {
+    /// Puts items whose order Go leaves to chance into this run's order; `what` says which they are.
+    pub fn arrange<T>(&mut self, what: &'static str, items: &mut [T]) {
         if items.len() < 2 {
             return;
         }
@@ -89,55 +98,5 @@ impl Limits {
     pub(super) fn below(&mut self, what: &'static str, bound: u64) -> u64 {
         self.unordered.insert(what);
         self.chance.below(bound)
-    }
-}
-
-/// One of the orders in which Go may visit what has none: 0 leaves everything as it is, 1 reverses it, each other one
-/// shuffles it in its own way.
-#[derive(Clone, Debug)]
-pub struct Chance {
-    order: u64,
-    state: u64,
-}
-
-impl Chance {
-    /// The chance of the given order.
-    pub fn new(order: u64) -> Chance {
-        Chance {
-            order,
-            state: order,
-        }
-    }
-
-    /// The next number, a splitmix64 step.
-    fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.state;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
-    }
-
-    /// Puts the items into this order.
-    pub fn arrange<T>(&mut self, items: &mut [T]) {
-        match self.order {
-            0 => {}
-            1 => items.reverse(),
-            _ => {
-                for last in (1..items.len()).rev() {
-                    let place = self.next() % (last as u64 + 1);
-                    items.swap(last, place as usize);
-                }
-            }
-        }
-    }
-
-    /// A number below `bound`, which isn't 0.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
-        match self.order {
-            0 => 0,
-            1 => bound - 1,
-            _ => self.next() % bound,
-        }
     }
 }

@@ -3,6 +3,7 @@
 //! A template comes from someone else: its output, its nesting and its work are bounded.
 
 mod builtins;
+mod chance;
 pub(super) mod characters;
 mod exec;
 mod format;
@@ -18,7 +19,9 @@ mod value;
 
 use std::collections::BTreeMap;
 
-pub use limits::{Bound, Chance, Limits};
+pub use chance::Chance;
+pub use function::{Fault, Outcome};
+pub use limits::{Bound, Limits, STEPS};
 pub use value::{
     ANY_LIST, ANY_LISTS, DICT, Field, INT_LIST, Key, Kind, List, ListType, Map, MapType, Method,
     NamedMethod, NamedType, STRING_LIST, STRING_MAP, Struct, StructType, Text, Type, Value,
@@ -71,6 +74,11 @@ impl Template {
             Err(parser::Failure::Syntax(message)) => Err(Error::Failed(message)),
             Err(parser::Failure::TooDeep) => Err(Error::TooLarge(Bound::Depth)),
         }
+    }
+
+    /// Whether the function, one of those that are known by name only, gives another result at each call.
+    pub fn is_random(function: &str) -> bool {
+        sprig::is_random(function)
     }
 
     /// Runs the template over `data` within `limits`.

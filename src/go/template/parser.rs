@@ -363,7 +363,12 @@ impl Parser<'_> {
         let name = self.template_name(&item, context)?;
         let pipe = self.pipeline(context, Kind::RightDelim)?;
         let outer = std::mem::replace(&mut self.tree, Tree::fresh());
-        let list = self.list_until_end(context)?;
+        let (list, end) = self.list()?;
+        if !matches!(end, End::End) {
+            // The complaint names the line of the block's own clause.
+            self.tree = outer;
+            return self.error(format!("unexpected {} in {context}", end.shown()));
+        }
         self.add(name.clone(), list)?;
         self.tree = outer;
         Ok(Node::Template(Call {

@@ -8,6 +8,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::function::Outcome;
+use super::limits::Limits;
+
 /// A Go string: bytes that need not be valid UTF-8.
 pub type Text = Rc<[u8]>;
 
@@ -53,19 +56,23 @@ pub enum Type {
 pub struct NamedType {
     /// The type's name with its package.
     pub name: &'static str,
+    /// The type that it is made from: `int` or `int64`.
+    pub underlying: Type,
     /// What its `String` method gives.
     pub text: fn(i64) -> String,
     /// Its methods besides `String`.
     pub methods: &'static [NamedMethod],
 }
 
-/// A method without arguments of a [`NamedType`].
+/// A method of a [`NamedType`].
 #[derive(Debug)]
 pub struct NamedMethod {
     /// The method's name.
     pub name: &'static str,
-    /// What it gives for the number.
-    pub call: fn(i64) -> Value,
+    /// The parameters' types.
+    pub parameters: &'static [Type],
+    /// What it gives for the number and the arguments.
+    pub call: fn(i64, &[Value]) -> Value,
 }
 
 /// A slice type.
@@ -88,6 +95,9 @@ pub struct MapType {
     pub element: Type,
 }
 
+/// A `MarshalJSON` method: the JSON, or Go's text about why there is none.
+pub type Marshal = fn(&Struct) -> Result<String, String>;
+
 /// A struct type.
 #[derive(Debug)]
 pub struct StructType {
@@ -101,8 +111,10 @@ pub struct StructType {
     pub methods: &'static [Method],
     /// What its `String` method gives, when it has one.
     pub text: Option<fn(&Struct) -> Vec<u8>>,
-    /// What its `MarshalJSON` method gives, when it has one.
-    pub json: Option<fn(&Struct) -> String>,
+    /// Its `MarshalJSON` method, when it has one.
+    pub json: Option<Marshal>,
+    /// What its `GoString` method gives, when it has one.
+    pub go_text: Option<fn(&Struct) -> String>,
 }
 
 /// A field of a [`StructType`].
@@ -129,10 +141,12 @@ pub struct Method {
     pub parameters: &'static [Type],
     /// The result's type.
     pub result: Type,
-    /// What makes the result hang on an order or a state that Go doesn't fix.
-    pub unordered: Option<&'static str>,
-    /// Gives the result, or Go's error text.
-    pub call: fn(&Rc<Struct>, &[Value]) -> Result<Value, String>,
+    /// Whether only a pointer to the struct, or what it points to, has the method.
+    pub by_pointer: bool,
+    /// Why no template can call it, in Go's words.
+    pub uncallable: Option<&'static str>,
+    /// Gives the result, or how the call goes wrong.
+    pub call: fn(&mut Limits, &Rc<Struct>, &[Value]) -> Outcome,
 }
 
 /// A struct's value.
@@ -253,6 +267,11 @@ pub static STRING_LIST: ListType = ListType {
     name: "[]string",
     element: Type::String,
 };
+/// `[]uint8`
+pub static BYTES: ListType = ListType {
+    name: "[]uint8",
+    element: Type::Uint8,
+};
 /// `[]int`
 pub static INT_LIST: ListType = ListType {
     name: "[]int",
@@ -324,7 +343,8 @@ impl Type {
         match self {
             Type::Bool => Kind::Bool,
             Type::Int => Kind::Int,
-            Type::Int64 | Type::Named(_) => Kind::Int64,
+            Type::Int64 => Kind::Int64,
+            Type::Named(named) => named.underlying.kind(),
             Type::Uint8 => Kind::Uint8,
             Type::Uint32 => Kind::Uint32,
             Type::Uint64 => Kind::Uint64,
@@ -405,6 +425,11 @@ impl Value {
     /// A nil interface.
     pub fn nil() -> Value {
         Value::Interface(Rc::new(Value::Invalid))
+    }
+
+    /// A list of bytes that nobody else sees.
+    pub fn bytes(bytes: &[u8]) -> Value {
+        Value::list(&BYTES, bytes.iter().copied().map(Value::Uint8).collect())
     }
 
     /// A list that nobody else sees.
@@ -535,6 +560,18 @@ impl Value {
         }
     }
 
+    /// The bytes of a list of bytes.
+    pub fn as_bytes(&self) -> Option<Vec<u8>> {
+        match self {
+            Value::List(list) if matches!(list.kind.element, Type::Uint8) => {
+                let items = list.snapshot();
+                let bytes = items.iter().map(|item| item.unsigned().unwrap_or(0) as u8);
+                Some(bytes.collect())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the value is nil, in any of Go's ways.
     pub fn is_nil(&self) -> bool {
         match self {
@@ -543,6 +580,16 @@ impl Value {
             Value::List(list) => list.items.is_none(),
             Value::Map(map) => map.entries.is_none(),
             _ => false,
+        }
+    }
+
+    /// What the value's `GoString` method gives, when its type has one that the value can call.
+    pub fn go_text(&self) -> Option<String> {
+        match self {
+            Value::Struct(structure) | Value::Pointer(_, Some(structure)) => {
+                structure.kind.go_text.map(|text| text(structure))
+            }
+            _ => None,
         }
     }
 

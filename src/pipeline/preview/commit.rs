@@ -41,15 +41,26 @@ pub(super) fn fill_message(
         updated_images: &updated,
         rules,
     };
-    let rules = if inputs.automation_rules(automation) < FluxVersion::V2_7 {
-        Rules::Flux2_6
-    } else {
-        Rules::Current
+    let rules = match inputs.automation_rules(automation) {
+        FluxVersion::V2_6 => Rules::Flux2_6,
+        FluxVersion::V2_7 | FluxVersion::V2_8 => Rules::Flux2_8,
+        FluxVersion::V2_9 => Rules::Current,
     };
-    let message =
-        message::render(&input(rules)).map_err(|error| message_stop(error, automation))?;
+    let rendered = message::render(&input(rules));
+    if let Some(why) = &rendered.not_deterministic {
+        preview
+            .findings
+            .push(findings::automations::template_not_deterministic(
+                &automation.key,
+                why,
+            ));
+    }
+    let message = rendered
+        .outcome
+        .map_err(|error| message_stop(error, automation))?;
     if rules == Rules::Flux2_6
-        && let Err(MessageError::Removed { message, .. }) = message::render(&input(Rules::Current))
+        && let Err(MessageError::Removed { message, .. }) =
+            message::render(&input(Rules::Current)).outcome
     {
         preview
             .findings
@@ -58,15 +69,7 @@ pub(super) fn fill_message(
                 &message,
             ));
     }
-    if let Some(why) = &message.not_deterministic {
-        preview
-            .findings
-            .push(findings::automations::template_not_deterministic(
-                &automation.key,
-                why,
-            ));
-    }
-    preview.message = Some(message.text);
+    preview.message = Some(message);
     Ok(())
 }
 

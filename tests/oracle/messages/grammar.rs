@@ -1,24 +1,27 @@
-//! Writes templates from a grammar over the language.
+//! Writes templates from a grammar over the language: the controls; [`super::expressions`] has the pipelines.
 
-use super::functions::{FUNCTIONS, Kind, PLAIN_FUNCTIONS};
+use super::functions::Kind;
 use crate::oracle::generator::Generator;
 
-/// Writes templates.
+/// Writes a template.
 pub(super) struct Writer<'g> {
-    g: &'g mut Generator,
-    plain: bool,
+    pub(super) g: &'g mut Generator,
+    /// Fields, `range`, `if`, `with`, `printf` and the common functions on texts only.
+    pub(super) plain: bool,
     /// The variables in scope with their kinds.
-    variables: Vec<(String, Kind)>,
+    pub(super) variables: Vec<(String, Kind)>,
     next_variable: usize,
-    depth: usize,
+    pub(super) depth: usize,
     /// The fields of the dot.
-    dot: Dot,
+    pub(super) dot: Dot,
     in_range: bool,
-    in_part: bool,
+    /// The templates that may be called here; one that calls itself would not end.
+    callable: Vec<&'static str>,
 }
 
+/// What the dot is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Dot {
+pub(super) enum Dot {
     Root,
     Change,
     Object,
@@ -26,6 +29,8 @@ enum Dot {
     Text,
     Unknown,
 }
+
+const PARTS: &[&str] = &["part", "a part", "p\u{e9}"];
 
 impl<'g> Writer<'g> {
     pub(super) fn new(g: &'g mut Generator, plain: bool) -> Self {
@@ -37,88 +42,73 @@ impl<'g> Writer<'g> {
             depth: 0,
             dot: Dot::Root,
             in_range: false,
-            in_part: false,
+            callable: Vec::new(),
         }
     }
 
-    pub(super) fn template(mut self) -> String {
-        let mut out = String::new();
-        if !self.plain && self.g.chance(8) {
-            let dot = std::mem::replace(&mut self.dot, Dot::Unknown);
-            self.in_part = true;
-            let body = self.nodes(2);
-            self.in_part = false;
-            self.dot = dot;
-            self.variables.clear();
-            out.push_str(&format!("{{{{define \"part\"}}}}{body}{{{{end}}}}"));
+    /// A template. Of the pieces that `renders` says no to most are written anew, so that not nearly all templates end at
+    /// their first mistake.
+    pub(super) fn template(mut self, renders: impl Fn(&str) -> bool) -> String {
+        let mut parts = String::new();
+        if !self.plain && self.g.chance(12) {
+            for _ in 0..1 + self.g.below(2) {
+                parts += &self.definition();
+            }
         }
-        let count = 1 + self.g.below(4);
-        out.push_str(&self.nodes(count));
-        if !self.plain && self.g.chance(6) {
+        let mut out = String::new();
+        for _ in 0..1 + self.g.below(4) {
+            let mark = self.variables.len();
+            let mut piece = self.node();
+            for _ in 0..5 {
+                if self.g.chance(7) || renders(&format!("{parts}{out}{piece}")) {
+                    break;
+                }
+                self.variables.truncate(mark);
+                piece = self.node();
+            }
+            out += &piece;
+        }
+        let out = match self.g.chance(30) {
+            true => out + &parts,
+            false => parts + &out,
+        };
+        if !self.plain && self.g.chance(4) {
             self.broken(out)
         } else {
             out
         }
     }
 
-    /// Cuts, doubles or puts in something, so that the parser has to complain.
-    fn broken(&mut self, mut template: String) -> String {
-        let places: Vec<usize> = template.char_indices().map(|(place, _)| place).collect();
-        let Some(place) = (!places.is_empty()).then(|| places[self.g.below(places.len())]) else {
-            return template;
-        };
-        match self.g.below(4) {
-            0 => template.truncate(place),
-            1 => template.insert_str(
-                place,
-                self.g.pick(&[
-                    "{{",
-                    "}}",
-                    "{{end}}",
-                    "{{else}}",
-                    "\"",
-                    "'",
-                    "`",
-                    "(",
-                    ")",
-                    "|",
-                    ".",
-                    "$",
-                    "$x",
-                    ",",
-                    ":=",
-                    "=",
-                    "{{- ",
-                    " -}}",
-                    "{{/* a",
-                    "*/}}",
-                    "\n",
-                    "nil",
-                    "break",
-                    "{{break}}",
-                    "{{continue}}",
-                    "1e",
-                    "0x",
-                    "@",
-                    "\u{e9}",
-                    "{{template \"part\"}}",
-                    "{{define \"x\"}}",
-                    "now",
-                    "#",
-                    "1i",
-                    "'a'",
-                    "\\",
-                ]),
-            ),
-            2 => {
-                template.remove(place);
-            }
+    /// A `define`; the parts that are defined later may call it.
+    fn definition(&mut self) -> String {
+        let dot = std::mem::replace(&mut self.dot, Dot::Unknown);
+        let name = PARTS[self.callable.len().min(PARTS.len() - 1)];
+        let body = match self.g.below(10) {
+            0 => " \n".to_string(),
+            1 => "{{.}}{{if gt (int .) 0}}{{template \"NAME\" (sub (int .) 1)}}{{end}}"
+                .replace("NAME", name),
             _ => {
-                let tail = template[place..].to_string();
-                template.push_str(&tail);
+                let count = 1 + self.g.below(2);
+                self.nodes(count)
             }
+        };
+        self.dot = dot;
+        self.variables.clear();
+        self.callable.push(name);
+        let quoted = self.name(name);
+        self.braces(&format!("define {quoted}")) + &body + &self.braces("end")
+    }
+
+    fn name(&mut self, name: &str) -> String {
+        match self.g.chance(20) {
+            true => format!("`{name}`"),
+            false => format!("\"{name}\""),
         }
-        template
+    }
+
+    /// Cuts, doubles or puts in something, so that the parser has to complain.
+    fn broken(&mut self, template: String) -> String {
+        super::mutation::damaged(self.g, template)
     }
 
     fn nodes(&mut self, count: usize) -> String {
@@ -132,6 +122,7 @@ impl<'g> Writer<'g> {
         self.g
             .pick(&[
                 "",
+                "",
                 " ",
                 "\n",
                 "- ",
@@ -142,51 +133,107 @@ impl<'g> Writer<'g> {
                 "\t\n  ",
                 "{ ",
                 "caf\u{e9} ",
+                "\r\n",
+                "-}} ",
+                "{",
+                "\u{feff}",
+                "\u{a0}\n",
             ])
             .to_string()
     }
 
     fn braces(&mut self, inside: &str) -> String {
-        let left = if self.g.chance(15) { "{{- " } else { "{{" };
-        let right = if self.g.chance(15) { " -}}" } else { "}}" };
-        let space = if self.g.chance(50) { " " } else { "" };
+        let left = match self.g.below(100) {
+            0..12 => "{{- ",
+            12..15 => "{{-\n\t",
+            _ => "{{",
+        };
+        let right = match self.g.below(100) {
+            0..12 => " -}}",
+            12..15 => "\n-}}",
+            _ => "}}",
+        };
+        let space = match self.g.below(20) {
+            0..11 => " ",
+            11 if !self.plain => "\n  ",
+            12 if !self.plain => "\t",
+            _ => "",
+        };
         format!("{left}{space}{inside}{space}{right}")
     }
 
     fn node(&mut self) -> String {
         let text = self.text();
         self.depth += 1;
-        let choice = if self.depth > 3 { 0 } else { self.g.below(100) };
+        let choice = if self.depth > 3 {
+            self.g.below(44)
+        } else {
+            self.g.below(100)
+        };
         let node = match choice {
-            0..45 => {
-                let pipe = self.pipe();
-                self.braces(&pipe)
-            }
-            45..55 => self.declaration(),
-            55..68 => self.branch(),
-            68..74 => self.with(),
-            74..95 => self.range(),
-            95..97 if !self.plain => self
-                .braces("/* note */")
-                .replace("{{ /*", "{{/*")
-                .replace("*/ }}", "*/}}"),
-            // Go takes minutes to reach its own bound of a template that calls itself.
-            97..98 if !self.plain && !self.in_part => {
-                let pipe = self.pipe();
-                self.braces(&format!("template \"part\" {pipe}"))
-            }
-            98..100 if !self.plain && self.in_range => {
+            0..38 => self.action(),
+            38..50 => self.declaration(),
+            50..62 => self.branch(),
+            62..69 => self.with(),
+            69..88 => self.range(),
+            88..90 if !self.plain => self.comment(),
+            90..94 if !self.plain => self.call(),
+            94..95 if !self.plain => self.block(),
+            95..98 if !self.plain && self.in_range => {
                 let word = self.g.pick(&["break", "continue"]);
                 let condition = self.pipe();
                 format!("{{{{if {condition}}}}}{{{{{word}}}}}{{{{end}}}}")
             }
-            _ => {
-                let pipe = self.pipe();
-                self.braces(&pipe)
+            98..99 if !self.plain => {
+                let word = self.g.pick(&["break", "continue"]).to_string();
+                self.braces(&word)
             }
+            _ => self.action(),
         };
         self.depth -= 1;
         text + &node
+    }
+
+    fn action(&mut self) -> String {
+        let pipe = self.pipe();
+        self.braces(&pipe)
+    }
+
+    fn comment(&mut self) -> String {
+        let note = self
+            .g
+            .pick(&["note", "", "a\nb", "* /", "}} {{", "- ", "\u{e9}"]);
+        let left = self.g.pick(&["{{", "{{- ", "{{-\n"]);
+        let right = self.g.pick(&["}}", " -}}", "\n-}}"]);
+        format!("{left}/*{note}*/{right}")
+    }
+
+    /// `template`: of a part, or now and then of one that isn't there.
+    fn call(&mut self) -> String {
+        let name = match self.callable.is_empty() || self.g.chance(8) {
+            true => "missing",
+            false => self.callable[self.g.below(self.callable.len())],
+        };
+        let name = self.name(name);
+        let pipe = match self.g.below(5) {
+            0 => String::new(),
+            1 => format!(" {}", self.g.pick(&["3", "$", ".", "2.5"])),
+            _ => format!(" {}", self.pipe()),
+        };
+        self.braces(&format!("template {name}{pipe}"))
+    }
+
+    fn block(&mut self) -> String {
+        let pipe = self.pipe();
+        let dot = std::mem::replace(&mut self.dot, Dot::Unknown);
+        let variables = std::mem::take(&mut self.variables);
+        let in_range = std::mem::replace(&mut self.in_range, false);
+        let body = self.nodes(1);
+        self.in_range = in_range;
+        self.variables = variables;
+        self.dot = dot;
+        let name = self.g.pick(&["block", "block", "part", "b2"]).to_string();
+        self.braces(&format!("block \"{name}\" {pipe}")) + &body + &self.braces("end")
     }
 
     fn declaration(&mut self) -> String {
@@ -197,62 +244,98 @@ impl<'g> Writer<'g> {
         }
         let kind = self.kind();
         let value = self.command(kind);
-        let name = format!("$v{}", self.next_variable);
-        self.next_variable += 1;
-        let out = self.braces(&format!("{name} := {value}"));
-        self.variables.push((name, kind));
-        out
+        let name = self.fresh(kind);
+        self.braces(&format!("{name} := {value}"))
     }
 
-    fn kind(&mut self) -> Kind {
-        let kinds = [
-            Kind::Text,
-            Kind::Text,
-            Kind::Int,
-            Kind::Float,
-            Kind::Bool,
-            Kind::List,
-            Kind::Dict,
-            Kind::Any,
-        ];
-        kinds[self.g.below(if self.plain { 3 } else { kinds.len() })]
+    /// The name of a new variable of the kind.
+    pub(super) fn fresh(&mut self, kind: Kind) -> String {
+        let name = match !self.plain && self.g.chance(3) {
+            true => self.g.pick(&["$x", "$\u{e9}1", "$_"]).to_string(),
+            false => format!("$v{}", self.next_variable),
+        };
+        self.next_variable += 1;
+        self.variables.push((name.clone(), kind));
+        name
+    }
+
+    pub(super) fn kind(&mut self) -> Kind {
+        if self.plain {
+            return [Kind::Text, Kind::Text, Kind::Int][self.g.below(3)];
+        }
+        match self.g.below(24) {
+            0..7 => Kind::Text,
+            7..10 => Kind::Int,
+            10..12 => Kind::Float,
+            12..14 => Kind::Bool,
+            14..17 => Kind::List,
+            17..20 => Kind::Dict,
+            20 => Kind::Version,
+            21 => Kind::Time,
+            _ => Kind::Any,
+        }
+    }
+
+    /// The pipeline of a control, which may set a variable.
+    fn condition(&mut self) -> String {
+        if !self.plain && self.g.chance(8) {
+            let kind = self.kind();
+            let value = self.command(kind);
+            let name = self.fresh(kind);
+            return format!("{name} := {value}");
+        }
+        match self.g.chance(40) {
+            true => self.command(Kind::Bool),
+            false => self.pipe(),
+        }
     }
 
     fn branch(&mut self) -> String {
-        let pipe = self.pipe();
+        let mark = self.variables.len();
+        let condition = self.condition();
         let body = self.nodes(1);
-        let mut out = self.braces(&format!("if {pipe}")) + &body;
+        let mut out = self.braces(&format!("if {condition}")) + &body;
         if self.g.chance(20) {
-            let pipe = self.pipe();
+            let condition = self.condition();
             let body = self.nodes(1);
-            out += &format!("{{{{else if {pipe}}}}}{body}");
+            out += &(self.braces(&format!("else if {condition}")) + &body);
         }
         if self.g.chance(50) {
             let body = self.nodes(1);
             out += &(self.braces("else") + &body);
         }
+        self.variables.truncate(mark);
         out + &self.braces("end")
     }
 
     fn with(&mut self) -> String {
-        let (pipe, dot) = match self.g.below(3) {
-            0 if self.dot == Dot::Root => (".AutomationObject".to_string(), Dot::Unknown),
-            1 if self.dot == Dot::Root => (".Changed".to_string(), Dot::Unknown),
-            _ => (self.pipe(), Dot::Unknown),
+        let mark = self.variables.len();
+        let pipe = match self.g.below(4) {
+            0 if self.dot == Dot::Root => ".AutomationObject".to_string(),
+            1 if self.dot == Dot::Root => ".Changed".to_string(),
+            _ => self.condition(),
         };
-        let outer = std::mem::replace(&mut self.dot, dot);
+        let outer = std::mem::replace(&mut self.dot, Dot::Unknown);
         let body = self.nodes(1);
         self.dot = outer;
         let mut out = self.braces(&format!("with {pipe}")) + &body;
+        if !self.plain && self.g.chance(15) {
+            let condition = self.condition();
+            let outer = std::mem::replace(&mut self.dot, Dot::Unknown);
+            let body = self.nodes(1);
+            self.dot = outer;
+            out += &(self.braces(&format!("else with {condition}")) + &body);
+        }
         if self.g.chance(30) {
             let body = self.nodes(1);
             out += &(self.braces("else") + &body);
         }
+        self.variables.truncate(mark);
         out + &self.braces("end")
     }
 
     fn range(&mut self) -> String {
-        let source = self.g.below(if self.plain { 5 } else { 8 });
+        let source = self.g.below(if self.plain { 5 } else { 10 });
         let (pipe, key, element) = match source {
             0 => ("$.Changed.FileChanges".to_string(), Dot::Text, Dot::Object),
             1 | 2 => ("$.Changed.Objects".to_string(), Dot::Object, Dot::Changes),
@@ -260,30 +343,55 @@ impl<'g> Writer<'g> {
             4 => ("$.Values".to_string(), Dot::Text, Dot::Text),
             5 => (self.command(Kind::List), Dot::Unknown, Dot::Unknown),
             6 => (self.command(Kind::Dict), Dot::Text, Dot::Unknown),
+            7 => {
+                let count = self.g.pick(&[
+                    "3",
+                    "0",
+                    "-2",
+                    "(int64 2)",
+                    "(index \"\\x03\" 0)",
+                    "(semver \"1.2.3\").Minor",
+                    "1.5",
+                    "nil",
+                    "(len $.Values)",
+                    "(toDate \"1\" \"3\").Month",
+                ]);
+                (count.to_string(), Dot::Unknown, Dot::Unknown)
+            }
+            8 => (self.command(Kind::Text), Dot::Unknown, Dot::Unknown),
             _ => (self.command(Kind::Any), Dot::Unknown, Dot::Unknown),
         };
         let mark = self.variables.len();
-        let names = match self.g.below(4) {
-            0 => String::new(),
-            1 => "$e := ".to_string(),
-            _ => "$k, $e := ".to_string(),
+        let kind_of = |dot| match dot {
+            Dot::Text => Kind::Text,
+            _ => Kind::Any,
         };
-        let kind_of = |dot| {
-            if dot == Dot::Text {
-                Kind::Text
-            } else {
-                Kind::Any
+        let mut has_key = false;
+        let names = match self.g.below(20) {
+            0..5 => String::new(),
+            5..10 => {
+                self.variables.push(("$e".to_string(), kind_of(element)));
+                "$e := ".to_string()
+            }
+            10 if !self.plain && !self.variables.is_empty() => {
+                let name = self.variables[self.g.below(self.variables.len())].0.clone();
+                format!("{name} = ")
+            }
+            11 if !self.plain && self.variables.len() > 1 => {
+                let one = self.variables[self.g.below(self.variables.len())].0.clone();
+                let two = self.variables[self.g.below(self.variables.len())].0.clone();
+                format!("{one}, {two} = ")
+            }
+            _ => {
+                has_key = true;
+                self.variables.push(("$k".to_string(), kind_of(key)));
+                self.variables.push(("$e".to_string(), kind_of(element)));
+                "$k, $e := ".to_string()
             }
         };
-        if names.contains("$k") {
-            self.variables.push(("$k".to_string(), kind_of(key)));
-        }
-        if !names.is_empty() {
-            self.variables.push(("$e".to_string(), kind_of(element)));
-        }
         let outer = std::mem::replace(&mut self.dot, element);
         let outer_range = std::mem::replace(&mut self.in_range, true);
-        let mut body = match (source, names.contains("$k")) {
+        let mut body = match (source, has_key) {
             (1 | 2, true) => "- {{ $k.Kind }} {{ $k.Name }}\n".to_string(),
             (3, _) => "{{ .OldValue }} -> {{ .NewValue }}".to_string(),
             (0, true) => {
@@ -306,360 +414,5 @@ impl<'g> Writer<'g> {
             out += &(self.braces("else") + &body);
         }
         out + &self.braces("end")
-    }
-
-    /// A pipeline whose value is printed or tested.
-    fn pipe(&mut self) -> String {
-        if self.g.chance(12) {
-            return self.printf();
-        }
-        let kind = self.kind();
-        self.command(kind)
-    }
-
-    fn printf(&mut self) -> String {
-        let mut format = String::new();
-        let mut arguments = Vec::new();
-        for _ in 0..1 + self.g.below(3) {
-            format.push_str(self.g.pick(&["", " ", "a", "=", "%%"]));
-            format.push_str(&self.verb());
-            if !self.g.chance(7) {
-                let kind = self.kind();
-                arguments.push(self.operand(kind));
-            }
-        }
-        format!("printf \"{format}\" {}", arguments.join(" "))
-    }
-
-    fn verb(&mut self) -> String {
-        if self.plain {
-            return self
-                .g
-                .pick(&["%s", "%v", "%q", "%d", "%-10s", "%5d", "%t", "%.3s"])
-                .to_string();
-        }
-        let mut verb = "%".to_string();
-        for _ in 0..self.g.below(3) {
-            verb.push_str(self.g.pick(&["+", "-", "#", "0", " ", ""]));
-        }
-        verb.push_str(
-            self.g
-                .pick(&["", "", "", "5", "12", "*", "[1]", "[2]", "[9]", "[x]"]),
-        );
-        verb.push_str(
-            self.g
-                .pick(&["", "", "", ".2", ".0", ".10", ".*", ".", ".[1]*"]),
-        );
-        verb.push_str(self.g.pick(&[
-            "v", "v", "v", "s", "s", "d", "d", "q", "x", "X", "t", "T", "e", "f", "g", "G", "E",
-            "F", "b", "o", "O", "c", "U", "z", "!", "w", "\u{e9}",
-        ]));
-        verb
-    }
-
-    /// A function call or an operand that gives a value of the kind.
-    fn command(&mut self, kind: Kind) -> String {
-        if self.depth > 6 || self.g.chance(35) {
-            return self.operand(kind);
-        }
-        let functions = if self.plain {
-            PLAIN_FUNCTIONS
-        } else {
-            FUNCTIONS
-        };
-        let fitting: Vec<_> = functions
-            .iter()
-            .filter(|(_, _, result)| kind == Kind::Any || *result == kind)
-            .collect();
-        if fitting.is_empty() {
-            return self.operand(kind);
-        }
-        let (name, parameters, _) = fitting[self.g.below(fitting.len())];
-        self.depth += 1;
-        let mut arguments: Vec<String> = Vec::new();
-        for parameter in *parameters {
-            // Now and then a value of another kind, or one too many or too few.
-            let wrong = !self.plain && self.g.chance(6);
-            let parameter = if wrong { self.kind() } else { *parameter };
-            arguments.push(self.operand(parameter));
-        }
-        if !self.plain && self.g.chance(2) {
-            arguments.pop();
-        }
-        if !self.plain && self.g.chance(2) {
-            let more = self.operand(Kind::Any);
-            arguments.push(more);
-        }
-        self.depth -= 1;
-        match arguments.split_last() {
-            Some((last, others)) if self.g.chance(35) => {
-                format!("{} | {name} {}", last, others.join(" "))
-                    .trim_end()
-                    .to_string()
-            }
-            _ => format!("{name} {}", arguments.join(" "))
-                .trim_end()
-                .to_string(),
-        }
-    }
-
-    /// One word, or a pipeline in parentheses.
-    fn operand(&mut self, kind: Kind) -> String {
-        if self.depth < 5 && self.g.chance(22) && kind != Kind::Json {
-            self.depth += 1;
-            let command = self.command(kind);
-            self.depth -= 1;
-            let field = if !self.plain && self.g.chance(4) {
-                self.g.pick(&[".a", ".Name", ".b.c", "._0"])
-            } else {
-                ""
-            };
-            return format!("({command}){field}");
-        }
-        let named: Vec<String> = self
-            .variables
-            .iter()
-            .filter(|(_, known)| *known == kind || kind == Kind::Any)
-            .map(|(name, _)| name.clone())
-            .collect();
-        if !named.is_empty() && self.g.chance(40) {
-            return named[self.g.below(named.len())].clone();
-        }
-        match kind {
-            Kind::Text => self.text_operand(),
-            Kind::Int => self
-                .g
-                .pick(&[
-                    "0", "1", "2", "3", "5", "7", "10", "-1", "-3", "12", "100", "0x1F", "'a'",
-                    "0b101", "0o17", "1_000", "(len .)", "1e2",
-                ])
-                .to_string(),
-            Kind::Float => self
-                .g
-                .pick(&[
-                    "0.1",
-                    "1.5",
-                    "-2.75",
-                    "3.0",
-                    "1e3",
-                    "1e-7",
-                    "12345.125",
-                    "1e21",
-                    "0.5",
-                    "2.5",
-                    "100.0",
-                    "1.0e100",
-                    "0x1p4",
-                    "2",
-                    "1e4",
-                ])
-                .to_string(),
-            Kind::Bool => self
-                .g
-                .pick(&["true", "false", "true", "(not true)", "(eq 1 1)"])
-                .to_string(),
-            Kind::List => self
-                .g
-                .pick(&[
-                    "(list 1 2 3)",
-                    "(list \"b\" \"a\" \"c\")",
-                    "(splitList \",\" \"x,y,,z\")",
-                    "(list)",
-                    "(until 4)",
-                    "(list 1 \"a\" nil 2.5 true)",
-                    "(list (list 1) (dict \"a\" 1))",
-                    "$.Changed.Changes",
-                    "(splitList \" \" \"b a c\")",
-                ])
-                .to_string(),
-            Kind::Dict => self
-                .g
-                .pick(&[
-                    "(dict \"a\" 1 \"b\" \"two\")",
-                    "(dict)",
-                    "(dict \"a\" (dict \"b\" (dict \"c\" 3)))",
-                    "(fromJson \"{\\\"a\\\":[1,2],\\\"b\\\":null}\")",
-                    "(dict \"b\" (list 1 2) \"c\" \"\")",
-                    "(dict \"k\" nil)",
-                ])
-                .to_string(),
-            Kind::Json => self
-                .g
-                .pick(&[
-                    "`{\"a\":1,\"b\":[true,null,\"x\"]}`",
-                    "`[1,2.5,\"a\"]`",
-                    "`{\"a\":`",
-                    "`nul`",
-                    "`12e`",
-                    "`\"\\u00e9\\ud83d\"`",
-                    "`[1 2]`",
-                    "`{1:2}`",
-                    "``",
-                    "`1e999`",
-                    "`{\"a\":{\"b\":{\"c\":\"<&>\"}}}`",
-                    "`-`",
-                    "`\"\t\"`",
-                    "`tru `",
-                    "`[1,]`",
-                    "`{\"a\" 1}`",
-                    "`{} x`",
-                    "`1.x`",
-                    "`\"\\q\"`",
-                    "`\"\\u12g\"`",
-                ])
-                .to_string(),
-            Kind::Any => self.any_operand(),
-        }
-    }
-
-    fn text_operand(&mut self) -> String {
-        let field = self.field();
-        if self.g.chance(30) && !field.is_empty() {
-            return field;
-        }
-        if self.plain {
-            return self
-                .g
-                .pick(&[
-                    "\"prod\"",
-                    "\"-\"",
-                    "\"a b\"",
-                    "$.Values.cluster",
-                    "$.AutomationObject.Name",
-                    "\"1.2.3\"",
-                    "\",\"",
-                ])
-                .to_string();
-        }
-        self.g
-            .pick(&[
-                "\"hello world\"",
-                "\"\"",
-                "\"a,b,c\"",
-                "\"FooBar_baz-qux\"",
-                "\"caf\\u00e9 \\u00c9T\\u00c9\"",
-                "`raw \\n`",
-                "\"-\"",
-                "\",\"",
-                "\" \"",
-                "\"a\"",
-                "\"b\"",
-                "\"c\"",
-                "\"line\\nline two\"",
-                "\"1.2.3\"",
-                "\"42\"",
-                "\"0x1f\"",
-                "\"3.14\"",
-                "\"/a/b/../c.txt\"",
-                "\"The quick brown fox jumps over the lazy dog\"",
-                "\"HTTPServer2Go\"",
-                "\"aGVsbG8=\"",
-                "\"NBSWY3DP\"",
-                "\"string\"",
-                "\"<a href='x'>&\"",
-                "\"\\xff\\xfe\"",
-                "\"\\u4e16\\u754c\"",
-                "\"  padded\\t\"",
-                "\"int\"",
-                "\"map\"",
-                "$.Values.cluster",
-                "$.Values.missing",
-                "$.AutomationObject.Name",
-                "\"nan\"",
-                "\"5.00\"",
-                "\"-7\"",
-                "\"ABC\"",
-                "\"abcABC123\"",
-                "\"[a-z]+\"",
-                "`(\\w+) (\\w+)`",
-                "\"$2 ${1}x\"",
-                "\"a(b\"",
-                "\"v1.2.3-rc.1+meta\"",
-                "\">=1.0.0 <2.0.0\"",
-                "\"~1.2 || ^3\"",
-                "\"https://user:p%40ss@example.com:8080/a%20b?q=1#frag\"",
-                "\"//host/path\"",
-                "\"mailto:x@y.z\"",
-                "\"1h30m\"",
-                "\"95\"",
-                "\"9000h\"",
-                "\"http://[::1]:80/x\"",
-                "\":bad\"",
-                "\"%zz\"",
-                "\"x*\"",
-            ])
-            .to_string()
-    }
-
-    fn field(&mut self) -> String {
-        let fields: &[&str] = match self.dot {
-            Dot::Root => &[
-                ".AutomationObject.Name",
-                ".AutomationObject.Namespace",
-                ".Values.env",
-                ".Values.ticket",
-            ],
-            Dot::Change => &[".OldValue", ".NewValue", ".Setter"],
-            Dot::Text => &["."],
-            _ => &[""],
-        };
-        self.g.pick(fields).to_string()
-    }
-
-    fn any_operand(&mut self) -> String {
-        if self.plain {
-            return self
-                .g
-                .pick(&[
-                    ".",
-                    "$.AutomationObject",
-                    "$.Values",
-                    "\"x\"",
-                    "3",
-                    "$.Changed.Objects",
-                    "$.Changed.FileChanges",
-                ])
-                .to_string();
-        }
-        match self.g.below(12) {
-            0 => self
-                .g
-                .pick(&[
-                    ".",
-                    "$",
-                    "$.Changed",
-                    "$.Values",
-                    "$.AutomationObject",
-                    "$.Changed.Objects",
-                    "$.Changed.FileChanges",
-                    "$.Changed.Changes",
-                    "nil",
-                    ".Missing",
-                    "$.Values.a.b",
-                    "$.Updated",
-                    "$.Changed.ImageResult",
-                    "$.AutomationObject.String",
-                    "$.Changed.Missing",
-                    ".OldValue",
-                    ".Kind",
-                    ".a.b",
-                    "$.Changed.Objects.x",
-                    "$.AutomationObject.Name.x",
-                    "1i",
-                    "1+2i",
-                    "(add 9223372036854775807 1)",
-                    "(mul 1e6 2.5)",
-                    "123456789.25",
-                    "(index $.Values \"env\")",
-                    "9223372036854775808",
-                ])
-                .to_string(),
-            1..4 => self.operand(Kind::Text),
-            4..6 => self.operand(Kind::Int),
-            6 => self.operand(Kind::Float),
-            7 => self.operand(Kind::Bool),
-            8..10 => self.operand(Kind::List),
-            _ => self.operand(Kind::Dict),
-        }
     }
 }

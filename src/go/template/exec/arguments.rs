@@ -143,6 +143,10 @@ impl<'t> State<'t, '_> {
                 OperandKind::String { text, .. } => (Some(Value::text(text)), "string"),
                 _ => (None, "string"),
             },
+            Type::Named(named) => (
+                number.and_then(|n| n.int).map(|n| Value::Named(named, n)),
+                "integer",
+            ),
             Type::Int => (number.and_then(|n| n.int).map(Value::Int), "integer"),
             Type::Int64 => (number.and_then(|n| n.int).map(Value::Int64), "integer"),
             Type::Uint8 => (

@@ -1,14 +1,18 @@
 //! Durations, and dates as far as they don't hang on the clock.
 
 use super::arguments::text;
+use super::times::{TIME_TYPE, time_of, value_of};
 use crate::go::number::{format_duration, parse_duration};
 use crate::go::template::characters::lossy;
-use crate::go::template::function::{Function, fixed};
+use crate::go::template::function::{Function, Outcome, fixed};
+use crate::go::template::limits::Limits;
 use crate::go::template::number::parse_signed;
 use crate::go::template::value::{Type, Value};
+use crate::go::time::Time;
 
 const ANY: Type = Type::Any;
 const TEXT: Type = Type::String;
+const TIME: Type = Type::Struct(&TIME_TYPE);
 const SECOND: i64 = 1_000_000_000;
 
 pub(super) static FUNCTIONS: &[Function] = &[
@@ -21,22 +25,62 @@ pub(super) static FUNCTIONS: &[Function] = &[
         let nanoseconds = seconds.wrapping_mul(SECOND);
         Ok(Value::text(format_duration(nanoseconds)))
     }),
-    fixed("durationRound", &[ANY], TEXT, |_, values| {
+    fixed("durationRound", &[ANY], TEXT, |limits, values| {
         let nanoseconds = match &values[0] {
             Value::Int64(nanoseconds) => *nanoseconds,
             Value::String(text) => parse_duration(&lossy(text)).unwrap_or(0),
+            value if is_time(value) => since(limits, "durationRound", time_of(&values, 0).unix()),
             _ => 0,
         };
         Ok(Value::text(rounded(nanoseconds.unsigned_abs())))
     }),
     fixed("ago", &[ANY], TEXT, |limits, values| {
         let nanoseconds = match &values[0] {
-            Value::Int(_) | Value::Int64(_) => limits.below("ago", 1 << 30) as i64 * SECOND,
+            Value::Int(seconds) | Value::Int64(seconds) => since(limits, "ago", *seconds),
+            value if is_time(value) => since(limits, "ago", time_of(&values, 0).unix()),
             _ => 0,
         };
         Ok(Value::text(format_duration(nanoseconds)))
     }),
+    fixed("toDate", &[TEXT, TEXT], TIME, |_, values| {
+        let time = Time::parse(&text(&values, 0), &text(&values, 1));
+        Ok(value_of(&time.unwrap_or_default()))
+    }),
+    fixed(
+        "mustToDate",
+        &[TEXT, TEXT],
+        TIME,
+        |_, values| match Time::parse(&text(&values, 0), &text(&values, 1)) {
+            Ok(time) => Ok(value_of(&time)),
+            Err(error) => Err(error.text().into()),
+        },
+    ),
+    fixed("mustDateModify", &[TEXT, TIME], TIME, later),
+    fixed("must_date_modify", &[TEXT, TIME], TIME, later),
+    fixed("unixEpoch", &[TIME], TEXT, |_, values| {
+        Ok(Value::text(time_of(&values, 0).unix().to_string()))
+    }),
 ];
+
+fn is_time(value: &Value) -> bool {
+    value.type_name() == "time.Time"
+}
+
+/// The time with a span added.
+fn later(_: &mut Limits, values: Vec<Value>) -> Outcome {
+    let span = parse_duration(&lossy(&text(&values, 0))).map_err(|error| error.to_string())?;
+    Ok(value_of(&time_of(&values, 1).plus(span)))
+}
+
+/// The nanoseconds from a second since 1970 until the controller runs, which is some time in a year from the beginning of
+/// 2026; what goes beyond is the longest span.
+fn since(limits: &mut Limits, what: &'static str, seconds: i64) -> i64 {
+    const BEGIN: i64 = 1_767_225_600;
+    let now = BEGIN + limits.below(what, 365 * 86_400) as i64;
+    let span = i128::from(now) - i128::from(seconds);
+    let nanoseconds = span * i128::from(SECOND);
+    i64::try_from(nanoseconds).unwrap_or(if nanoseconds < 0 { i64::MIN } else { i64::MAX })
+}
 
 /// `strconv.ParseInt` without its error: what doesn't fit is the nearest number.
 fn seconds_of(text: &str) -> i64 {

@@ -1,10 +1,12 @@
 //! Maps with texts as keys.
 
+use std::rc::Rc;
+
 use super::arguments::{DICT, is_empty, map, text};
 use super::strings::to_text;
 use crate::go::template::function::{Fault, Function, Outcome, fixed, variadic};
 use crate::go::template::limits::{Bound, Limits};
-use crate::go::template::value::{self, Key, List, Map, Type, Value};
+use crate::go::template::value::{self, Key, List, Map, Struct, Type, Value};
 
 use super::arguments::{ANY_LIST, STRING_LIST, appended, strings};
 
@@ -88,31 +90,69 @@ pub(super) static FUNCTIONS: &[Function] = &[
         Ok(Value::map(&value::DICT, kept))
     }),
     variadic("merge", &[DICT], DICT, ANY, |limits, values| {
-        merged(limits, values, false)
+        or_nothing(merged(limits, values, false))
     }),
     variadic("mustMerge", &[DICT], DICT, ANY, |limits, values| {
-        merged(limits, values, false)
+        Ok(merged(limits, values, false)?)
     }),
     variadic("mergeOverwrite", &[DICT], DICT, ANY, |limits, values| {
-        merged(limits, values, true)
+        or_nothing(merged(limits, values, true))
     }),
     variadic(
         "mustMergeOverwrite",
         &[DICT],
         DICT,
         ANY,
-        |limits, values| merged(limits, values, true),
+        |limits, values| Ok(merged(limits, values, true)?),
     ),
-    fixed("deepCopy", &[ANY], ANY, |limits, values| {
-        deep_copy(limits, &values[0], 0)
-    }),
-    fixed("mustDeepCopy", &[ANY], ANY, |limits, values| {
-        deep_copy(limits, &values[0], 0)
-    }),
+    fixed("deepCopy", &[ANY], ANY, copied),
+    fixed("mustDeepCopy", &[ANY], ANY, copied),
     variadic("dig", &[], ANY, ANY, dig),
 ];
 
-fn merged(limits: &mut Limits, values: Vec<Value>, overwrite: bool) -> Outcome {
+/// What ends a merge.
+enum MergeFault {
+    /// Values that can't be merged: an error that only the functions with `must` tell.
+    Differs,
+    Fault(Fault),
+}
+
+impl From<Fault> for MergeFault {
+    fn from(fault: Fault) -> Self {
+        MergeFault::Fault(fault)
+    }
+}
+
+impl From<Bound> for MergeFault {
+    fn from(bound: Bound) -> Self {
+        MergeFault::Fault(bound.into())
+    }
+}
+
+impl From<String> for MergeFault {
+    fn from(message: String) -> Self {
+        MergeFault::Fault(message.into())
+    }
+}
+
+impl From<MergeFault> for Fault {
+    fn from(fault: MergeFault) -> Self {
+        match fault {
+            MergeFault::Differs => "src and dst must be of same type".into(),
+            MergeFault::Fault(fault) => fault,
+        }
+    }
+}
+
+/// An empty text where values can't be merged.
+fn or_nothing(merged: Result<Value, MergeFault>) -> Outcome {
+    match merged {
+        Err(MergeFault::Differs) => Ok(Value::text("")),
+        merged => Ok(merged?),
+    }
+}
+
+fn merged(limits: &mut Limits, values: Vec<Value>, overwrite: bool) -> Result<Value, MergeFault> {
     let mut target = map(&values, 0)?;
     for index in 1..values.len() {
         let source = map(&values, index)?;
@@ -134,35 +174,123 @@ fn merge(
     source: &Map,
     overwrite: bool,
     depth: usize,
-) -> Result<(), Fault> {
+) -> Result<(), MergeFault> {
     if depth > limits.depth {
         return Err(Bound::Depth.into());
     }
-    for (key, value) in source.snapshot() {
+    let mut entries = source.snapshot();
+    let current = |key: &Value| target.get(key).map_or(Value::Invalid, Value::unwrapped);
+    if !overwrite
+        && entries
+            .iter()
+            .any(|(key, value)| ends_merge(&current(key), value))
+    {
+        // What was merged before the end stays.
+        limits.arrange(
+            "what a merge that can't be done leaves behind",
+            &mut entries,
+        );
+    }
+    for (key, value) in entries {
         limits.spend(1)?;
-        if matches!(value, Value::Invalid) {
+        let current = current(&key);
+        if value.is_nil() {
             if overwrite {
-                target.set(key, value);
+                put(target, key, value)?;
             }
             continue;
         }
-        let current = target.get(&key).map(Value::unwrapped);
-        if let (Value::Map(value), Some(Value::Map(current))) = (&value, &current) {
-            merge(limits, current, value, overwrite, depth + 1)?;
+        if matches!(value, Value::Map(_) | Value::Struct(_) | Value::Pointer(..)) {
+            merge_element(limits, &current, &value, overwrite, depth + 1)?;
         }
-        let keeps = match &current {
-            Some(current) if !is_blank(current) => {
-                !overwrite
-                    || matches!(value, Value::List(_))
-                    || matches!((&value, current), (Value::Map(_), Value::Map(_)))
-            }
-            _ => false,
-        };
+        let keeps = !is_blank(&current)
+            && (!overwrite
+                || matches!(value, Value::List(_))
+                || matches!((&value, &current), (Value::Map(_), Value::Map(_))));
         if !keeps || (overwrite && matches!(value, Value::List(_))) {
-            target.set(key, value);
+            put(target, key, value)?;
         }
     }
     Ok(())
+}
+
+/// Merges into what an entry holds, which itself can't be replaced here.
+fn merge_element(
+    limits: &mut Limits,
+    target: &Value,
+    source: &Value,
+    overwrite: bool,
+    depth: usize,
+) -> Result<(), MergeFault> {
+    match (target, source) {
+        (Value::Map(target), Value::Map(source)) => {
+            // A nil map can't be filled in place.
+            match target.entries.is_none() && source.entries.is_some() {
+                true => Ok(()),
+                false => merge(limits, target, source, overwrite, depth),
+            }
+        }
+        (Value::Map(target), Value::Struct(_)) if target.entries.is_none() => {
+            Err(Fault::from("reflect: call of reflect.Value.IsNil on struct Value").into())
+        }
+        (Value::Struct(target), _) if target.kind.fields.iter().any(is_exported) => {
+            let Value::Struct(source) = source else {
+                let kind = source.kind().name();
+                return Err(format!("reflect: call of reflect.Value.Field on {kind} Value").into());
+            };
+            for (index, field) in target.fields.iter().enumerate() {
+                if index == target.kind.fields.len() {
+                    break;
+                }
+                if index >= source.kind.fields.len() {
+                    return Err(Fault::from("reflect: Field index out of range").into());
+                }
+                merge_element(limits, field, &source.fields[index], overwrite, depth + 1)?;
+            }
+            Ok(())
+        }
+        _ if !overwrite && ends_merge(target, source) => Err(MergeFault::Differs),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a value can't be merged into what a pointer points to.
+fn ends_merge(target: &Value, source: &Value) -> bool {
+    match (target, source) {
+        (Value::Pointer(pointed, Some(_)), Value::Struct(source)) => {
+            pointed.name != source.kind.name
+        }
+        (Value::Pointer(_, Some(_)), Value::Map(source)) => source.entries.is_some(),
+        (Value::Map(target), Value::Map(source)) => {
+            let entries = source.snapshot();
+            entries.iter().any(|(key, value)| {
+                let current = target.get(key).map_or(Value::Invalid, Value::unwrapped);
+                matches!(current, Value::Pointer(..)) && ends_merge(&current, value)
+            })
+        }
+        _ => false,
+    }
+}
+
+/// Sets an entry, of a map of texts too.
+fn put(target: &Map, key: Value, value: Value) -> Result<(), Fault> {
+    let element = target.kind.element;
+    let fits = value
+        .kind_of_type()
+        .is_none_or(|kind| kind.assignable_to(&element));
+    if !fits {
+        return Err(format!(
+            "reflect.Value.SetMapIndex: value of type interface {{}} is not assignable to type {}",
+            element.name()
+        )
+        .into());
+    }
+    target.set(key, value);
+    Ok(())
+}
+
+fn is_exported(field: &value::Field) -> bool {
+    field.name.starts_with(char::is_uppercase)
 }
 
 fn is_blank(value: &Value) -> bool {
@@ -170,6 +298,13 @@ fn is_blank(value: &Value) -> bool {
         // Numbers that are complex count as present.
         Value::Complex128(..) => false,
         other => is_empty(other),
+    }
+}
+
+fn copied(limits: &mut Limits, values: Vec<Value>) -> Outcome {
+    match &values[0] {
+        Value::Invalid => Err("reflect: call of reflect.Value.Type on zero Value".into()),
+        value => deep_copy(limits, value, 0),
     }
 }
 
@@ -195,7 +330,33 @@ fn deep_copy(limits: &mut Limits, value: &Value, depth: usize) -> Outcome {
                 .collect::<Result<Vec<_>, Fault>>()?;
             Value::map(map.kind, entries)
         }
+        Value::Struct(structure) if structure.kind.name != "time.Time" => {
+            Value::Struct(Rc::new(copied_structure(limits, structure, depth)?))
+        }
+        Value::Pointer(kind, Some(target)) => {
+            let target = copied_structure(limits, target, depth)?;
+            Value::Pointer(kind, Some(Rc::new(target)))
+        }
         other => other.clone(),
+    })
+}
+
+/// A copy has the exported fields only.
+fn copied_structure(
+    limits: &mut Limits,
+    structure: &Struct,
+    depth: usize,
+) -> Result<Struct, Fault> {
+    let mut fields = structure.fields.clone();
+    for (field, value) in structure.kind.fields.iter().zip(&mut fields) {
+        *value = match is_exported(field) {
+            true => deep_copy(limits, value, depth + 1)?,
+            false => field.kind.zero(),
+        };
+    }
+    Ok(Struct {
+        kind: structure.kind,
+        fields,
     })
 }
 

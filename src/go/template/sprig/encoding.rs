@@ -13,7 +13,7 @@ const BASE_32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 pub(super) static FUNCTIONS: &[Function] = &[
     fixed("b64enc", &[TEXT], TEXT, |_, values| {
-        Ok(Value::text(encoded(&text(&values, 0), BASE_64, 6, 4)))
+        Ok(Value::text(base_64(&text(&values, 0))))
     }),
     fixed("b64dec", &[TEXT], TEXT, |_, values| {
         Ok(Value::text(or_complaint(
@@ -43,6 +43,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
         Ok(Value::text(adler32(&text(&values, 0)).to_string()))
     }),
 ];
+
+/// The bytes in base 64.
+pub(super) fn base_64(bytes: &[u8]) -> Vec<u8> {
+    encoded(bytes, BASE_64, 6, 4)
+}
 
 /// Groups of `bits` bits as letters, filled up with `=` to a multiple of `group` letters.
 fn encoded(text: &[u8], letters: &[u8], bits: u32, group: usize) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! Values as JSON.
 
 use super::arguments::text;
+use super::encoding::base_64;
 use super::json_reader::read;
 use crate::go::template::characters::decode;
 use crate::go::template::function::{Fault, Function, Outcome, fixed};
@@ -87,6 +88,13 @@ impl Writer<'_> {
             Value::Complex128(..) => return Err(unsupported(value)),
             Value::String(text) => self.text(text),
             Value::List(list) if list.items.is_none() => self.out.push_str("null"),
+            Value::List(list) if matches!(list.kind.element, Type::Uint8) => {
+                let bytes = value.as_bytes().unwrap_or_default();
+                self.out.push('"');
+                self.out
+                    .push_str(&String::from_utf8_lossy(&base_64(&bytes)));
+                self.out.push('"');
+            }
             Value::List(list) => {
                 let items = list.snapshot();
                 self.nested(b"[]", items, |writer, item| writer.value(&item))?;
@@ -106,7 +114,10 @@ impl Writer<'_> {
             }
             Value::Struct(structure) | Value::Pointer(_, Some(structure)) => {
                 if let Some(json) = structure.kind.json {
-                    let json = json(structure);
+                    let json = json(structure).map_err(|why| {
+                        let name = value.type_name();
+                        format!("json: error calling MarshalJSON for type {name}: {why}")
+                    })?;
                     self.out.push_str(&json);
                     return Ok(());
                 }

@@ -16,6 +16,7 @@ mod numbers;
 mod paths;
 mod patterns;
 mod strings;
+mod times;
 mod unsupported;
 mod urls;
 mod versions;
@@ -25,6 +26,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::function::Function;
+
+pub(super) use unsupported::is_random;
 
 /// The function called `name`.
 pub(super) fn find(name: &str) -> Option<&'static Function> {

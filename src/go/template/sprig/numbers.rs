@@ -243,23 +243,23 @@ fn ints(numbers: Vec<i64>) -> Value {
     )
 }
 
-/// The numbers from `start` up or down to before `end`.
+/// The numbers from `start` up or down to before `end`; a step beyond the last number goes on at the other end, as in Go.
 fn steps(limits: &mut Limits, start: i64, end: i64, step: i64) -> Result<Vec<i64>, Fault> {
-    let towards_end = if end < start { step < 0 } else { step > 0 };
-    if !towards_end {
+    let down = end < start;
+    if step == 0 || down != (step < 0) {
         return Ok(Vec::new());
     }
-    let count = end.abs_diff(start).div_ceil(step.unsigned_abs());
-    let count = usize::try_from(count).map_err(|_| Bound::Work)?;
-    if count > limits.output {
-        return Err(Bound::Work.into());
+    let mut numbers = Vec::new();
+    let mut number = start;
+    while if down { number > end } else { number < end } {
+        if numbers.len() == limits.output {
+            return Err(Bound::Work.into());
+        }
+        limits.spend(16)?;
+        numbers.push(number);
+        number = number.wrapping_add(step);
     }
-    limits.spend(count * 16)?;
-    Ok(
-        std::iter::successors(Some(start), |number| number.checked_add(step))
-            .take(count)
-            .collect(),
-    )
+    Ok(numbers)
 }
 
 fn sequence(limits: &mut Limits, bounds: &[i64]) -> Outcome {

@@ -219,7 +219,7 @@ fn mapped(limits: &mut Limits, text: &[u8], change: fn(char) -> char) -> Outcome
 pub(super) fn to_text(limits: &mut Limits, value: &Value) -> Result<Vec<u8>, Bound> {
     match value {
         Value::String(text) => Ok(text.to_vec()),
-        other => match other.stringer() {
+        other => match other.as_bytes().or_else(|| other.stringer()) {
             Some(text) => Ok(text),
             None => format::verb(limits, other, 'v'),
         },

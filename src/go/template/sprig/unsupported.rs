@@ -1,5 +1,5 @@
-//! Functions that make keys, certificates or hashes with a random part. Their calls are checked as Go checks them, and
-//! then refused by name: no preview could come to the controller's bytes.
+//! Functions that make keys, certificates or hashes. Their calls are checked as Go checks them, and then refused by name:
+//! of most, no preview could come to the controller's bytes.
 
 use super::arguments::ANY_LIST;
 use crate::go::template::function::{Body, Function};
@@ -15,6 +15,7 @@ static CERTIFICATE_TYPE: StructType = StructType {
     methods: &[],
     text: None,
     json: None,
+    go_text: None,
 };
 
 const fn certificate_field(name: &'static str) -> Field {
@@ -37,23 +38,13 @@ const fn refused(name: &'static str, parameters: &'static [Type], result: Type) 
     }
 }
 
-const TIME: Type = Type::Struct(&TIME_TYPE);
-
-static TIME_TYPE: StructType = StructType {
-    name: "time.Time",
-    interface: None,
-    fields: &[],
-    methods: &[],
-    text: None,
-    json: None,
-};
+/// Whether a function of these draws random bytes.
+pub(in crate::go::template) fn is_random(name: &str) -> bool {
+    let same_each_time = ["derivePassword", "buildCustomCert", "decryptAES"];
+    FUNCTIONS.iter().any(|function| function.name == name) && !same_each_time.contains(&name)
+}
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    refused("toDate", &[TEXT, TEXT], TIME),
-    refused("mustToDate", &[TEXT, TEXT], TIME),
-    refused("mustDateModify", &[TEXT, TIME], TIME),
-    refused("must_date_modify", &[TEXT, TIME], TIME),
-    refused("unixEpoch", &[TIME], TEXT),
     refused("bcrypt", &[TEXT], TEXT),
     refused("htpasswd", &[TEXT, TEXT], TEXT),
     refused("genPrivateKey", &[TEXT], TEXT),

@@ -4,12 +4,14 @@ use std::cmp::Ordering;
 use std::rc::Rc;
 
 use super::arguments::text;
-use crate::go::semver::{Constraints, Version};
+use crate::go::semver::{Constraints, Version, check_metadata, check_prerelease};
 use crate::go::template::characters::lossy;
-use crate::go::template::function::{Function, fixed};
-use crate::go::template::value::{Field, Method, Struct, StructType, Type, Value};
+use crate::go::template::function::{Fault, Function, Outcome, fixed};
+use crate::go::template::limits::Limits;
+use crate::go::template::value::{self, Field, Method, Struct, StructType, Type, Value};
 
 const TEXT: Type = Type::String;
+const BYTES: Type = Type::List(&value::BYTES);
 
 pub(super) static FUNCTIONS: &[Function] = &[
     fixed(
@@ -48,33 +50,40 @@ static VERSION_TYPE: StructType = StructType {
         field("original", TEXT),
     ],
     methods: &[
-        getter("Major", Type::Uint64, |version, _| {
+        getter("Major", Type::Uint64, |_, version, _| {
             Ok(version.fields[0].clone())
         }),
-        getter("Minor", Type::Uint64, |version, _| {
+        getter("Minor", Type::Uint64, |_, version, _| {
             Ok(version.fields[1].clone())
         }),
-        getter("Patch", Type::Uint64, |version, _| {
+        getter("Patch", Type::Uint64, |_, version, _| {
             Ok(version.fields[2].clone())
         }),
-        getter("Prerelease", TEXT, |version, _| {
+        getter("Prerelease", TEXT, |_, version, _| {
             Ok(version.fields[3].clone())
         }),
-        getter("Metadata", TEXT, |version, _| Ok(version.fields[4].clone())),
-        getter("Original", TEXT, |version, _| Ok(version.fields[5].clone())),
-        getter("IncMajor", Type::Struct(&VERSION_TYPE), |version, _| {
+        getter("Metadata", TEXT, |_, version, _| {
+            Ok(version.fields[4].clone())
+        }),
+        Method {
+            by_pointer: true,
+            ..getter("Original", TEXT, |_, version, _| {
+                Ok(version.fields[5].clone())
+            })
+        },
+        getter("IncMajor", Type::Struct(&VERSION_TYPE), |_, version, _| {
             next(version, "major", |next| {
                 (next.minor, next.patch) = (0, 0);
                 &mut next.major
             })
         }),
-        getter("IncMinor", Type::Struct(&VERSION_TYPE), |version, _| {
+        getter("IncMinor", Type::Struct(&VERSION_TYPE), |_, version, _| {
             next(version, "minor", |next| {
                 next.patch = 0;
                 &mut next.minor
             })
         }),
-        getter("IncPatch", Type::Struct(&VERSION_TYPE), |version, _| {
+        getter("IncPatch", Type::Struct(&VERSION_TYPE), |_, version, _| {
             let mut released = read(version);
             if released.prerelease.is_empty() {
                 return next(version, "patch", |next| &mut next.patch);
@@ -83,27 +92,76 @@ static VERSION_TYPE: StructType = StructType {
             released.metadata.clear();
             Ok(Value::Struct(Rc::new(renamed(&released, version))))
         }),
-        comparison("Compare", Type::Int, |one, others| {
+        Method {
+            parameters: &[TEXT],
+            ..getter(
+                "SetPrerelease",
+                Type::Struct(&VERSION_TYPE),
+                |_, version, arguments| {
+                    let prerelease = lossy(&text(arguments, 0));
+                    if !prerelease.is_empty() {
+                        check_prerelease(&prerelease).map_err(|error| error.to_string())?;
+                    }
+                    let changed = Version {
+                        prerelease,
+                        ..read(version)
+                    };
+                    Ok(Value::Struct(Rc::new(renamed(&changed, version))))
+                },
+            )
+        },
+        Method {
+            parameters: &[TEXT],
+            ..getter(
+                "SetMetadata",
+                Type::Struct(&VERSION_TYPE),
+                |_, version, arguments| {
+                    let metadata = lossy(&text(arguments, 0));
+                    if !metadata.is_empty() {
+                        check_metadata(&metadata).map_err(|error| error.to_string())?;
+                    }
+                    let changed = Version {
+                        metadata,
+                        ..read(version)
+                    };
+                    Ok(Value::Struct(Rc::new(renamed(&changed, version))))
+                },
+            )
+        },
+        getter("MarshalText", BYTES, |_, version, _| {
+            Ok(Value::bytes(read(version).to_string().as_bytes()))
+        }),
+        getter("MarshalJSON", BYTES, |_, version, _| {
+            Ok(Value::bytes(format!("\"{}\"", read(version)).as_bytes()))
+        }),
+        getter("Value", Type::Any, |_, version, _| {
+            Ok(Value::text(read(version).to_string()))
+        }),
+        changer("UnmarshalText", &[BYTES]),
+        changer("UnmarshalJSON", &[BYTES]),
+        changer("Scan", &[Type::Any]),
+        comparison("Compare", Type::Int, |_, one, others| {
             Ok(Value::Int(order(one, others) as i64))
         }),
-        comparison("Equal", Type::Bool, |one, others| {
+        comparison("Equal", Type::Bool, |_, one, others| {
             Ok(Value::Bool(order(one, others).is_eq()))
         }),
-        comparison("LessThan", Type::Bool, |one, others| {
+        comparison("LessThan", Type::Bool, |_, one, others| {
             Ok(Value::Bool(order(one, others).is_lt()))
         }),
-        comparison("LessThanEqual", Type::Bool, |one, others| {
+        comparison("LessThanEqual", Type::Bool, |_, one, others| {
             Ok(Value::Bool(order(one, others).is_le()))
         }),
-        comparison("GreaterThan", Type::Bool, |one, others| {
+        comparison("GreaterThan", Type::Bool, |_, one, others| {
             Ok(Value::Bool(order(one, others).is_gt()))
         }),
-        comparison("GreaterThanEqual", Type::Bool, |one, others| {
+        comparison("GreaterThanEqual", Type::Bool, |_, one, others| {
             Ok(Value::Bool(order(one, others).is_ge()))
         }),
     ],
     text: Some(|version| read(version).to_string().into_bytes()),
-    json: Some(|version| format!("\"{}\"", read(version))),
+    json: Some(|version| Ok(format!("\"{}\"", read(version)))),
+    go_text: None,
 };
 
 const fn field(name: &'static str, kind: Type) -> Field {
@@ -116,21 +174,34 @@ const fn field(name: &'static str, kind: Type) -> Field {
     }
 }
 
-type Call = fn(&Rc<Struct>, &[Value]) -> Result<Value, String>;
+type Call = fn(&mut Limits, &Rc<Struct>, &[Value]) -> Outcome;
 
 const fn getter(name: &'static str, result: Type, call: Call) -> Method {
     Method {
         name,
         parameters: &[],
         result,
-        unordered: None,
+        by_pointer: false,
+        uncallable: None,
         call,
+    }
+}
+
+/// A method that reads another version into this one: known by name only.
+const fn changer(name: &'static str, parameters: &'static [Type]) -> Method {
+    Method {
+        parameters,
+        by_pointer: true,
+        ..getter(name, Type::Any, |_, _, _| {
+            Err(Fault::Unsupported("a method that changes a version"))
+        })
     }
 }
 
 const fn comparison(name: &'static str, result: Type, call: Call) -> Method {
     Method {
         parameters: &ANOTHER_VERSION,
+        by_pointer: true,
         ..getter(name, result, call)
     }
 }
@@ -170,18 +241,14 @@ fn renamed(version: &Version, origin: &Struct) -> Struct {
     structure(version, &format!("{prefix}{version}"))
 }
 
-fn next(
-    origin: &Struct,
-    name: &str,
-    part: impl Fn(&mut Version) -> &mut u64,
-) -> Result<Value, String> {
+fn next(origin: &Struct, name: &str, part: impl Fn(&mut Version) -> &mut u64) -> Outcome {
     let mut next = read(origin);
     next.prerelease.clear();
     next.metadata.clear();
     let number = part(&mut next);
     *number = number
         .checked_add(1)
-        .ok_or_else(|| format!("{name} version increment would overflow uint64"))?;
+        .ok_or_else(|| Fault::Error(format!("{name} version increment would overflow uint64")))?;
     Ok(Value::Struct(Rc::new(renamed(&next, origin))))
 }
 

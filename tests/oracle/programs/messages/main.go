@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"reflect"
+	"runtime/debug"
 	"sort"
 	"strings"
 	"text/template"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/Masterminds/sprig/v3"
 
+	earliersource "messages/earlier/source"
+	earlierupdate "messages/earlier/update"
 	oldsource "messages/old/source"
 	oldupdate "messages/old/update"
 	"messages/source"
@@ -49,9 +53,11 @@ type question struct {
 	Namespace, Name string
 	Values          map[string]string
 	Changed         []file
-	// Old asks for the data of the controllers before Flux 2.7.
-	Old  bool
+	// Flux is whose data the template sees: 2.6, 2.8 for 2.7 too, or the current one.
+	Flux string
 	Runs int
+	// Functions asks for the names of the functions instead.
+	Functions bool
 }
 
 // answer has every output and error text that the runs gave, sorted.
@@ -62,15 +68,18 @@ type answer struct {
 
 func (q question) data() any {
 	automation := types.NamespacedName{Namespace: q.Namespace, Name: q.Name}
-	if !q.Old {
-		return source.TemplateData{AutomationObject: automation, Changed: update.Result{FileChanges: q.fileChanges()}, Values: q.Values}
-	}
-	images := oldupdate.Result{Files: q.images()}
-	return oldsource.TemplateData{
-		AutomationObject: automation,
-		Updated:          images,
-		Changed:          oldupdate.ResultV2{ImageResult: images, FileChanges: q.fileChanges()},
-		Values:           q.Values,
+	changes := q.fileChanges()
+	switch q.Flux {
+	case "2.6":
+		images := oldupdate.Result{Files: q.images()}
+		changed := oldupdate.ResultV2{ImageResult: images, FileChanges: changes}
+		return oldsource.TemplateData{AutomationObject: automation, Updated: images, Changed: changed, Values: q.Values}
+	case "2.8":
+		changed := earlierupdate.Result{FileChanges: changes}
+		return earliersource.TemplateData{AutomationObject: automation, Changed: changed, Values: q.Values}
+	default:
+		changed := update.Result{FileChanges: changes}
+		return source.TemplateData{AutomationObject: automation, Changed: changed, Values: q.Values}
 	}
 }
 
@@ -122,41 +131,75 @@ var tooLarge = errors.New("too large to compare")
 
 const limit = 1 << 20
 
+// check ends the run when there are too many numbers from start to stop.
+func check(start, stop, step int) {
+	if step > 0 && stop > start && uint(stop-start)/uint(step) > limit || step < 0 && stop < start && uint(start-stop)/uint(-step) > limit {
+		panic(tooLarge)
+	}
+}
+
+// notCarriedOut ends the runs that call what makes keys, certificates or hashes.
+var notCarriedOut = errors.New("not carried out")
+
+// known are the functions that the other side knows by name and arguments only.
+var known = []string{
+	"bcrypt", "htpasswd", "genPrivateKey", "derivePassword", "buildCustomCert", "genCA", "genCAWithKey",
+	"genSelfSignedCert", "genSelfSignedCertWithKey", "genSignedCert", "genSignedCertWithKey", "encryptAES", "decryptAES",
+}
+
 // functions are Sprig's, with a bound on those that make much out of little.
 func functions() template.FuncMap {
 	all := sprig.HermeticTxtFuncMap()
 	untilStep := all["untilStep"].(func(int, int, int) []int)
-	bounded := func(start, stop, step int) []int {
-		if step != 0 && (stop-start)/step > limit {
-			panic(tooLarge)
-		}
+	all["untilStep"] = func(start, stop, step int) []int {
+		check(start, stop, step)
 		return untilStep(start, stop, step)
 	}
-	all["untilStep"] = bounded
 	until := all["until"].(func(int) []int)
 	all["until"] = func(count int) []int {
-		if count > limit || count < -limit {
-			panic(tooLarge)
-		}
+		check(0, count, 1)
+		check(0, count, -1)
 		return until(count)
 	}
 	seq := all["seq"].(func(...int) string)
 	all["seq"] = func(bounds ...int) string {
-		for _, bound := range bounds {
-			if bound > limit/4 || bound < -limit/4 {
-				panic(tooLarge)
+		start, step, end := 1, 1, 0
+		switch len(bounds) {
+		case 1:
+			end = bounds[0]
+		case 2:
+			start, end = bounds[0], bounds[1]
+		case 3:
+			start, step, end = bounds[0], bounds[1], bounds[2]
+		}
+		beyond := 1
+		if end < start {
+			beyond = -1
+			if len(bounds) < 3 {
+				step = -1
 			}
+		}
+		if len(bounds) < 3 || end >= start || step < 0 {
+			check(start, end+beyond, step)
 		}
 		return seq(bounds...)
 	}
 	for _, name := range []string{"repeat", "indent", "nindent"} {
 		function := all[name].(func(int, string) string)
 		all[name] = func(count int, text string) string {
-			if count > limit || len(text) > 0 && count > limit/len(text) {
+			times := len(text)
+			if name != "repeat" {
+				times = 1 + strings.Count(text, "\n")
+			}
+			if count > limit || times > 0 && count > limit/times {
 				panic(tooLarge)
 			}
 			return function(count, text)
 		}
+	}
+	for _, name := range known {
+		function := func([]reflect.Value) []reflect.Value { panic(notCarriedOut) }
+		all[name] = reflect.MakeFunc(reflect.TypeOf(all[name]), function).Interface()
 	}
 	return all
 }
@@ -174,11 +217,8 @@ func (o *output) Write(text []byte) (int, error) {
 	return o.Builder.Write(text)
 }
 
-func (q question) run() (string, string) {
-	t, err := template.New("commit message").Funcs(functions()).Parse(q.Template)
-	if err != nil {
-		return "", "unable to create commit message template from spec: " + err.Error()
-	}
+// run gives an output or an error text.
+func (q question) run(t *template.Template) (string, string) {
 	out := output{deadline: time.Now().Add(5 * time.Second)}
 	if err := t.Execute(&out, q.data()); err != nil {
 		return "", "failed to run template from spec: " + err.Error()
@@ -187,16 +227,27 @@ func (q question) run() (string, string) {
 }
 
 func (q question) answer() answer {
+	a := answer{Outputs: [][]byte{}, Errors: []string{}}
+	if q.Functions {
+		for name := range sprig.HermeticTxtFuncMap() {
+			a.Outputs = append(a.Outputs, []byte(name))
+		}
+		return a
+	}
+	t, err := template.New("commit message").Funcs(functions()).Parse(q.Template)
+	if err != nil {
+		a.Errors = append(a.Errors, "unable to create commit message template from spec: "+err.Error())
+		return a
+	}
 	outputs, failures := map[string]bool{}, map[string]bool{}
 	for range max(q.Runs, 1) {
-		output, failure := q.run()
+		output, failure := q.run(t)
 		if failure != "" {
 			failures[failure] = true
 		} else {
 			outputs[output] = true
 		}
 	}
-	a := answer{Outputs: [][]byte{}, Errors: []string{}}
 	for output := range outputs {
 		a.Outputs = append(a.Outputs, []byte(output))
 	}
@@ -209,11 +260,16 @@ func (q question) answer() answer {
 }
 
 func main() {
+	// The controllers' image has no time zone of its own.
+	if err := os.Setenv("TZ", ""); err != nil {
+		panic(err)
+	}
+	// What never ends ends the program soon.
+	debug.SetMaxStack(64 << 20)
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 64<<20)
-	out := bufio.NewWriter(os.Stdout)
-	defer out.Flush()
-	encoder := json.NewEncoder(out)
+	// Not buffered: a template can end the program, and then the answers before it count.
+	encoder := json.NewEncoder(os.Stdout)
 	for in.Scan() {
 		var q question
 		if err := json.Unmarshal(in.Bytes(), &q); err != nil {

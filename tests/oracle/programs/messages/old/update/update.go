@@ -4,6 +4,7 @@ package update
 import (
 	"github.com/google/go-containerregistry/pkg/name"
 
+	earlier "messages/earlier/update"
 	"messages/types"
 	"messages/update"
 )
@@ -82,7 +83,7 @@ func (r ResultV2) Changes() []update.Change {
 	return update.Result{FileChanges: r.FileChanges}.Changes()
 }
 
-// Objects joins the files.
+// Objects keeps one file's changes of each object.
 func (r ResultV2) Objects() update.ObjectChanges {
-	return update.Result{FileChanges: r.FileChanges}.Objects()
+	return earlier.Result{FileChanges: r.FileChanges}.Objects()
 }
