@@ -28,6 +28,10 @@ control-plane:
 record:
     IMAGEAUTO_RECORD=1 scripts/control-plane
 
+# Templates of ever new seeds against Go's own text/template and Sprig, for so many minutes (Go besides).
+fuzz-template minutes="10":
+    IMAGEAUTO_FUZZ_MINUTES={{minutes}} scripts/fuzz-template
+
 # The release binary.
 release:
     scripts/release-build

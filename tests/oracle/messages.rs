@@ -6,6 +6,7 @@ mod corpus;
 mod documented;
 mod expressions;
 mod functions;
+mod fuzz;
 mod grammar;
 mod literals;
 mod mutation;
