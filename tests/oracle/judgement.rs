@@ -5,17 +5,21 @@ use std::fmt;
 
 use imageauto::controllers::conditions;
 use imageauto::controllers::flux::ImagePolicySpec;
-use imageauto::controllers::message::{self, MessageError, MessageInput, Rules};
+use imageauto::controllers::message::{
+    self, MessageError, MessageInput, Possible, Rendered, Rules,
+};
 use imageauto::controllers::policy::{Outcome, PolicySpec, decide};
 use imageauto::controllers::repository::stored_tags;
 use imageauto::controllers::setters::changes::{
     Change, FileChanges, ObjectChanges, ObjectIdentifier,
 };
-use imageauto::controllers::setters::{RunFailure, SetterPolicy, Setters, SourceFile, update};
+use imageauto::controllers::setters::{
+    RunFailure, SetterPolicy, Setters, SourceFile, Update, update,
+};
 
 use super::recording::{
-    MessageAnswer, MessageRecord, MessageScope, PolicyAnswer, PolicyRecord, ReportedChange,
-    RewriteRecord, Rewritten, Scope, Text,
+    MessageAnswer, MessageQuestion, MessageRecord, MessageScope, PolicyAnswer, PolicyRecord,
+    ReportedChange, RewriteRecord, Rewritten, Scope, Text,
 };
 
 /// How a prediction and an answer stand to each other.
@@ -115,8 +119,8 @@ pub fn judge_rewrite(scope: &Scope, record: &RewriteRecord) -> Judgement {
     }
 }
 
-fn rewrite(scope: &Scope, input: &Text) -> Result<Rewritten, RunFailure> {
-    const PATH: &str = "file.yaml";
+/// What a run with the scope's policies makes of the files.
+pub fn update_of(scope: &Scope, files: &[SourceFile<'_>]) -> Result<Update, RunFailure> {
     let policies: Vec<SetterPolicy> = scope
         .latest
         .iter()
@@ -128,11 +132,16 @@ fn rewrite(scope: &Scope, input: &Text) -> Result<Rewritten, RunFailure> {
             digest: latest.digest.clone(),
         })
         .collect();
+    update(files, &Setters::new(&policies)?)
+}
+
+fn rewrite(scope: &Scope, input: &Text) -> Result<Rewritten, RunFailure> {
+    const PATH: &str = "file.yaml";
     let file = SourceFile {
         path: PATH,
         bytes: input.bytes(),
     };
-    let update = update(&[file], &Setters::new(&policies)?)?;
+    let update = update_of(scope, &[file])?;
     let mut text = input.clone();
     let mut created = Vec::new();
     for written in update.written {
@@ -207,14 +216,49 @@ pub fn judge_policy(record: &PolicyRecord) -> Judgement {
     differs(question, &decision, answer)
 }
 
+/// Whether the controller comes to the same message each time.
+pub fn message_is_certain(update: &MessageScope, question: &MessageQuestion) -> bool {
+    let (rendered, _) = predicted_messages(update, question);
+    rendered.not_deterministic.is_none()
+}
+
 /// Judges a commit message; the changes are those that the controller itself reported.
 pub fn judge_message(update: &MessageScope, record: &MessageRecord) -> Judgement {
-    /// How many runs look for the messages that the controller may come to.
-    const MOST: usize = 1000;
     let question = &record.question;
     if matches!(record.answer, MessageAnswer::Refused(_)) {
         return Judgement::NotAdmitted;
     }
+    let (rendered, possible) = predicted_messages(update, question);
+    let certain = rendered.not_deterministic.is_none();
+    let refused = possible.outcomes.iter().find_map(|outcome| match outcome {
+        Err(error @ (MessageError::Unsupported { .. } | MessageError::TooLarge { .. })) => {
+            Some(error.to_string())
+        }
+        _ => None,
+    });
+    if let Some(refused) = refused {
+        return Judgement::Refused(refused);
+    }
+    let predicted: Vec<MessageAnswer> = possible.outcomes.into_iter().map(foretold).collect();
+    let tells = match predicted.len() {
+        1 => certain || !possible.all,
+        _ => !certain,
+    };
+    if !tells {
+        return differs(question, &rendered, &predicted);
+    }
+    match predicted.contains(&record.answer) {
+        true => Judgement::Agrees,
+        false if !possible.all && !certain => {
+            Judgement::Refused(format!("{question:?} has too many outcomes"))
+        }
+        false => differs(question, &predicted, &record.answer),
+    }
+}
+
+fn predicted_messages(update: &MessageScope, question: &MessageQuestion) -> (Rendered, Possible) {
+    /// How many runs look for the messages that the controller may come to.
+    const MOST: usize = 1000;
     let values: BTreeMap<String, String> = question.values.iter().cloned().collect();
     let changed = file_changes(&update.changed);
     let input = MessageInput {
@@ -226,28 +270,7 @@ pub fn judge_message(update: &MessageScope, record: &MessageRecord) -> Judgement
         updated_images: &[],
         rules: Rules::Current,
     };
-    let rendered = message::render(&input);
-    let possible = message::possible(&input, MOST);
-    let refused = possible.outcomes.iter().find_map(|outcome| match outcome {
-        Err(error @ (MessageError::Unsupported { .. } | MessageError::TooLarge { .. })) => {
-            Some(error.to_string())
-        }
-        _ => None,
-    });
-    if let Some(refused) = refused {
-        return Judgement::Refused(refused);
-    }
-    let predicted: Vec<MessageAnswer> = possible.outcomes.into_iter().map(foretold).collect();
-    if (predicted.len() > 1) != rendered.not_deterministic.is_some() {
-        return differs(question, &rendered, &predicted);
-    }
-    match predicted.contains(&record.answer) {
-        true => Judgement::Agrees,
-        false if !possible.all && predicted.len() > 1 => {
-            Judgement::Refused(format!("{question:?} has too many outcomes"))
-        }
-        false => differs(question, &predicted, &record.answer),
-    }
+    (message::render(&input), message::possible(&input, MOST))
 }
 
 /// The message as the commit's reader sees it, or the automation's reason and message.

@@ -64,7 +64,7 @@ impl MessageCase {
     }
 
     /// What the library is asked.
-    pub(super) fn input(&self) -> MessageInput<'_> {
+    pub fn input(&self) -> MessageInput<'_> {
         MessageInput {
             template: &self.template,
             namespace: &self.namespace,
