@@ -9,6 +9,7 @@ mod cursor;
 mod document;
 mod emitter;
 mod file;
+pub mod json;
 mod parser;
 mod resolve;
 pub mod resource;

@@ -131,7 +131,7 @@ fn is_special_float(text: &str) -> bool {
 }
 
 /// An integer of at most 64 bits; the base is told by `0x`, `0o`, `0b` or a leading 0.
-fn is_integer(text: &str) -> bool {
+pub(super) fn is_integer(text: &str) -> bool {
     let (signed, digits) = match text.as_bytes().first() {
         Some(b'+' | b'-') => (true, &text[1..]),
         _ => (false, text),
@@ -171,13 +171,13 @@ fn is_prefixed_integer(text: &str) -> bool {
     false
 }
 
-fn is_binary_integer(text: &str) -> bool {
+pub(super) fn is_binary_integer(text: &str) -> bool {
     let is_binary = text.starts_with("0b") || text.starts_with("-0b");
     is_binary && is_prefixed_integer(text)
 }
 
 /// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, not above what a 64-bit float holds.
-fn is_finite_decimal(text: &str) -> bool {
+pub(super) fn is_finite_decimal(text: &str) -> bool {
     let bytes = text.as_bytes();
     let count_digits = |from: usize| {
         bytes[from..]
@@ -210,7 +210,7 @@ fn is_finite_decimal(text: &str) -> bool {
 }
 
 /// A date, or a date and a time, with one or two digits for each part but the year.
-fn is_timestamp(text: &str) -> bool {
+pub(super) fn is_timestamp(text: &str) -> bool {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     if digits != 4 {
         return false;
