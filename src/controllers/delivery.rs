@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::flux::{Condition, Object, ObjectKey, SourceReference};
+use super::flux::{Condition, Object, ObjectKey};
+pub use super::kustomization::KustomizationSpec;
 
 /// A Kustomization of kustomize-controller.
 pub type Kustomization = Object<KustomizationSpec, KustomizationStatus>;
@@ -65,22 +66,6 @@ pub struct Artifact {
     pub revision: String,
     /// When it was fetched, RFC 3339.
     pub last_update_time: String,
-}
-
-/// `spec` of a Kustomization.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct KustomizationSpec {
-    /// The folder of the source that is built.
-    pub path: String,
-    /// The source.
-    pub source_ref: SourceReference,
-    /// How often it is applied, a Go duration.
-    pub interval: Option<String>,
-    /// Nothing is applied.
-    pub suspend: bool,
-    /// The namespace that all objects get.
-    pub target_namespace: String,
 }
 
 /// `status` of a Kustomization.
@@ -172,6 +157,7 @@ pub fn builds(kustomization: &Kustomization, source: &ObjectKey) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controllers::flux::SourceReference;
 
     fn kustomization(path: &str) -> Kustomization {
         Kustomization {

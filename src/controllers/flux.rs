@@ -574,6 +574,17 @@ pub struct GitRepositorySpec {
     pub service_account_name: Option<String>,
     /// The limit of git operations, a Go duration.
     pub timeout: Option<String>,
+    /// Patterns of files that stay out of the artifact.
+    pub ignore: Option<String>,
+    /// Other sources whose artifacts are put into this one.
+    #[serde(default)]
+    pub include: Vec<serde_json::Value>,
+    /// Submodules are fetched too.
+    #[serde(default)]
+    pub recurse_submodules: bool,
+    /// The folders that are checked out; empty: all.
+    #[serde(default)]
+    pub sparse_checkout: Vec<String>,
 }
 
 /// The Flux minor release whose controllers' rules apply.

@@ -1,5 +1,5 @@
 //! Mirrors the flags of `main.go` and the gates of `internal/features/features.go` of image-reflector-controller 1.2 and
-//! image-automation-controller 1.2: what they say about the decisions of the controllers that run.
+//! image-automation-controller 1.2, and those of kustomize-controller 1.9: what they say about the decisions of the controllers that run.
 
 use std::collections::BTreeMap;
 
@@ -144,6 +144,67 @@ impl ControllerProcess {
     }
 }
 
+/// kustomize-controller, as far as its decisions hang on how it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KustomizeController {
+    /// What it looks after; selector, namespace and gates are read as those of the image controllers.
+    pub watched: Controller,
+    /// The account that applies where a Kustomization names none; empty: its own.
+    pub default_service_account: String,
+    /// Kustomizations can't fetch anything.
+    pub no_remote_bases: bool,
+    /// Field managers whose fields it takes over.
+    pub override_managers: Vec<String>,
+    /// A variable of `postBuild` that is not set and has no default is an error.
+    pub strict_substitution: bool,
+}
+
+impl KustomizeController {
+    /// The image's name.
+    pub const NAME: &'static str = "kustomize-controller";
+
+    /// One of `release` without flags.
+    pub fn of_release(release: FluxVersion) -> Self {
+        Self {
+            watched: Controller::of_release(release),
+            default_service_account: String::new(),
+            no_remote_bases: false,
+            override_managers: Vec::new(),
+            strict_substitution: release >= FluxVersion::V2_9,
+        }
+    }
+
+    /// The controller that a process is; `None`: it is another one, or would not start.
+    pub fn of(process: &ControllerProcess) -> Option<Self> {
+        let name = process.image.rsplit('/').next().unwrap_or_default();
+        if name.split([':', '@']).next() != Some(Self::NAME) {
+            return None;
+        }
+        let flags = Flags(&process.arguments);
+        let mut watched = process.controller(ControllerKind::Automation).ok()?;
+        // Its minor versions are those of Flux: 1.9 came with 2.9.
+        let release = process.version().as_deref().and_then(major_minor);
+        watched.release = match release {
+            Some((1, 9..) | (2.., _)) => FluxVersion::V2_9,
+            Some((1, 8)) => FluxVersion::V2_8,
+            Some((1, 7)) => FluxVersion::V2_7,
+            Some(_) => FluxVersion::V2_6,
+            None => watched.release,
+        };
+        let strict = watched.release >= FluxVersion::V2_9;
+        Some(Self {
+            strict_substitution: watched.gate("StrictPostBuildSubstitutions", strict),
+            default_service_account: flags
+                .value("default-service-account")
+                .unwrap_or_default()
+                .to_owned(),
+            no_remote_bases: flags.is_set("no-remote-bases", false),
+            override_managers: flags.values("override-manager"),
+            watched,
+        })
+    }
+}
+
 fn major_minor(version: &str) -> Option<(u64, u64)> {
     let mut parts = version.split('.');
     let mut number = || parts.next()?.parse::<u64>().ok();
@@ -181,6 +242,20 @@ impl<'a> Flags<'a> {
             }
         }
         found
+    }
+
+    /// All values of a flag that may be given several times.
+    fn values(&self, name: &str) -> Vec<String> {
+        let starts = (0..self.0.len()).filter(|start| {
+            let flag = self.0[*start].strip_prefix("--");
+            flag.is_some_and(|flag| flag.split('=').next() == Some(name))
+        });
+        starts
+            .filter_map(|start| {
+                let end = self.0.len().min(start + 2);
+                Flags(&self.0[start..end]).value(name).map(str::to_owned)
+            })
+            .collect()
     }
 
     /// A flag that needs no value.
@@ -309,6 +384,35 @@ mod tests {
                 .release,
             FluxVersion::V2_7
         );
+    }
+
+    #[test]
+    fn kustomize_controller_is_read_likewise() {
+        let of =
+            |image: &str, arguments: &[&str]| KustomizeController::of(&process(image, arguments));
+        let found = of(
+            "ghcr.io/fluxcd/kustomize-controller:v1.9.5",
+            &[
+                "--default-service-account=default",
+                "--override-manager=rancher",
+                "--override-manager",
+                "argocd",
+                "--no-remote-bases",
+            ],
+        )
+        .unwrap();
+        assert!(found.strict_substitution && found.no_remote_bases);
+        assert_eq!(found.override_managers, ["rancher", "argocd"]);
+        assert_eq!(found.default_service_account, "default");
+        let found = of("x/kustomize-controller:v1.8.2", &[]).unwrap();
+        assert!(!found.strict_substitution);
+        let gate = "--feature-gates=StrictPostBuildSubstitutions=true";
+        assert!(
+            of("x/kustomize-controller:v1.8.2", &[gate])
+                .unwrap()
+                .strict_substitution
+        );
+        assert_eq!(of("x/source-controller:v1.9.3", &[]), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod flux;
 pub mod git_access;
 pub mod installation;
 pub mod known_hosts;
+pub mod kustomization;
 pub mod labels;
 pub mod message;
 pub mod policy;

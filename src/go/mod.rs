@@ -3,6 +3,7 @@
 pub mod adler32;
 pub mod age;
 pub mod base64;
+pub mod file_pattern;
 pub mod glob;
 pub mod json;
 pub mod number;
