@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::controllers::flux::ObjectKey;
+use crate::controllers::kustomization;
 use crate::facts::cluster::{Kind, Objects};
 use crate::io::error_text;
 use crate::io::objects::{self, Metadata, text_at};
@@ -30,8 +31,19 @@ pub struct Manifests {
     pub without_namespace: Vec<String>,
     /// Files, documents and objects that can't be used; the others still count.
     pub problems: Vec<ManifestProblem>,
+    /// Kustomizations of Flux, as they stand there: many folders hold one of the same name for each cluster.
+    pub kustomizations: Vec<LocatedObject>,
     /// Each object as it stands there, with its namespace filled in.
     pub contents: BTreeMap<(Kind, ObjectKey), Value>,
+}
+
+/// An object and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LocatedObject {
+    /// The file as it was named, `-` for standard input.
+    pub file: String,
+    /// The object, with its namespace filled in.
+    pub object: Value,
 }
 
 /// Something in a manifest that can't be used.
@@ -206,6 +218,7 @@ impl<'a> Reading<'a> {
             return;
         }
         let Some(kind) = Kind::of(api_version, kind) else {
+            self.kustomization(file, &value);
             return;
         };
         if let Err(message) = self.object(file, kind, &value) {
@@ -218,6 +231,30 @@ impl<'a> Reading<'a> {
                 Some(line),
                 format!("{} {name}: {message}", text_at(&value, "kind")),
             );
+        }
+    }
+
+    fn kustomization(&mut self, file: &str, value: &Value) {
+        let group = text_at(value, "apiVersion").split('/').next();
+        if group != Some(kustomization::GROUP) || text_at(value, "kind") != "Kustomization" {
+            return;
+        }
+        let mut value = value.clone();
+        objects::remove_nulls(&mut value);
+        let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else {
+            return;
+        };
+        let namespace = metadata
+            .entry("namespace")
+            .or_insert_with(|| self.default_namespace.into());
+        let is_plain = namespace
+            .as_str()
+            .is_some_and(|name| objects::check_name(name, "").is_ok());
+        if is_plain && objects::metadata(&value).is_ok() {
+            self.manifests.kustomizations.push(LocatedObject {
+                file: file.to_owned(),
+                object: value,
+            });
         }
     }
 

@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod docker_config;
 pub mod git;
 pub mod github_app;
+pub mod kustomize;
 pub mod local_file;
 pub mod manifests;
 mod objects;

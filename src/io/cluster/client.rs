@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use http::{Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use kube::Client;
 use kube::client::{AuthError, Body};
@@ -138,11 +138,7 @@ impl Cluster {
             ClusterError::Configuration(format!("{path} is no path of the API: {error}"))
         })?;
         let question = format!("{method} {path}");
-        let asked = Instant::now();
-        let exchange = self.exchange(&question, request);
-        let answer = self.limited(&question, exchange).await;
-        self.tell(method, path, &answer, asked.elapsed());
-        let (status, body) = answer?;
+        let (status, _, body) = self.send(path, request).await?;
         match status {
             StatusCode::OK => serde_json::from_slice(&body)
                 .map(Answer::Json)
@@ -158,17 +154,43 @@ impl Cluster {
         }
     }
 
+    /// How the connection was settled.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Sends a request within `--request-timeout`, and tells it to the observer.
+    pub(super) async fn send(
+        &self,
+        path: &str,
+        request: Request<Body>,
+    ) -> Result<(StatusCode, HeaderMap, Vec<u8>), ClusterError> {
+        let method = if request.method() == Method::PATCH {
+            "PATCH"
+        } else {
+            "GET"
+        };
+        let asked = Instant::now();
+        let question = format!("{method} {path}");
+        let answer = self
+            .limited(&question, self.exchange(&question, request))
+            .await;
+        self.tell(method, path, &answer, asked.elapsed());
+        answer
+    }
+
     async fn exchange(
         &self,
         question: &str,
         request: Request<Body>,
-    ) -> Result<(StatusCode, Vec<u8>), ClusterError> {
+    ) -> Result<(StatusCode, HeaderMap, Vec<u8>), ClusterError> {
         let answer = self
             .client
             .send(request)
             .await
             .map_err(|error| self.failed(question, &error))?;
         let status = answer.status();
+        let headers = answer.headers().clone();
         let body = http_body_util::Limited::new(answer.into_body(), BODY_LIMIT);
         let body = body
             .collect()
@@ -177,7 +199,7 @@ impl Cluster {
                 server: self.server(),
                 cause: super::error::root_cause(error.as_ref()),
             })?;
-        Ok((status, body.to_bytes().to_vec()))
+        Ok((status, headers, body.to_bytes().to_vec()))
     }
 
     /// `work` within `--request-timeout`.
@@ -203,14 +225,14 @@ impl Cluster {
         &self,
         method: &'static str,
         path: &str,
-        answer: &Result<(StatusCode, Vec<u8>), ClusterError>,
+        answer: &Result<(StatusCode, HeaderMap, Vec<u8>), ClusterError>,
         took: Duration,
     ) {
         self.observer.tell(Event::Request {
             method,
             url: format!("{}{path}", self.server()),
             outcome: match answer {
-                Ok((status, _)) => status.to_string(),
+                Ok((status, _, _)) => status.to_string(),
                 Err(error) => error.to_string(),
             },
             took,
@@ -297,7 +319,7 @@ fn names_an_object(body: &[u8]) -> bool {
 }
 
 /// `message` of the API's Status, else the beginning of whatever text came.
-fn status_message(body: &[u8]) -> String {
+pub(super) fn status_message(body: &[u8]) -> String {
     let status: Option<Value> = serde_json::from_slice(body).ok();
     let message = status
         .as_ref()

@@ -2,6 +2,7 @@
 
 mod client;
 mod connection;
+mod dry_run;
 mod error;
 mod objects;
 mod proxy;
@@ -9,6 +10,8 @@ mod transport;
 
 pub use client::Cluster;
 pub use connection::{Connection, ConnectionSettings, contexts, settle};
+pub use connection::{Connection, ConnectionSettings, settle};
+pub use dry_run::{DryRunRequest, KnownResources, LiveAnswer, ObjectPlace, Sent};
 pub use error::ClusterError;
 pub use objects::{Listed, Scope};
 

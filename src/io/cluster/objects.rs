@@ -139,13 +139,34 @@ impl Cluster {
         &self,
         scope: Scope<'_>,
     ) -> Result<Vec<ControllerProcess>, ClusterError> {
+        self.processes(scope, CONTROLLERS).await
+    }
+
+    /// How kustomize-controller was started, as its Deployments tell it.
+    ///
+    /// # Errors
+    ///
+    /// The cluster can't be reached or refuses.
+    pub async fn kustomize_controllers(
+        &self,
+        scope: Scope<'_>,
+    ) -> Result<Vec<ControllerProcess>, ClusterError> {
+        let component = "app.kubernetes.io/component=kustomize-controller";
+        self.processes(scope, component).await
+    }
+
+    async fn processes(
+        &self,
+        scope: Scope<'_>,
+        selector: &str,
+    ) -> Result<Vec<ControllerProcess>, ClusterError> {
         let purpose = Purpose {
             verb: "list",
             resource: "deployments.apps".into(),
             place: place(scope),
         };
         let path = format!("/apis/apps/v1{}/deployments", folder(scope));
-        let listed = self.pages(&path, &purpose, Some(CONTROLLERS)).await?;
+        let listed = self.pages(&path, &purpose, Some(selector)).await?;
         Ok(listed
             .unwrap_or_default()
             .iter()
@@ -343,7 +364,7 @@ fn folder(scope: Scope<'_>) -> String {
 }
 
 /// A name as one part of a path: objects refer to others by names that nobody has checked.
-fn segment(name: &str) -> String {
+pub(super) fn segment(name: &str) -> String {
     const KEPT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
     match name {
         // A client would take these two for steps in the path, however they are written.
