@@ -5,13 +5,15 @@ use clap::{Args, ValueEnum};
 use crate::exit_code;
 use crate::facts::cluster::Kind;
 use crate::failure::{Failure, FailureKind};
+use crate::pipeline::checkout::Checkouts;
 use crate::pipeline::request::{Named, ObjectRequest, Request};
+use crate::pipeline::session::Session;
 use crate::pipeline::stages::{Inputs, Preview};
-use crate::pipeline::{decide, fetch, load, preview};
+use crate::pipeline::{DryRun, DryRunSubject, decide, dry_run, fetch, load, preview};
 use crate::render::console::{Talk, Tone};
-use crate::render::{diff_report, json_v1};
+use crate::render::{self, diff_report, json_v1};
 
-use super::input::{GlobalArgs, OutputFormat};
+use super::input::{GlobalArgs, Ground, OutputFormat};
 use super::invocation::Invocation;
 use super::selection;
 use super::terminal::Terminal;
@@ -22,8 +24,12 @@ use super::terminal::Terminal;
 /// controllers use; nothing is pushed. Without UPDATE every ImageUpdateAutomation of the namespace counts. The diff goes to stdout and
 /// can be piped into `git apply`; what else there is to say goes to stderr.
 ///
+/// With --dry-run=server the objects that would be applied because of the change are sent to the API server as server-side apply with
+/// dryRun=All, as kustomize-controller would send them; nothing is persisted. Kustomizations are built with kustomize or kubectl, one
+/// of which has to be on PATH.
+///
 /// Exit status: 0 no change, 1 changes or a predicted failure of the controller, above that an error (2 usage, 3 cluster, 4 registry,
-/// 5 git, 6 invalid input); the largest wins.
+/// 5 git, 6 invalid input, 8 the API server rejects the change); the largest wins.
 #[derive(Debug, Args)]
 pub struct DiffArgs {
     /// Automations by name, as NAME or TYPE/NAME
@@ -44,6 +50,18 @@ pub struct DiffArgs {
     #[arg(long, conflicts_with = "output", help_heading = "Output")]
     stat: bool,
 
+    /// Also ask the API server what it would say of the changed objects; with -f it is asked all the same
+    #[arg(
+        long,
+        value_enum,
+        value_name = "none|server",
+        default_value = "none",
+        hide_default_value = true,
+        hide_possible_values = true,
+        help_heading = "Input"
+    )]
+    dry_run: DryRunMode,
+
     /// With `never`, exit with 0 where changes or a predicted failure would give 1
     #[arg(long, value_enum, value_name = "WHEN", help_heading = "Output")]
     fail_on: Option<FailOn>,
@@ -54,6 +72,15 @@ pub struct DiffArgs {
 enum FailOn {
     /// Changes are no failure.
     Never,
+}
+
+/// `--dry-run`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DryRunMode {
+    /// Ask nothing.
+    None,
+    /// Ask the API server.
+    Server,
 }
 
 /// Examples for the help, in the caller's dialect.
@@ -73,6 +100,9 @@ pub fn examples(invocation: Invocation) -> String {
   # what the automation would do this second, by the policies' status
   {caller} diff -f objects.yaml --tags-from status --worktree .
 
+  # whether the API server would accept what follows from it
+  {caller} diff flux-images --dry-run=server
+
   # as if the policy had chosen another tag
   {caller} diff -f clusters/ -R --tags-from status --assume flux-system/checkout=1.9.0"
     )
@@ -86,7 +116,10 @@ pub fn run(
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
     global.fits("diff", &[OutputFormat::Json, OutputFormat::Name])?;
-    let ground = global.ground(*invocation)?;
+    let mut ground = global.ground(*invocation)?;
+    if args.dry_run == DryRunMode::Server {
+        global.add_cluster(&mut ground)?;
+    }
     let request = request(ground.objects.clone(), global, &args)?;
     let session = global.session(&ground, terminal)?;
     let inputs = load(&request, &session)?;
@@ -98,14 +131,44 @@ pub fn run(
     talk_about(&scans.notes, terminal);
     let decisions = decide(&request, &inputs, &scans, &session)?;
     let previews = preview(&request, &inputs, &decisions, &checkouts)?;
-    print(global, &args, session.context(), &previews, terminal);
-    let code = exit_code_of(&inputs, &previews);
+    let dry_runs = match args.dry_run {
+        DryRunMode::None => None,
+        DryRunMode::Server => Some(checked(&inputs, &previews, &checkouts, &ground, &session)?),
+    };
+    let shown = Shown {
+        previews: &previews,
+        dry_runs: dry_runs.as_deref(),
+        cluster: session.context(),
+    };
+    print(global, &args, &shown, terminal);
+    let checks = dry_runs.iter().flatten().map(DryRun::exit_code);
+    let code = checks.fold(exit_code_of(&inputs, &previews), u8::max);
     let changes_are_fine = args.fail_on == Some(FailOn::Never) && code == exit_code::DIFFERENCES;
     Ok(if changes_are_fine {
         exit_code::FINE
     } else {
         code
     })
+}
+
+/// What the API server says of every preview.
+fn checked(
+    inputs: &Inputs,
+    previews: &[Preview],
+    checkouts: &Checkouts,
+    ground: &Ground,
+    session: &Session,
+) -> Result<Vec<DryRun>, Failure> {
+    let subjects: Vec<DryRunSubject<'_>> = previews
+        .iter()
+        .map(|preview| DryRunSubject {
+            preview,
+            checkout: checkouts.of(&preview.key).and_then(|of| of.as_deref().ok()),
+        })
+        .collect();
+    let namespace = ground.connection.as_ref();
+    let namespace = namespace.map_or("default", |connection| &connection.namespace);
+    dry_run(inputs, namespace, &subjects, session)
 }
 
 fn request(
@@ -180,14 +243,16 @@ pub(super) fn say_nothing_matches(request: &Request, inputs: &Inputs, terminal: 
     ));
 }
 
-fn print(
-    global: &GlobalArgs,
-    args: &DiffArgs,
-    cluster: Option<&str>,
-    previews: &[Preview],
-    terminal: &mut Terminal,
-) {
-    for preview in previews {
+/// What is printed.
+struct Shown<'a> {
+    previews: &'a [Preview],
+    dry_runs: Option<&'a [DryRun]>,
+    cluster: Option<&'a str>,
+}
+
+fn print(global: &GlobalArgs, args: &DiffArgs, shown: &Shown<'_>, terminal: &mut Terminal) {
+    let previews = shown.previews;
+    for (index, preview) in previews.iter().enumerate() {
         for talk in diff_report::opening(preview) {
             terminal.say(&talk);
         }
@@ -201,11 +266,20 @@ fn print(
         for talk in diff_report::closing(preview) {
             terminal.say(&talk);
         }
+        let dry_run = shown.dry_runs.and_then(|dry_runs| dry_runs.get(index));
+        if let Some(dry_run) = dry_run.filter(|_| !preview.files.is_empty()) {
+            for talk in render::dry_run::summary(dry_run) {
+                terminal.say(&talk);
+            }
+        }
     }
     match global.output {
-        Some(OutputFormat::Json) => {
-            terminal.result(&json_v1::diff(previews, cluster, args.unified))
-        }
+        Some(OutputFormat::Json) => terminal.result(&json_v1::diff(
+            previews,
+            shown.dry_runs,
+            shown.cluster,
+            args.unified,
+        )),
         Some(OutputFormat::Name) => terminal.result(&diff_report::names(previews)),
         None if args.stat => terminal.result(&diff_report::stat(previews)),
         _ => {}

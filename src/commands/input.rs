@@ -325,6 +325,22 @@ impl GlobalArgs {
         }
     }
 
+    /// Settles the cluster for a run that asks one although its objects come from manifests.
+    ///
+    /// # Errors
+    ///
+    /// No cluster is configured.
+    pub fn add_cluster(&self, ground: &mut Ground) -> Result<(), Failure> {
+        if ground.connection.is_none() {
+            let connection = settle(&self.connection.settings()?);
+            ground.connection = Some(connection.map_err(|failure| Failure {
+                message: format!("--dry-run=server asks a cluster: {failure}"),
+                ..failure
+            })?);
+        }
+        Ok(())
+    }
+
     fn source(&self) -> Result<ObjectSource, Failure> {
         if self.filename.is_empty() {
             return Ok(ObjectSource::Cluster);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::controllers::flux::ObjectKey;
 
+pub mod apply;
 pub mod automations;
 pub mod catalogue;
 pub mod choices;

@@ -57,6 +57,7 @@ async fn read(request: &Request, cluster: &Cluster) -> Result<Inputs, Failure> {
         live: true,
         notes,
         problems: Vec::new(),
+        kustomizations: Vec::new(),
     })
 }
 

@@ -17,7 +17,7 @@ use crate::facts::cluster::{Kind, Objects};
 use crate::facts::registry::{RecordedTags, RegistryAccess, RegistryErrorKind, Throttling};
 use crate::failure::Failure;
 use crate::findings::Finding;
-use crate::io::manifests::ManifestProblem;
+use crate::io::manifests::{LocatedObject, ManifestProblem};
 
 /// What was loaded: the objects of the run and what there is to say about them.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub struct Inputs {
     pub notes: Vec<String>,
     /// Manifests that can't be used.
     pub problems: Vec<ManifestProblem>,
+    /// Kustomizations of the manifests; those of a cluster are read when they are needed.
+    pub kustomizations: Vec<LocatedObject>,
 }
 
 /// Which policies are decided by us, and not by their status.

@@ -165,6 +165,7 @@ fn from_manifests(
     let installation = load::offline_installation(objects, &manifests.objects);
     let inputs = Inputs {
         automations: Vec::new(),
+        kustomizations: Vec::new(),
         installation,
         live: false,
         notes: load::notes(objects, &manifests),
@@ -239,6 +240,7 @@ async fn from_cluster(
         live::settle_release(installation, &request.objects, &reading.objects, &mut notes);
     let inputs = Inputs {
         automations: Vec::new(),
+        kustomizations: Vec::new(),
         objects: reading.objects,
         installation,
         live: true,

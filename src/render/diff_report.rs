@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::controllers::automation::Branches;
 use crate::controllers::flux::GitReference;
-use crate::findings::Severity;
+use crate::findings::{Finding, Severity};
 use crate::pipeline::stages::{Preview, PreviewedFile};
 
 use super::console::{Talk, Tone};
@@ -93,26 +93,7 @@ pub fn closing(preview: &Preview) -> Vec<Talk> {
             format!("policy {} sets nothing: {}", policy.key, policy.why),
         ));
     }
-    talk.extend(
-        preview
-            .findings
-            .iter()
-            .filter(|finding| finding.severity > Severity::Note)
-            .map(|finding| {
-                let tone = if finding.severity == Severity::Error {
-                    Tone::Error
-                } else {
-                    Tone::Warning
-                };
-                Talk::new(
-                    tone,
-                    format!(
-                        "{}[{}]: {}: {}",
-                        finding.severity, finding.id, finding.subject, finding.message
-                    ),
-                )
-            }),
-    );
+    talk.extend(preview.findings.iter().filter_map(finding_talk));
     if let Some(message) = &preview.message {
         talk.push(Talk::new(
             Tone::Detail,
@@ -142,6 +123,20 @@ pub fn closing(preview: &Preview) -> Vec<Talk> {
         ));
     }
     talk
+}
+
+/// What is said of a finding; a note stands in JSON alone.
+pub(super) fn finding_talk(finding: &Finding) -> Option<Talk> {
+    let tone = match finding.severity {
+        Severity::Error => Tone::Error,
+        Severity::Warning => Tone::Warning,
+        Severity::Note => return None,
+    };
+    let text = format!(
+        "{}[{}]: {}: {}",
+        finding.severity, finding.id, finding.subject, finding.message
+    );
+    Some(Talk::new(tone, text))
 }
 
 fn described_message(message: &str) -> String {

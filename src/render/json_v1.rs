@@ -4,17 +4,26 @@ use serde::Serialize;
 
 use crate::controllers::flux::ObjectKey;
 use crate::findings::{Finding, Subject};
+use crate::pipeline::DryRun;
 use crate::pipeline::stages::{Preview, PreviewedFile};
 
-use super::{diff_report, unified_diff};
+use super::{diff_report, json_v1_dry_run, unified_diff};
 
 /// The document of `diff -o json`, ended by LF; `cluster` is the kubeconfig's context, and the patches have `context`
 /// unchanged lines around each change.
-pub fn diff(previews: &[Preview], cluster: Option<&str>, context: usize) -> Vec<u8> {
-    let automations = previews
-        .iter()
-        .map(|preview| automation(preview, cluster, context))
-        .collect();
+///
+/// `dry_runs` holds one for each preview, or nothing where none was asked for.
+pub fn diff(
+    previews: &[Preview],
+    dry_runs: Option<&[DryRun]>,
+    cluster: Option<&str>,
+    context: usize,
+) -> Vec<u8> {
+    let automations = previews.iter().enumerate().map(|(index, preview)| {
+        let dry_run = dry_runs.and_then(|dry_runs| dry_runs.get(index));
+        automation(preview, dry_run, cluster, context)
+    });
+    let automations = automations.collect();
     document(&DiffDocument {
         schema_version: 1,
         automations,
@@ -56,7 +65,8 @@ pub(super) struct Automation {
     markers: Markers,
     problem_files: Vec<ProblemFile>,
     findings: Vec<FindingRow>,
-    dry_run: Option<Vec<()>>,
+    dry_run: Option<Vec<json_v1_dry_run::Row>>,
+    build_tool: Option<json_v1_dry_run::Tool>,
 }
 
 #[derive(Serialize)]
@@ -180,7 +190,12 @@ enum SubjectRow {
     },
 }
 
-pub(super) fn automation(preview: &Preview, cluster: Option<&str>, context: usize) -> Automation {
+pub(super) fn automation(
+    preview: &Preview,
+    dry_run: Option<&DryRun>,
+    cluster: Option<&str>,
+    context: usize,
+) -> Automation {
     let ObjectKey { namespace, name } = preview.key.clone();
     let branches = preview.branches.as_ref();
     Automation {
@@ -233,9 +248,11 @@ pub(super) fn automation(preview: &Preview, cluster: Option<&str>, context: usiz
         findings: preview
             .findings
             .iter()
+            .chain(dry_run.map_or(&[][..], |dry_run| &dry_run.findings))
             .map(|found| finding(found, cluster))
             .collect(),
-        dry_run: None,
+        dry_run: dry_run.map(json_v1_dry_run::rows),
+        build_tool: dry_run.and_then(json_v1_dry_run::tool),
     }
 }
 

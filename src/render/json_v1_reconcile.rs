@@ -24,7 +24,7 @@ pub struct Reconciled {
 pub fn reconcile(rows: &[Reconciled], cluster: Option<&str>) -> Vec<u8> {
     const CONTEXT: usize = 3;
     let automations = rows.iter().map(|row| {
-        let mut automation = json_v1::automation(&row.preview, cluster, CONTEXT);
+        let mut automation = json_v1::automation(&row.preview, None, cluster, CONTEXT);
         if let Some(failure) = &row.failure {
             automation.error.get_or_insert_with(|| Error {
                 reason: match failure.kind {

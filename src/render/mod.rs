@@ -2,11 +2,13 @@
 
 pub mod console;
 pub mod diff_report;
+pub mod dry_run;
 pub mod explanation;
 pub mod findings;
 pub mod github;
 pub mod json_path;
 pub mod json_v1;
+mod json_v1_dry_run;
 pub mod json_v1_explain;
 pub mod json_v1_findings;
 pub mod json_v1_reconcile;
