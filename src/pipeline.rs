@@ -13,7 +13,7 @@ pub mod stages;
 pub mod tags;
 pub mod trigger;
 
-pub mod checkout;
+mod checkout;
 mod commit;
 mod credentials;
 mod decide;
@@ -35,7 +35,7 @@ mod survey;
 pub use commit::{Attempt, Identity, Refusal, before_push, check, identity, is_branch_name, push};
 pub use decide::decide;
 pub use downgrade::downgrades;
-pub use dry_run::{DryRun, DryRunSubject, dry_run};
+pub use dry_run::{DryRun, dry_run};
 pub use fetch::fetch;
 pub use inspect::inspect;
 pub use load::load;

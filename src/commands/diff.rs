@@ -5,15 +5,13 @@ use clap::{Args, ValueEnum};
 use crate::exit_code;
 use crate::facts::cluster::Kind;
 use crate::failure::{Failure, FailureKind};
-use crate::pipeline::checkout::Checkouts;
 use crate::pipeline::request::{Named, ObjectRequest, Request};
-use crate::pipeline::session::Session;
 use crate::pipeline::stages::{Inputs, Preview};
-use crate::pipeline::{DryRun, DryRunSubject, decide, dry_run, fetch, load, preview};
+use crate::pipeline::{DryRun, decide, dry_run, fetch, load, preview};
 use crate::render::console::{Talk, Tone};
 use crate::render::{self, diff_report, json_v1};
 
-use super::input::{GlobalArgs, Ground, OutputFormat};
+use super::input::{GlobalArgs, OutputFormat};
 use super::invocation::Invocation;
 use super::selection;
 use super::terminal::Terminal;
@@ -133,7 +131,12 @@ pub fn run(
     let previews = preview(&request, &inputs, &decisions, &checkouts)?;
     let dry_runs = match args.dry_run {
         DryRunMode::None => None,
-        DryRunMode::Server => Some(checked(&inputs, &previews, &checkouts, &ground, &session)?),
+        DryRunMode::Server => {
+            let namespace = ground.cluster_namespace();
+            Some(dry_run(
+                &inputs, &checkouts, &previews, namespace, &session,
+            )?)
+        }
     };
     let shown = Shown {
         previews: &previews,
@@ -149,26 +152,6 @@ pub fn run(
     } else {
         code
     })
-}
-
-/// What the API server says of every preview.
-fn checked(
-    inputs: &Inputs,
-    previews: &[Preview],
-    checkouts: &Checkouts,
-    ground: &Ground,
-    session: &Session,
-) -> Result<Vec<DryRun>, Failure> {
-    let subjects: Vec<DryRunSubject<'_>> = previews
-        .iter()
-        .map(|preview| DryRunSubject {
-            preview,
-            checkout: checkouts.of(&preview.key).and_then(|of| of.as_deref().ok()),
-        })
-        .collect();
-    let namespace = ground.connection.as_ref();
-    let namespace = namespace.map_or("default", |connection| &connection.namespace);
-    dry_run(inputs, namespace, &subjects, session)
 }
 
 fn request(
@@ -267,10 +250,11 @@ fn print(global: &GlobalArgs, args: &DiffArgs, shown: &Shown<'_>, terminal: &mut
             terminal.say(&talk);
         }
         let dry_run = shown.dry_runs.and_then(|dry_runs| dry_runs.get(index));
-        if let Some(dry_run) = dry_run.filter(|_| !preview.files.is_empty()) {
-            for talk in render::dry_run::summary(dry_run) {
-                terminal.say(&talk);
-            }
+        for talk in dry_run
+            .iter()
+            .flat_map(|dry_run| render::dry_run::talk(preview, dry_run))
+        {
+            terminal.say(&talk);
         }
     }
     match global.output {

@@ -281,6 +281,14 @@ pub struct Ground {
     pub limit: Duration,
 }
 
+impl Ground {
+    /// The namespace of what names none in the cluster, as kubectl has it.
+    pub fn cluster_namespace(&self) -> &str {
+        let connection = self.connection.as_ref();
+        connection.map_or("default", |connection| &connection.namespace)
+    }
+}
+
 impl GlobalArgs {
     /// Settles where objects come from and which namespaces count. Reads the kubeconfig unless there is `-f`.
     pub fn ground(&self, invocation: Invocation) -> Result<Ground, Failure> {

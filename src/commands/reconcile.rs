@@ -11,7 +11,7 @@ use crate::pipeline::stages::{CommitReceipt, Preview};
 use crate::pipeline::{self, Attempt, Identity, Round, local, round};
 use crate::render::console::{Talk, Tone};
 use crate::render::json_v1_reconcile::{self, Reconciled};
-use crate::render::{diff_report, reconcile_report};
+use crate::render::{self, diff_report, reconcile_report};
 
 use super::diff::{say_nothing_matches, talk_about, talk_about_inputs, update_names};
 use super::input::{GlobalArgs, OutputFormat};
@@ -26,7 +26,7 @@ use super::terminal::Terminal;
 /// out too.
 ///
 /// Exit status: 0 done or nothing to do, 1 the automation itself would fail, above that an error (2 usage, 3 cluster, 4 registry, 5 git
-/// or a refused push, 6 invalid input, 7 not confirmed or refused by a flag); the largest wins.
+/// or a refused push, 6 invalid input, 7 not confirmed or refused by a flag, 8 the API server rejects the change); the largest wins.
 #[derive(Debug, Args)]
 pub struct ReconcileArgs {
     /// Automations by name, as NAME or TYPE/NAME [default: all of the namespace]
@@ -45,7 +45,8 @@ pub struct ReconcileArgs {
     #[arg(short = 'y', long, help_heading = "Push")]
     yes: bool,
 
-    /// With `client`, show what would be pushed and push nothing
+    /// With `client`, show what would be pushed and push nothing; with `server`, also ask the API server what it would say of the
+    /// changed objects (with -f it is asked all the same)
     #[arg(
         long,
         value_enum,
@@ -53,7 +54,7 @@ pub struct ReconcileArgs {
         default_value = "none",
         help_heading = "Push"
     )]
-    dry_run: DryRun,
+    dry_run: DryRunMode,
 
     /// Push to this branch instead
     #[arg(long, value_name = "BRANCH", help_heading = "Push")]
@@ -82,13 +83,15 @@ pub struct ReconcileArgs {
     sign: Sign,
 }
 
-/// `--dry-run`. The server's answer to the changed objects is not asked for yet.
+/// `--dry-run`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum DryRun {
+enum DryRunMode {
     /// Push.
     None,
     /// Push nothing.
     Client,
+    /// Push nothing, and ask the API server.
+    Server,
 }
 
 /// `--sign`.
@@ -124,7 +127,10 @@ pub fn examples(invocation: Invocation) -> String {
   {caller} reconcile flux-images --push-branch image-updates --yes
 
   # what would be pushed
-  {caller} reconcile flux-images --dry-run=client"
+  {caller} reconcile flux-images --dry-run=client
+
+  # what would be pushed, and whether the API server would accept what follows from it
+  {caller} reconcile flux-images --dry-run=server"
     )
 }
 
@@ -138,7 +144,10 @@ pub fn run(
     global.fits("reconcile", &[OutputFormat::Json])?;
     let place = args.place(!global.worktree.is_empty())?;
     let overrides = args.overrides()?;
-    let ground = global.ground(*invocation)?;
+    let mut ground = global.ground(*invocation)?;
+    if args.dry_run == DryRunMode::Server {
+        global.add_cluster(&mut ground)?;
+    }
     let request = Request {
         objects: ground.objects.clone(),
         tags: global.tags()?,
@@ -162,6 +171,14 @@ pub fn run(
     } else {
         FailureKind::InvalidInput.exit_code()
     };
+    let dry_runs = match args.dry_run {
+        DryRunMode::None | DryRunMode::Client => Vec::new(),
+        DryRunMode::Server => {
+            let namespace = ground.cluster_namespace();
+            first.dry_run(namespace, &session)?
+        }
+    };
+    let mut dry_runs = dry_runs.into_iter();
     let mut run = Run {
         args,
         request: &request,
@@ -174,7 +191,14 @@ pub fn run(
     };
     let mut rows = Vec::new();
     for preview in &first.previews {
-        let (row, code) = run.carry_out(&first, preview, terminal)?;
+        let (mut row, mut code) = run.carry_out(&first, preview, terminal)?;
+        row.dry_run = dry_runs.next();
+        if let Some(dry_run) = &row.dry_run {
+            code = code.max(dry_run.exit_code());
+            for talk in render::dry_run::talk(preview, dry_run) {
+                terminal.say(&talk);
+            }
+        }
         rows.push((row, code));
     }
     let code = rows.iter().map(|(_, code)| *code).fold(problems, u8::max);
@@ -484,7 +508,7 @@ impl Run<'_> {
                 return Some((row, code));
             }
         }
-        if self.args.dry_run == DryRun::Client {
+        if self.args.dry_run != DryRunMode::None {
             return ended(None, exit_code::FINE);
         }
         None
@@ -550,6 +574,7 @@ fn reconciled(
         receipt,
         attempts,
         failure,
+        dry_run: None,
     }
 }
 

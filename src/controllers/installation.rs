@@ -246,16 +246,15 @@ impl<'a> Flags<'a> {
 
     /// All values of a flag that may be given several times.
     fn values(&self, name: &str) -> Vec<String> {
-        let starts = (0..self.0.len()).filter(|start| {
-            let flag = self.0[*start].strip_prefix("--");
-            flag.is_some_and(|flag| flag.split('=').next() == Some(name))
+        let bare = format!("--{name}");
+        let with_value = format!("--{name}=");
+        let found = self.0.iter().enumerate().filter_map(|(at, argument)| {
+            if *argument == bare {
+                return self.0.get(at + 1).map(|value| (*value).to_owned());
+            }
+            argument.strip_prefix(&with_value).map(str::to_owned)
         });
-        starts
-            .filter_map(|start| {
-                let end = self.0.len().min(start + 2);
-                Flags(&self.0[start..end]).value(name).map(str::to_owned)
-            })
-            .collect()
+        found.collect()
     }
 
     /// A flag that needs no value.

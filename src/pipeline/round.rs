@@ -7,7 +7,7 @@ use super::checkout::Checkouts;
 use super::request::{Overrides, Request};
 use super::session::Session;
 use super::stages::{Inputs, Preview};
-use super::{decide, fetch, load, preview};
+use super::{DryRun, decide, dry_run, fetch, load, preview};
 
 /// What a round gave.
 #[derive(Debug)]
@@ -51,6 +51,28 @@ pub fn round(
         previews,
         notes: scans.notes,
     })
+}
+
+impl Round {
+    /// What the API server says of each preview, in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`dry_run`].
+    pub fn dry_run(
+        &self,
+        default_namespace: &str,
+        session: &Session,
+    ) -> Result<Vec<DryRun>, Failure> {
+        let (inputs, checkouts) = (&self.inputs, &self.checkouts);
+        dry_run(
+            inputs,
+            checkouts,
+            &self.previews,
+            default_namespace,
+            session,
+        )
+    }
 }
 
 impl Inputs {

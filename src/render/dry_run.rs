@@ -3,6 +3,7 @@
 use crate::facts::dry_run::{DryRunRow, Outcome};
 use crate::findings::apply::short;
 use crate::pipeline::DryRun;
+use crate::pipeline::stages::Preview;
 
 use super::console::{Talk, Tone};
 use super::diff_report::finding_talk;
@@ -10,8 +11,15 @@ use super::diff_report::finding_talk;
 /// Rows that are told one by one; there is always `-o json` for all.
 const MOST_ROWS: usize = 40;
 
-/// The summary.
-pub fn summary(dry_run: &DryRun) -> Vec<Talk> {
+/// What is said of the dry-run of a preview: nothing where nothing changes.
+pub fn talk(preview: &Preview, dry_run: &DryRun) -> Vec<Talk> {
+    if preview.files.is_empty() {
+        return Vec::new();
+    }
+    summary(dry_run)
+}
+
+fn summary(dry_run: &DryRun) -> Vec<Talk> {
     let mut talk: Vec<Talk> = dry_run
         .notes
         .iter()

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::failure::{Failure, FailureKind};
+use crate::pipeline::DryRun;
 use crate::pipeline::stages::{CommitReceipt, Preview};
 
 use super::json_v1::{self, Automation, Error};
@@ -18,13 +19,16 @@ pub struct Reconciled {
     pub attempts: u32,
     /// Why not everything was done.
     pub failure: Option<Failure>,
+    /// What the API server says of it, where it was asked.
+    pub dry_run: Option<DryRun>,
 }
 
 /// The document, ended by LF; `cluster` is the kubeconfig's context.
 pub fn reconcile(rows: &[Reconciled], cluster: Option<&str>) -> Vec<u8> {
     const CONTEXT: usize = 3;
     let automations = rows.iter().map(|row| {
-        let mut automation = json_v1::automation(&row.preview, None, cluster, CONTEXT);
+        let mut automation =
+            json_v1::automation(&row.preview, row.dry_run.as_ref(), cluster, CONTEXT);
         if let Some(failure) = &row.failure {
             automation.error.get_or_insert_with(|| Error {
                 reason: match failure.kind {

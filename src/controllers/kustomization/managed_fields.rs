@@ -78,9 +78,8 @@ pub fn taken_over(
     }
     let is_any = !previous.is_empty();
     for entry in entries(applied) {
-        if entry.manager == MANAGER && entry.operation == "Apply" {
-            unite(&mut others, &entry.fields);
-        } else if !is_taken_over(&entry, disallowed) {
+        let is_own = entry.manager == MANAGER && entry.operation == "Apply";
+        if is_own || !is_taken_over(&entry, disallowed) {
             unite(&mut others, &entry.fields);
         }
     }

@@ -257,7 +257,8 @@ impl Cluster {
         }
     }
 
-    fn refusal(
+    /// The error for a status that is no success.
+    pub(super) fn refusal(
         &self,
         question: &str,
         purpose: &Purpose,

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::facts::dry_run::{ApiResource, ApiStatus, DryRunAnswer, ObjectIdentity, StatusCause};
 
-use super::client::{Answer, Cluster, Purpose, status_message};
+use super::client::{Cluster, Purpose, status_message};
 use super::error::ClusterError;
 use super::objects::segment;
 
@@ -139,13 +139,7 @@ impl Cluster {
     ///
     /// The cluster can't be reached or refuses.
     pub async fn resources(&self, api_version: &str) -> Result<KnownResources, ClusterError> {
-        let path = version_path(api_version);
-        let purpose = Purpose {
-            verb: "get",
-            resource: path.clone(),
-            place: String::new(),
-        };
-        let Answer::Json(list) = self.get_json(&path, &purpose).await? else {
+        let Some(list) = self.described(&version_path(api_version)).await? else {
             return Ok(KnownResources::new());
         };
         let listed = list["resources"].as_array().into_iter().flatten();
@@ -176,12 +170,7 @@ impl Cluster {
         &self,
         api_version: &str,
     ) -> Result<Option<Vec<String>>, ClusterError> {
-        let purpose = Purpose {
-            verb: "get",
-            resource: "/openapi/v3".into(),
-            place: String::new(),
-        };
-        let Answer::Json(index) = self.get_json("/openapi/v3", &purpose).await? else {
+        let Some(index) = self.described("/openapi/v3").await? else {
             return Ok(None);
         };
         let version = version_path(api_version);
@@ -192,7 +181,7 @@ impl Cluster {
         if !url.starts_with("/openapi/") {
             return Ok(None);
         }
-        let Answer::Json(description) = self.get_json(url, &purpose).await? else {
+        let Some(description) = self.described(url).await? else {
             return Ok(None);
         };
         let paths = description["paths"].as_object().into_iter().flatten();
@@ -208,6 +197,21 @@ impl Cluster {
             (takes(patch) || takes(operations)).then(|| plural.to_owned())
         });
         Ok(Some(plurals.collect()))
+    }
+
+    /// What the server says of itself at `path`; `None`: nothing.
+    async fn described(&self, path: &str) -> Result<Option<Value>, ClusterError> {
+        let spoken = self.speak(Method::GET, path, None, None).await?;
+        let purpose = Purpose {
+            verb: "get",
+            resource: path.to_owned(),
+            place: String::new(),
+        };
+        match spoken.status {
+            StatusCode::OK => self.parsed(path, &spoken.body).map(Some),
+            StatusCode::NOT_FOUND => Ok(None),
+            status => Err(self.refusal(&format!("GET {path}"), &purpose, status, &spoken.body)),
+        }
     }
 
     /// Reads an object, as `account` where one is given.

@@ -1,7 +1,5 @@
 //! One object after the other to the API server: what is sent, and what the answer means.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
 use crate::controllers::flux::ObjectKey;
@@ -15,11 +13,10 @@ use crate::facts::dry_run::{
     ApiResource, ApiStatus, Cause, DryRunAnswer, DryRunRow, FieldChange, ObjectIdentity, Outcome,
     RefusedBy,
 };
-use crate::io::cluster::{
-    Cluster, ClusterError, DryRunRequest, KnownResources, LiveAnswer, ObjectPlace, Sent,
-};
+use crate::io::cluster::{Cluster, ClusterError, DryRunRequest, LiveAnswer, ObjectPlace, Sent};
 
 use super::building::{Difference, formatted};
+use super::questions::Api;
 
 /// The field manager of what no controller applies.
 const OWN_MANAGER: &str = "kubectl-imageauto";
@@ -54,23 +51,6 @@ pub(super) struct Question {
     pub namespace_follows: bool,
     /// The same Kustomization makes the object's kind.
     pub kind_follows: bool,
-}
-
-/// What is known of the server's API.
-#[derive(Debug, Default)]
-pub(super) struct Api {
-    /// The resources by API version.
-    pub resources: BTreeMap<String, KnownResources>,
-    /// API versions whose objects can't be sent safely, with the reason, by version and plural.
-    pub unsafe_kinds: BTreeMap<(String, String), String>,
-}
-
-impl Api {
-    fn resource(&self, identity: &ObjectIdentity) -> Option<&ApiResource> {
-        self.resources
-            .get(&identity.api_version)?
-            .get(&identity.kind)
-    }
 }
 
 /// What became of a question: the row, and the failure of ours that it ended in.
@@ -148,7 +128,7 @@ impl Asking<'_> {
     async fn run(&mut self) -> Result<(), ClusterError> {
         let question = self.question;
         let identity = question.difference.identity();
-        let Some(resource) = self.api.resource(&identity).cloned() else {
+        let Some(resource) = self.api.resource(&identity)?.cloned() else {
             self.unknown_kind(&identity);
             return Ok(());
         };
@@ -171,16 +151,14 @@ impl Asking<'_> {
             return Ok(());
         }
         let desired = &question.difference.after;
-        if let Some(applier) = &question.applier
+        if question.applier.is_some()
             && let Some(said) = apply::left_alone(desired, live.as_ref())
         {
-            let _ = applier;
             self.end(Outcome::Unchanged, format!("left alone because of {said}"));
             return Ok(());
         }
-        let unsafe_kind = (identity.api_version.clone(), resource.plural.clone());
-        if let Some(why) = self.api.unsafe_kinds.get(&unsafe_kind) {
-            self.end(Outcome::NotChecked, why.clone());
+        if let Some(why) = self.api.danger(&identity.api_version, &resource.plural) {
+            self.end(Outcome::NotChecked, why);
             return Ok(());
         }
         let controllers = question.applier.is_some()

@@ -163,9 +163,9 @@ async fn listed(
     cluster: &Cluster,
 ) -> Result<(Vec<Value>, Option<String>), ClusterError> {
     match cluster.list(kind, Scope::All, None).await {
-        Ok(listed) => return Ok((listed.items, None)),
+        Ok(listed) => Ok((listed.items, None)),
         // A cluster without the kind has no such objects.
-        Err(ClusterError::NotServed(_)) => return Ok((Vec::new(), None)),
+        Err(ClusterError::NotServed(_)) => Ok((Vec::new(), None)),
         Err(error @ ClusterError::Forbidden { .. }) => {
             let mut items = Vec::new();
             for namespace in namespaces {

@@ -43,7 +43,7 @@ pub(super) fn read(file: &PreviewedFile, tree: &WorkTree) -> Plain {
     if is_kustomization_file(&file.path) || new.iter().any(is_kustomization) {
         return nothing("no Kustomization in this cluster builds this kustomization");
     }
-    if new.iter().any(|object| is_template(object)) {
+    if new.iter().any(is_template) {
         return nothing("the file is a template: its objects are known only once it is rendered");
     }
     if !new.iter().all(is_object) || new.is_empty() {
