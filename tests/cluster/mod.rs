@@ -18,6 +18,7 @@ pub mod objects;
 pub mod programs;
 mod pushes;
 mod recipes;
+mod registries;
 pub mod registry;
 pub mod repository;
 mod scans;

@@ -2,7 +2,7 @@
 
 mod cases;
 #[path = "../registry_wire/fake.rs"]
-mod fake;
+pub mod fake;
 mod secrets;
 mod servers;
 

@@ -258,7 +258,8 @@ fn read(reader: &mut impl std::io::BufRead) -> std::io::Result<Asked> {
 pub struct Authority {
     pub certificate: String,
     pub client: (String, String),
-    server: (String, String),
+    /// Certificate and key of the server.
+    pub server: (String, String),
 }
 
 impl Authority {

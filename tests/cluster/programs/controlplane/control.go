@@ -24,9 +24,11 @@ type Controllers struct {
 
 // serveControl answers POST /NAME/start with {"flags": ["--...", ...]} once the controller is ready (one that runs is
 // stopped before), and POST /NAME/stop once it has ended. POST /clusters/NAME/start answers with the addresses of an API
-// server, POST /forge/start with {"program": "PATH", "files": "FOLDER"}, asked once, with those of the forge.
+// server, POST /registries/NAME/start with {"config": {...}, "files": {"NAME": "CONTENT"}}, asked once for each name, with
+// the address of a registry, POST /forge/start with {"program": "PATH", "files": "FOLDER"}, asked once, with those of the forge.
 func serveControl(
-	controllers *Controllers, clusters *Clusters, startForge func(program, files string) (ForgeAddresses, error),
+	controllers *Controllers, clusters *Clusters, registries *Registries,
+	startForge func(program, files string) (ForgeAddresses, error),
 ) (string, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{name}/start", func(writer http.ResponseWriter, request *http.Request) {
@@ -48,6 +50,18 @@ func serveControl(
 	mux.HandleFunc("POST /clusters/{name}/start", func(writer http.ResponseWriter, request *http.Request) {
 		addresses, err := clusters.start(request.PathValue("name"))
 		answer(writer, addresses, err)
+	})
+	mux.HandleFunc("POST /registries/{name}/start", func(writer http.ResponseWriter, request *http.Request) {
+		var asked struct {
+			Config map[string]any    `json:"config"`
+			Files  map[string]string `json:"files"`
+		}
+		err := json.NewDecoder(request.Body).Decode(&asked)
+		var address RegistryAddress
+		if err == nil {
+			address, err = registries.start(request.PathValue("name"), asked.Config, asked.Files)
+		}
+		answer(writer, address, err)
 	})
 	mux.HandleFunc("POST /forge/start", func(writer http.ResponseWriter, request *http.Request) {
 		var asked struct {

@@ -154,7 +154,8 @@ func startAll(folder string, programs Programs, users Users, children *Children)
 		running:    map[string]*Child{},
 		children:   children,
 	}
-	control, err := serveControl(controllers, clusters, func(program, files string) (ForgeAddresses, error) {
+	registries := &Registries{folder: folder + "/registries", program: programs.Registry, children: children}
+	control, err := serveControl(controllers, clusters, registries, func(program, files string) (ForgeAddresses, error) {
 		return startForge(folder+"/forge", program, files, children)
 	})
 	if err != nil {
