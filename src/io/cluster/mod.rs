@@ -10,7 +10,6 @@ mod transport;
 
 pub use client::Cluster;
 pub use connection::{Connection, ConnectionSettings, contexts, settle};
-pub use connection::{Connection, ConnectionSettings, settle};
 pub use dry_run::{DryRunRequest, KnownResources, LiveAnswer, ObjectPlace, Sent};
 pub use error::ClusterError;
 pub use objects::{Listed, Scope};
