@@ -11,6 +11,7 @@ mod get;
 mod input;
 mod interruption;
 mod invocation;
+mod lint;
 mod overview;
 mod reconcile;
 mod selection;
@@ -57,6 +58,7 @@ enum Command {
     Diff(diff::DiffArgs),
     #[command(visible_alias = "check")]
     Doctor(doctor::DoctorArgs),
+    Lint(lint::LintArgs),
     Reconcile(reconcile::ReconcileArgs),
     Trigger(trigger::TriggerArgs),
     Completion(completion::CompletionArgs),
@@ -72,6 +74,7 @@ impl Command {
             Self::Tags(_) => " tags",
             Self::Diff(_) => " diff",
             Self::Doctor(_) => " doctor",
+            Self::Lint(_) => " lint",
             Self::Reconcile(_) => " reconcile",
             Self::Trigger(_) => " trigger",
             Self::Completion(_) => " completion",
@@ -110,6 +113,7 @@ fn command(invocation: &Invocation) -> clap::Command {
         .mut_subcommand("explain", |explain| {
             explain.after_help(explain::examples(*invocation))
         })
+        .mut_subcommand("lint", |lint| lint.after_help(lint::examples(*invocation)))
         .mut_subcommand("trigger", |trigger| {
             trigger.after_help(trigger::examples(*invocation))
         })
@@ -136,6 +140,7 @@ fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
         Some(Command::Tags(args)) => tags::run(invocation, &cli.global, &args, &mut terminal),
         Some(Command::Diff(args)) => diff::run(invocation, &cli.global, args, &mut terminal),
         Some(Command::Doctor(args)) => doctor::run(invocation, &cli.global, &args, &mut terminal),
+        Some(Command::Lint(args)) => lint::run(invocation, &cli.global, &args, &mut terminal),
         Some(Command::Reconcile(args)) => {
             reconcile::run(invocation, &cli.global, &args, &mut terminal)
         }

@@ -116,6 +116,39 @@ pub fn stuck(
     }
 }
 
+/// `policy-test-fails`: the policy does not choose what a comment in its manifest says.
+pub fn test_fails(path: &str, line: usize, test: &str, wrong: &str) -> Finding {
+    Finding {
+        id: "policy-test-fails",
+        severity: Severity::Error,
+        subject: Subject::Place {
+            path: path.to_owned(),
+            line: Some(line),
+            column: None,
+        },
+        message: format!("the test {test} fails: {wrong}"),
+        evidence: format!("# imageauto-test: {test}"),
+        remedy: "correct the policy, or the test if the new choice is meant".into(),
+    }
+}
+
+/// `policy-convention`: the policy's pattern is not one of those that are asked for.
+pub fn convention(key: &ObjectKey, pattern: &str, required: &str) -> Finding {
+    let has = if pattern.is_empty() {
+        "the policy has no spec.filterTags.pattern".to_owned()
+    } else {
+        format!("spec.filterTags.pattern is {pattern}")
+    };
+    Finding {
+        id: "policy-convention",
+        severity: Severity::Error,
+        subject: policy(key),
+        message: format!("{has}, which {required} (--require-pattern) does not match"),
+        evidence: has,
+        remedy: "write the pattern as the convention asks".into(),
+    }
+}
+
 /// Up to three names and how many more there are.
 fn listed(names: &[String]) -> String {
     match names {

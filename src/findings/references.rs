@@ -104,6 +104,22 @@ pub fn marker_outside_path(
     }
 }
 
+/// `manifest-unusable`: a manifest that names objects of Flux can't be read, or contradicts another.
+pub fn manifest_unusable(path: &str, line: Option<usize>, why: &str) -> Finding {
+    Finding {
+        id: "manifest-unusable",
+        severity: Severity::Error,
+        subject: Subject::Place {
+            path: path.to_owned(),
+            line,
+            column: None,
+        },
+        message: why.to_owned(),
+        evidence: "the objects in it are not looked at".into(),
+        remedy: "mend the manifest".into(),
+    }
+}
+
 /// `sourceignore-not-honoured`: a `.sourceignore` leaves files out that are updated all the same.
 pub fn sourceignore_not_honoured(path: &str, marked: &str) -> Finding {
     Finding {

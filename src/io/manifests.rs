@@ -79,6 +79,22 @@ pub fn read(sources: &[ManifestSource], recursive: bool, default_namespace: &str
     reading.manifests
 }
 
+/// The YAML documents of a text with their first lines, from 1.
+pub fn documents_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    documents(text)
+        .into_iter()
+        .map(|document| (document.line, document.text))
+}
+
+/// One document as JSON.
+///
+/// # Errors
+///
+/// It is not readable; why, in one sentence.
+pub fn parse_document(text: &str) -> Result<Value, String> {
+    parse(text).map_err(|(_, message)| message)
+}
+
 /// Whether texts that name nothing of interest are passed over unparsed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Screening {

@@ -4,6 +4,7 @@
 mod causes;
 mod controllers;
 mod deliveries;
+mod lint;
 mod outside;
 mod policies;
 mod repositories;
@@ -22,8 +23,11 @@ use crate::findings::{Finding, Severity, Subject, installation};
 
 use super::request::{NamespaceScope, ObjectRequest, ObjectSource, Request};
 use super::session::Session;
-use super::stages::{Inputs, Recomputed};
+use super::checkout::Checkouts;
+use super::stages::{Decisions, Inputs, Preview, Recomputed, Scans};
 use super::{decide, fetch, load, preview};
+
+pub use lint::{LintRequest, lint};
 
 /// What was found in one cluster or one set of manifests.
 #[derive(Clone, Debug, Default)]
@@ -176,93 +180,132 @@ pub fn diagnose(
     let (scans, checkouts) = fetch(&request, &inputs, session)?;
     let decisions = decide(&request, &inputs, &scans, session)?;
     let previews = preview(&request, &inputs, &decisions, &checkouts)?;
-    let context = name.or(session.context()).map(str::to_owned);
-    let mut found = Vec::new();
-    let mut failures: Vec<Failure> = Vec::new();
+    let stages = Stages {
+        request: &request,
+        inputs: &inputs,
+        scans: &scans,
+        checkouts: &checkouts,
+        decisions: &decisions,
+        previews: &previews,
+        now: session.now,
+    };
+    let mut findings = stages.findings();
     let problems = inputs.problems.iter();
-    failures.extend(problems.map(|problem| Failure::invalid_input(problem.to_string())));
-    found.extend(unreadable(&inputs.objects));
+    let unusable = problems.map(|problem| Failure::invalid_input(problem.to_string()));
+    findings.failures.extend(unusable);
     if inputs.live {
         let health = controllers::health(&request.objects, session)?;
-        found.extend(health.findings);
-        failures.extend(health.failures);
-    }
-    found.extend(old_versions(&inputs));
-    let looking = repositories::Repositories::new(&inputs, &scans, session.now);
-    for repository in in_scope(&request, &inputs.objects.repositories) {
-        looking.look_at(repository, &mut found, &mut failures);
-    }
-    for policy in in_scope(&request, &inputs.objects.policies) {
-        let grounds = policies::Grounds {
-            inputs: &inputs,
-            scans: &scans,
-            decisions: &decisions,
-            previews: &previews,
-        };
-        grounds.look_at(policy, &mut found, &mut failures);
+        findings.found.splice(..0, health);
+        findings
+            .found
+            .extend(deliveries::look_at(&inputs, &previews, session)?);
     }
     for preview in &previews {
-        updates::look_at(preview, &inputs, &decisions, &mut found, &mut failures);
-        updates::push(
-            preview,
-            &inputs,
-            &checkouts,
-            session,
-            &mut found,
-            &mut failures,
-        );
+        updates::push(preview, &inputs, &checkouts, session, &mut findings);
     }
-    if inputs.live {
-        found.extend(deliveries::look_at(&inputs, &previews, session)?);
+    let context = name.or(session.context());
+    Ok(stages.diagnosis(findings, context))
+}
+
+/// The values of all stages of a run.
+struct Stages<'a> {
+    request: &'a Request,
+    inputs: &'a Inputs,
+    scans: &'a Scans,
+    checkouts: &'a Checkouts,
+    decisions: &'a Decisions,
+    previews: &'a [Preview],
+    now: Timestamp,
+}
+
+/// What was found, and what we could not find out.
+#[derive(Debug, Default)]
+struct Findings {
+    found: Vec<Finding>,
+    failures: Vec<Failure>,
+}
+
+impl Stages<'_> {
+    /// What the values themselves tell.
+    fn findings(&self) -> Findings {
+        let mut findings = Findings::default();
+        findings.found.extend(unreadable(&self.inputs.objects));
+        findings.found.extend(old_versions(self.inputs));
+        let looking = repositories::Repositories::new(self.inputs, self.scans, self.now);
+        for repository in in_scope(self.request, &self.inputs.objects.repositories) {
+            looking.look_at(repository, &mut findings);
+        }
+        let grounds = policies::Grounds {
+            inputs: self.inputs,
+            scans: self.scans,
+            decisions: self.decisions,
+            previews: self.previews,
+        };
+        for policy in in_scope(self.request, &self.inputs.objects.policies) {
+            grounds.look_at(policy, &mut findings);
+        }
+        for preview in self.previews {
+            updates::look_at(preview, self.inputs, self.decisions, &mut findings);
+        }
+        let outside = outside::look_at(self.inputs, self.previews, self.checkouts);
+        findings.found.extend(outside);
+        findings
     }
-    found.extend(outside::look_at(&inputs, &previews, &checkouts));
-    let found = unique(found);
-    let written = updates::written(&previews, context.as_deref());
-    let causes = causes::causes(&found, &inputs.objects);
-    let found_places: BTreeSet<(String, usize)> = found
-        .iter()
-        .filter_map(|finding| match &finding.subject {
-            Subject::Place {
-                path,
-                line: Some(line),
-                ..
-            } => Some((path.clone(), *line)),
-            _ => None,
-        })
-        .collect();
-    let stuck = subjects(&found);
-    let policies = in_scope(&request, &inputs.objects.policies).map(|policy| PolicyState {
-        context: context.clone(),
-        key: policy.key.clone(),
-        latest: decisions
-            .policies
-            .get(&policy.key)
-            .and_then(|decision| decision.latest.as_ref())
-            .map(|(image, _)| image.clone()),
-        is_stuck: stuck.contains(&("ImagePolicy", &policy.key)),
-    });
-    let policies = policies.collect();
-    let ages = ages(&request, &inputs.objects, context.as_deref(), session.now);
-    let mut seen = BTreeSet::new();
-    failures.retain(|failure| seen.insert(failure.message.clone()));
-    Ok(Diagnosis {
-        objects: tally(&request, &inputs.objects, &found),
-        findings: found
-            .into_iter()
-            .zip(causes)
-            .map(|(finding, causes)| Diagnosed {
-                context: context.clone(),
-                finding,
-                causes,
-            })
-            .collect(),
-        failures,
-        notes: inputs.notes.iter().chain(&scans.notes).cloned().collect(),
-        lines: outside::lines(&found_places, &inputs, &checkouts),
-        policies,
-        ages,
-        written,
-    })
+
+    /// The same with causes, and with what else is shown of the run.
+    fn diagnosis(&self, findings: Findings, context: Option<&str>) -> Diagnosis {
+        let objects = &self.inputs.objects;
+        let found = unique(findings.found);
+        let causes = causes::causes(&found, objects);
+        let stuck = subjects(&found);
+        let policies = in_scope(self.request, &objects.policies).map(|policy| PolicyState {
+            context: context.map(str::to_owned),
+            key: policy.key.clone(),
+            latest: self
+                .decisions
+                .policies
+                .get(&policy.key)
+                .and_then(|decision| decision.latest.as_ref())
+                .map(|(image, _)| image.clone()),
+            is_stuck: stuck.contains(&("ImagePolicy", &policy.key)),
+        });
+        let policies = policies.collect();
+        let mut failures = findings.failures;
+        let mut seen = BTreeSet::new();
+        failures.retain(|failure| seen.insert(failure.message.clone()));
+        let notes = self.inputs.notes.iter().chain(&self.scans.notes);
+        Diagnosis {
+            objects: tally(self.request, objects, &found),
+            lines: outside::lines(&places(&found), self.inputs, self.checkouts),
+            policies,
+            ages: ages(self.request, objects, context, self.now),
+            written: updates::written(self.previews, context),
+            notes: notes.cloned().collect(),
+            failures,
+            findings: found
+                .into_iter()
+                .zip(causes)
+                .map(|(finding, causes)| Diagnosed {
+                    context: context.map(str::to_owned),
+                    finding,
+                    causes,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The lines of files that findings are about.
+fn places(found: &[Finding]) -> BTreeSet<(String, usize)> {
+    let place = |finding: &Finding| match &finding.subject {
+        Subject::Place {
+            path,
+            line: Some(line),
+            ..
+        } => Some((path.clone(), *line)),
+        _ => None,
+    };
+    found.iter().filter_map(place).collect()
 }
 
 /// Loads everything, or, where the whole cluster may not be listed, everything of the namespace that is the default.

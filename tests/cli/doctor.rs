@@ -73,7 +73,10 @@ fn every_situation_is_diagnosed_in_the_words_that_were_accepted() {
 }
 
 /// Ids whose case needs more than a situation: the test that has it.
-const ELSEWHERE: [(&str, &str); 12] = [
+const ELSEWHERE: [(&str, &str); 15] = [
+    ("manifest-unusable", "each_cluster_has_objects_of_its_own"),
+    ("policy-test-fails", "policies_are_tested_beside_their_manifests"),
+    ("policy-convention", "policies_follow_a_convention_that_is_asked_for"),
     (
         "cluster-unreachable",
         "several_clusters_are_asked_side_by_side",

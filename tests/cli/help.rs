@@ -26,6 +26,7 @@ fn the_reference_in_the_documentation_is_the_help() {
         &["tags", "--help"],
         &["diff", "--help"],
         &["doctor", "--help"],
+        &["lint", "--help"],
         &["reconcile", "--help"],
         &["trigger", "--help"],
         &["completion", "--help"],

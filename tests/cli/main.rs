@@ -18,6 +18,7 @@ mod git_server;
 mod github_app;
 mod help;
 mod invalid_input;
+mod lint;
 mod live;
 mod readme;
 mod reconcile;

@@ -62,6 +62,11 @@ impl Regexp {
         })
     }
 
+    /// The pattern as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
     /// Whether some part of the text matches, as `Regexp.MatchString`.
     pub fn is_match(&self, text: &str) -> bool {
         self.regex.is_match(text)

@@ -13,15 +13,8 @@ use crate::io::cluster::{Cluster, ClusterError, Scope};
 use crate::pipeline::request::ObjectRequest;
 use crate::pipeline::session::Session;
 
-/// What was found, and what could not be found out.
-#[derive(Default)]
-pub(super) struct Health {
-    pub(super) findings: Vec<Finding>,
-    pub(super) failures: Vec<Failure>,
-}
-
 /// Asks the cluster how the image controllers are.
-pub(super) fn health(request: &ObjectRequest, session: &Session) -> Result<Health, Failure> {
+pub(super) fn health(request: &ObjectRequest, session: &Session) -> Result<Vec<Finding>, Failure> {
     let cluster = session.cluster()?;
     session.wait(
         FailureKind::Cluster,
@@ -34,8 +27,8 @@ async fn ask(
     request: &ObjectRequest,
     cluster: &Cluster,
     now: Timestamp,
-) -> Result<Health, Failure> {
-    let mut health = Health::default();
+) -> Result<Vec<Finding>, Failure> {
+    let mut found = Vec::new();
     let flux = Scope::Namespace(&request.flux_namespace);
     let mut processes = cluster.controllers(flux).await;
     if matches!(&processes, Ok(processes) if processes.is_empty()) {
@@ -44,14 +37,14 @@ async fn ask(
     let processes = match processes {
         Ok(processes) => processes,
         Err(error) if error.is_about_one_kind() => {
-            health.findings.push(installation::unreadable(
+            found.push(installation::unreadable(
                 "apps",
                 "deployments",
                 &["get", "list"],
                 &request.flux_namespace,
                 &error.to_string(),
             ));
-            return Ok(health);
+            return Ok(found);
         }
         Err(error) => return Err(error.into()),
     };
@@ -61,7 +54,7 @@ async fn ask(
             .filter(|process| process.kind() == Some(kind))
             .collect();
         if running.is_empty() {
-            health.findings.push(installation::controller_missing(
+            found.push(installation::controller_missing(
                 kind,
                 &request.flux_namespace,
             ));
@@ -71,14 +64,14 @@ async fn ask(
                 installation::controller_not_ready(kind, &process.namespace, &process.name, pods)
             });
             let is_ready = unready.is_none();
-            health.findings.extend(unready);
+            found.extend(unready);
             if is_ready {
                 let stuck = lease(kind, process, cluster, now).await?;
-                health.findings.extend(stuck);
+                found.extend(stuck);
             }
         }
     }
-    Ok(health)
+    Ok(found)
 }
 
 async fn lease(

@@ -4,10 +4,10 @@ use crate::controllers::conditions::{self, readiness};
 use crate::controllers::flux::{ImagePolicy, ObjectKey};
 use crate::controllers::policy::{self, PolicySpec};
 use crate::facts::cluster::Kind;
-use crate::failure::Failure;
 use crate::findings::choices::{self, Choice};
 use crate::findings::{Finding, policies, references, scans as scan_findings};
 use crate::pipeline::stages::{Decisions, Inputs, Preview, Scan, Scans};
+use super::Findings;
 
 /// What policies are looked at with.
 pub(super) struct Grounds<'a> {
@@ -21,9 +21,9 @@ impl Grounds<'_> {
     pub(super) fn look_at(
         &self,
         policy: &ImagePolicy,
-        found: &mut Vec<Finding>,
-        failures: &mut Vec<Failure>,
+        findings: &mut Findings,
     ) {
+        let Findings { found, failures } = findings;
         found.extend(self.choice(policy));
         if policy.spec.suspend {
             found.push(policies::suspended("ImagePolicy", &policy.key));

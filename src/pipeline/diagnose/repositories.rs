@@ -6,11 +6,11 @@ use crate::controllers::conditions::{self, readiness};
 use crate::controllers::flux::ImageRepository;
 use crate::controllers::schedule::{self, NextScan, moment};
 use crate::controllers::view;
-use crate::failure::Failure;
-use crate::findings::{Finding, installation, policies, scans as findings};
+use crate::findings::{Finding, installation, policies, scans};
 use crate::go::age;
 use crate::pipeline::stages::{Inputs, Scan, ScanFailure, Scans};
 use crate::pipeline::tags::findings::{Surroundings, of_failure};
+use super::Findings;
 
 /// All of a run, looked at one by one.
 pub(super) struct Repositories<'a> {
@@ -33,9 +33,9 @@ impl<'a> Repositories<'a> {
     pub(super) fn look_at(
         &self,
         repository: &ImageRepository,
-        found: &mut Vec<Finding>,
-        failures: &mut Vec<Failure>,
+        findings: &mut Findings,
     ) {
+        let Findings { found, failures } = findings;
         let key = &repository.key;
         let connection = self.scans.access.get(key);
         found.extend(self.surroundings.of_object(repository, connection));
@@ -79,10 +79,10 @@ impl<'a> Repositories<'a> {
             let gate = "ObjectLevelWorkloadIdentity";
             found.push(installation::feature_gate_needed(key, gate, message));
         }
-        found.push(findings::scan_fails(key, reason, message, last.as_deref()));
+        found.push(scans::scan_fails(key, reason, message, last.as_deref()));
         let state = readiness(&repository.status.conditions);
         if self.inputs.live && state.ready == "True" {
-            found.push(findings::ready_after_failed_scan(
+            found.push(scans::ready_after_failed_scan(
                 key,
                 state.message,
                 message,
@@ -97,7 +97,7 @@ impl<'a> Repositories<'a> {
         let fails = state.ready == "False" && !state.reason.is_empty();
         fails.then(|| Finding {
             severity: crate::findings::Severity::Warning,
-            ..findings::scan_fails(
+            ..scans::scan_fails(
                 &repository.key,
                 state.reason,
                 state.message,
@@ -114,7 +114,7 @@ impl<'a> Repositories<'a> {
             NextScan::Due { reason, .. } => format!("a scan is due ({reason})"),
             NextScan::Unknown => "when it scans next is not known".into(),
         };
-        findings::tag_set_differs(&repository.key, &view, &next)
+        scans::tag_set_differs(&repository.key, &view, &next)
     }
 
     fn overdue(&self, repository: &ImageRepository) -> Option<Finding> {
@@ -127,7 +127,7 @@ impl<'a> Repositories<'a> {
         let interval = schedule::interval(repository.spec.interval.as_deref())?;
         schedule::overdue(due, interval, self.now)?;
         let last = self.last_scan(repository)?;
-        Some(findings::scan_overdue(
+        Some(scans::scan_overdue(
             &repository.key,
             &age::since(due, self.now),
             &last,

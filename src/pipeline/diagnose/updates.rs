@@ -1,7 +1,6 @@
 //! What there is to say about ImageUpdateAutomations and the files that they update.
 
 use crate::controllers::conditions::readiness;
-use crate::failure::Failure;
 use crate::findings::references::{self, WrittenMarker};
 use crate::findings::{Finding, Subject, automations, files, policies};
 use crate::pipeline::checkout::Checkouts;
@@ -9,14 +8,15 @@ use crate::pipeline::commit::{before_push, check};
 use crate::pipeline::downgrade::downgrades;
 use crate::pipeline::session::Session;
 use crate::pipeline::stages::{Decisions, Inputs, MarkerFate, Preview};
+use super::Findings;
 
 pub(super) fn look_at(
     preview: &Preview,
     inputs: &Inputs,
     decisions: &Decisions,
-    found: &mut Vec<Finding>,
-    failures: &mut Vec<Failure>,
+    findings: &mut Findings,
 ) {
+    let Findings { found, failures } = findings;
     let key = &preview.key;
     let suspended = inputs
         .objects
@@ -108,9 +108,9 @@ pub(super) fn push(
     inputs: &Inputs,
     checkouts: &Checkouts,
     session: &Session,
-    found: &mut Vec<Finding>,
-    failures: &mut Vec<Failure>,
+    findings: &mut Findings,
 ) {
+    let Findings { found, failures } = findings;
     let is_clone =
         matches!(checkouts.of(&preview.key), Some(Ok(checkout)) if checkout.clone.is_some());
     if !is_clone || preview.error.is_some() || preview.unknown.is_some() {

@@ -1,0 +1,169 @@
+//! `lint`: what it finds in files alone.
+
+use serde_json::Value;
+
+use crate::environment::{self, Environment, Ran};
+use crate::schema::violations_of;
+
+/// A work tree that holds objects and manifests.
+fn repository() -> Environment {
+    let environment = Environment::new();
+    let objects = [
+        environment::git_repository("gitops"),
+        environment::image_repository("app"),
+        environment::semver_policy("app", ">=1.0.0"),
+        environment::automation("images", "main", "./apps"),
+    ];
+    environment.write("repo/flux/images.yaml", &objects.join("---\n"));
+    environment.write("repo/apps/app.yaml", &environment::deployment("app", "1.0.0"));
+    environment.commit("repo");
+    environment
+}
+
+#[track_caller]
+fn ids(ran: &Ran) -> Vec<String> {
+    let document = ran.json();
+    assert_eq!(violations_of("findings-v1", &document), Vec::<String>::new());
+    let findings = document["findings"].as_array().unwrap().iter();
+    findings
+        .map(|finding| finding["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn lint(environment: &Environment, more: &[&str]) -> Ran {
+    environment.run(&[&["lint", "repo", "-o", "json"], more].concat())
+}
+
+#[test]
+fn files_that_are_fine_have_no_findings() {
+    let ran = lint(&repository(), &[]).expect(0);
+    assert_eq!(ids(&ran), Vec::<String>::new());
+}
+
+#[test]
+fn every_kind_of_mistake_is_found_without_a_network() {
+    let environment = repository();
+    let (write, read) = (
+        |path: &str, text: &str| drop(environment.write(path, text)),
+        |path: &str| environment.read(path),
+    );
+    write("repo/apps/list.yaml", "- image: a:1 # {\"$imagepolicy\": \"flux-system:app\"}\n");
+    write("repo/apps/number.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  tag: 10 # {\"$imagepolicy\": \"flux-system:app:tag\"}\n");
+    write("repo/apps/gone.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: b\ndata:\n  image: a:1 # {\"$imagepolicy\": \"flux-system:gone\"}\n");
+    write("repo/other/app.yaml", &environment::deployment("app", "1.0.0"));
+    write(
+        "repo/flux/more.yaml",
+        &format!(
+            "{}---\n{}",
+            environment::policy("lost", "  filterTags:\n    pattern: '(?!a)'\n  policy:\n    alphabetical: {}\n"),
+            environment::image_repository("old").replace("/v1\n", "/v1beta2\n"),
+        ),
+    );
+    let ran = lint(&environment, &["--flux-version", "2.9"]).expect(1);
+    let found = ids(&ran);
+    for id in [
+        "list-file",
+        "value-type-changes",
+        "marker-dangling",
+        "marker-outside-path",
+        "marker-missing",
+        "api-version-removed",
+        "policy-stuck-on-old-tag",
+    ] {
+        assert!(found.iter().any(|one| one == id), "{id} is not in {found:?}");
+    }
+    // Nothing was written.
+    assert_eq!(read("repo/apps/app.yaml"), environment::deployment("app", "1.0.0"));
+    let text = environment.run(&["lint", "repo", "--flux-version", "2.9"]).expect(1);
+    assert!(
+        text.stdout.contains("  1 | - image: a:1 # {\"$imagepolicy\": \"flux-system:app\"}\n    |              ^^^^"),
+        "{}",
+        text.stdout
+    );
+}
+
+#[test]
+fn a_finding_can_be_accepted_beside_it_or_in_a_baseline() {
+    let environment = repository();
+    let marked = "- image: a:1 # {\"$imagepolicy\": \"flux-system:app\"}\n";
+    environment.write("repo/apps/list.yaml", marked);
+    let accepted = lint(&environment, &[]).expect(1);
+    environment.write("accepted.json", &accepted.stdout);
+    drop(lint(&environment, &["--baseline", "accepted.json"]).expect(0));
+    // Lines move, and another file is new.
+    environment.write("repo/apps/list.yaml", &format!("# moved\n{marked}"));
+    drop(lint(&environment, &["--baseline", "accepted.json"]).expect(0));
+    environment.write("repo/apps/more.yaml", marked);
+    drop(lint(&environment, &["--baseline", "accepted.json"]).expect(1));
+    let ignored = format!("# imageauto-ignore: list-file\n{marked}");
+    environment.write("repo/apps/list.yaml", &ignored);
+    environment.write("repo/apps/more.yaml", &ignored);
+    drop(lint(&environment, &[]).expect(0));
+    let wrong = lint(&environment, &["--baseline", "gone.json"]).expect(6);
+    assert!(wrong.stderr.contains("gone.json"), "{}", wrong.stderr);
+}
+
+#[test]
+fn each_cluster_has_objects_of_its_own() {
+    let environment = Environment::new();
+    for (cluster, range) in [("staging", ">=1.0.0-0"), ("prod", ">=1.0.0")] {
+        let objects = [
+            environment::git_repository("gitops"),
+            environment::image_repository("app"),
+            environment::semver_policy("app", range),
+            environment::automation("images", "main", &format!("./clusters/{cluster}")),
+        ];
+        environment.write(
+            &format!("repo/clusters/{cluster}/images.yaml"),
+            &objects.join("---\n"),
+        );
+        environment.write(
+            &format!("repo/clusters/{cluster}/app.yaml"),
+            &environment::deployment("app", "1.0.0"),
+        );
+    }
+    environment.commit("repo");
+    let ran = lint(&environment, &[]).expect(0);
+    assert_eq!(ids(&ran), Vec::<String>::new());
+    let ran = lint(&environment, &["--clusters", "none/*"]).expect(1);
+    assert!(ids(&ran).contains(&"manifest-unusable".to_owned()), "{}", ran.stdout);
+}
+
+#[test]
+fn policies_are_tested_beside_their_manifests() {
+    let environment = repository();
+    let manifest = environment.read("repo/flux/images.yaml");
+    let tested = |test: &str| {
+        let text = manifest.replace("kind: ImagePolicy", &format!("# imageauto-test: {test}\nkind: ImagePolicy"));
+        environment.write("repo/flux/images.yaml", &text);
+        lint(&environment, &[])
+    };
+    drop(tested("1.4.0 2.0.0 2.1.0-rc.1 => 2.0.0").expect(0));
+    let ran = tested("1.4.0 2.0.0 => 1.4.0").expect(1);
+    assert_eq!(ids(&ran), ["policy-test-fails"]);
+    let subject: &Value = &ran.json()["findings"][0]["subject"];
+    assert_eq!(subject["path"], "flux/images.yaml");
+}
+
+#[test]
+fn policies_follow_a_convention_that_is_asked_for() {
+    let environment = repository();
+    let ran = lint(&environment, &["--require-pattern", "^\\^prod-"]).expect(1);
+    assert_eq!(ids(&ran), ["policy-convention"]);
+    let wrong = lint(&environment, &["--require-pattern", "("]).expect(2);
+    assert!(wrong.stderr.contains("--require-pattern"), "{}", wrong.stderr);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let environment = repository();
+    for wrong in [
+        &["lint", "repo", "-o", "prometheus"][..],
+        &["lint", "-f", "repo"],
+        &["lint", "repo", "--tags-from", "status"],
+    ] {
+        drop(environment.run(wrong).expect(2));
+    }
+    let ran = environment.run(&["lint", "nowhere"]).expect(6);
+    assert!(ran.stderr.contains("nowhere: there is no such"), "{}", ran.stderr);
+}
