@@ -44,6 +44,10 @@ bench:
 bench-live:
     scripts/bench-live
 
+# tags behind a slow line, beside crane (Go besides).
+bench-registry:
+    scripts/bench-registry
+
 # What the dependencies may be (needs cargo-deny).
 deny:
     cargo deny check bans licenses sources

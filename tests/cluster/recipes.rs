@@ -31,7 +31,7 @@ const PLAIN: Recipe = Recipe {
 /// Clients can't parse the version that Kubernetes' programs report without this.
 const KUBERNETES_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1.36.3";
 
-const RECIPES: [Recipe; 8] = [
+const RECIPES: [Recipe; 9] = [
     Recipe {
         name: "etcd",
         package: "go.etcd.io/etcd/server/v3",
@@ -60,6 +60,12 @@ const RECIPES: [Recipe; 8] = [
         name: "registry",
         package: "github.com/distribution/distribution/v3/cmd/registry",
         minutes: 2,
+        ..PLAIN
+    },
+    // Lists tags too: what benches/registry.rs measures beside us.
+    Recipe {
+        name: "crane",
+        package: "github.com/google/go-containerregistry/cmd/crane",
         ..PLAIN
     },
     Recipe {
