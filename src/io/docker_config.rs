@@ -154,7 +154,8 @@ impl UserLogins {
                     // A cloud's helper that nobody named need not be installed.
                     Err(HelperError::NotInstalled) if file.is_none() => break,
                     Err(why) => {
-                        troubles.push(format!("{program}{named}, {why}"));
+                        let comma = if file.is_some() { "," } else { "" };
+                        troubles.push(format!("{program}{named}{comma} {why}"));
                         break;
                     }
                 }

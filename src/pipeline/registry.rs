@@ -235,6 +235,11 @@ fn warned(repository: &ImageRepository, warning: &ListingWarning) -> String {
             "ImageRepository {}: {registry} continues its list at {page}, which was read without credentials, as the controller does",
             repository.key
         ),
+        ListingWarning::ErrorsForTags { page, errors } => format!(
+            "ImageRepository {}: {page} answers with success and tells an error instead of tags ({}); the controller takes it for a page without tags",
+            repository.key,
+            errors.join("; ")
+        ),
     }
 }
 
@@ -360,6 +365,12 @@ fn what_to_do(error: &RegistryError, repository: &ImageRepository) -> String {
             " (it may take {:?}: spec.timeout, else spec.interval)",
             schedule::scan_timeout(repository)
         ),
+        RegistryErrorKind::BadAnswer => {
+            format!(
+                " (no answer of a registry: check spec.image {}, and what stands in front of it)",
+                repository.spec.image
+            )
+        }
         _ => match error.throttling().retry_after {
             Some(wait) => format!(" (it asks to come again after {wait:?})"),
             None => String::new(),

@@ -162,6 +162,23 @@ fn no_tags_are_a_list_too() {
 }
 
 #[test]
+fn errors_that_come_with_success_are_told_beside_the_empty_list() {
+    let body = r#"{"errors": [{"code": "DENIED", "message": "not yours"}]}"#;
+    let fake = Fake::start(move |_| Reply::ok(body));
+    let listing = list_anonymously(&fake).unwrap();
+    assert_eq!(listing.tags, tags(&[]));
+    assert_eq!(
+        listing.warnings,
+        [ListingWarning::ErrorsForTags {
+            page: format!("http://{}/v2/team/app/tags/list?n=1000", fake.host()),
+            errors: vec!["DENIED: not yours".into()],
+        }]
+    );
+    let fake = Fake::start(|_| Reply::ok(r#"{"tags": ["1"], "errors": [{"code": "X"}]}"#));
+    assert_eq!(list_anonymously(&fake).unwrap().warnings, []);
+}
+
+#[test]
 fn digests_are_heads() {
     let digest = format!("sha256:{}", "0f".repeat(32));
     let shown = digest.clone();

@@ -9,6 +9,8 @@ pub(super) struct Page {
     pub tags: Vec<String>,
     /// The next page, where the body itself names it; else empty.
     pub next: String,
+    /// The errors that the body tells instead of tags, `CODE: MESSAGE`; the controller doesn't look at them.
+    pub errors: Vec<String>,
 }
 
 /// What a token server answers.
@@ -30,7 +32,13 @@ pub(super) fn page(body: &[u8], broken: Option<&str>) -> Result<Page, String> {
         }
         (Err(error), _) => return Err(error.to_string()),
     };
-    let mut page = Page::default();
+    let mut page = Page {
+        errors: diagnostics_in(&document)
+            .into_iter()
+            .map(|(_, text)| text)
+            .collect(),
+        ..Page::default()
+    };
     let mut fields = Fields::of("Tags");
     match document {
         Json::Object(members) => {
@@ -191,9 +199,12 @@ pub(super) fn is_page_too_long(status: u16, body: &[u8]) -> bool {
 
 /// Code and text of each error in the body, as far as it has the registries' form.
 fn diagnostics(body: &[u8]) -> Vec<(String, String)> {
-    let Ok(document) = json::read(body) else {
-        return Vec::new();
-    };
+    json::read(body)
+        .map(|document| diagnostics_in(&document))
+        .unwrap_or_default()
+}
+
+fn diagnostics_in(document: &Json) -> Vec<(String, String)> {
     let Some(Json::Array(errors)) = document.members("errors").last() else {
         return Vec::new();
     };

@@ -114,6 +114,13 @@ pub enum ListingWarning {
         /// The page's URL, without what may be secret in it.
         page: String,
     },
+    /// A page was answered with success and yet tells errors; the controller sees only that it has no tags.
+    ErrorsForTags {
+        /// The page's URL, without what may be secret in it.
+        page: String,
+        /// `CODE: MESSAGE` of each.
+        errors: Vec<String>,
+    },
 }
 
 /// A client for the registries of one run: scans share connections, tokens and the bound of requests for each host.

@@ -7,7 +7,7 @@ use http::header::{
 };
 use http::{HeaderMap, Method};
 
-use super::answers::{self, redacted};
+use super::answers::{self, Page, redacted};
 use super::authorization::Session;
 use super::broken::{Broken, host_name};
 use super::error::RegistryError;
@@ -83,7 +83,13 @@ pub(super) async fn list(scan: &Scan<'_>, max_tags: usize) -> Result<TagListing,
             ))
         })?;
         let (page, next) = page(&fetched)?;
-        listing.tags.extend(page);
+        if page.tags.is_empty() && !page.errors.is_empty() {
+            listing.warnings.push(ListingWarning::ErrorsForTags {
+                page: redacted(&fetched.url),
+                errors: page.errors,
+            });
+        }
+        listing.tags.extend(page.tags);
         listing.cost.pages += 1;
         if let Some(limit) = told_limit(&throttling(&fetched.answer.headers).limits) {
             listing.cost.limit = Some(limit);
@@ -122,7 +128,7 @@ async fn fetch_page(
 }
 
 /// The tags of a page, and the next one.
-fn page(fetched: &Fetched) -> Result<(Vec<String>, Option<Url>), RegistryError> {
+fn page(fetched: &Fetched) -> Result<(Page, Option<Url>), RegistryError> {
     let answer = &fetched.answer;
     let broken = answer.broken.as_ref();
     let page = match answers::page(&answer.body, broken.map(|broken| broken.text.as_str())) {
@@ -148,7 +154,7 @@ fn page(fetched: &Fetched) -> Result<(Vec<String>, Option<Url>), RegistryError> 
             Url::parse(&page.next).map_err(|error| RegistryError::bad_answer(error.to_string()))?,
         ),
     };
-    Ok((page.tags, next))
+    Ok((page, next))
 }
 
 async fn fetch(
@@ -212,11 +218,12 @@ async fn check_next(
         registry: scan.registry.clone(),
         page: redacted(next),
     };
-    let same_host = warnings
-        .iter()
-        .any(|ListingWarning::PageOnAnotherHost { page, .. }| {
+    let same_host = warnings.iter().any(|warning| match warning {
+        ListingWarning::PageOnAnotherHost { page, .. } => {
             Url::parse(page).is_ok_and(|page| page.authority() == authority)
-        });
+        }
+        ListingWarning::ErrorsForTags { .. } => false,
+    });
     if !same_host {
         warnings.push(warning);
     }

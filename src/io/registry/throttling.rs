@@ -21,6 +21,8 @@ const CONTROLLERS_JITTER: f64 = 0.1;
 /// Where the controller has long given up, waits no longer grow beyond this, give or take a quarter.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const JITTER: f64 = 0.25;
+/// No wait is longer than a century; with what is said beyond that clocks can't calculate.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Reads the headers of an answer.
 pub(super) fn throttling(headers: &HeaderMap) -> Throttling {
@@ -33,10 +35,8 @@ pub(super) fn throttling(headers: &HeaderMap) -> Throttling {
     limits.sort_unstable();
     let retry_after = headers.get(RETRY_AFTER).and_then(|value| {
         let text = value.to_str().ok()?.trim();
-        text.parse()
-            .map(Duration::from_secs)
-            .ok()
-            .or_else(|| until(text))
+        let seconds = text.parse().map(Duration::from_secs).ok();
+        Some(seconds.or_else(|| until(text))?.min(NEVER))
     });
     Throttling {
         retry_after,
@@ -97,19 +97,23 @@ impl Tries {
             }
             self.controller_fails(next);
         }
-        let grown = if controller_gives_up(self.failures) {
-            let wait = controllers_wait(CONTROLLERS_TRIES)
-                * 2_u32.saturating_pow(self.failures - CONTROLLERS_TRIES);
-            spread(wait.min(LONGEST_WAIT), JITTER)
-        } else {
-            controllers_wait(self.failures).mul_f64(1.0 + CONTROLLERS_JITTER * chance())
+        let growth = 2_u32.saturating_pow(self.failures.saturating_sub(CONTROLLERS_TRIES));
+        let Some(asked) = retry_after else {
+            return if controller_gives_up(self.failures) {
+                let wait = controllers_wait(CONTROLLERS_TRIES) * growth;
+                spread(wait.min(LONGEST_WAIT), JITTER)
+            } else {
+                controllers_wait(self.failures).mul_f64(1.0 + CONTROLLERS_JITTER * chance())
+            };
         };
-        match retry_after {
-            // Who is told keeps to it, without a second's haste and without growing impatience.
-            Some(asked) if !controller_gives_up(self.failures) => asked.max(FIRST_WAIT),
-            Some(asked) => asked.max(grown),
-            None => grown,
+        // Who is told keeps to it, without a second's haste; only a registry that always says the same is asked less and
+        // less often.
+        let asked = asked.max(FIRST_WAIT);
+        if growth == 1 {
+            return asked;
         }
+        let grown = asked.saturating_mul(growth).min(asked.max(LONGEST_WAIT));
+        grown.mul_f64(1.0 + JITTER * chance())
     }
 
     /// Whether the controller's tries are used up.
@@ -156,6 +160,7 @@ mod tests {
         assert_eq!(after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
         let wait = after("Fri, 01 Jan 2100 00:00:00 GMT").unwrap();
         assert!(wait > Duration::from_secs(60 * 60 * 24 * 365), "{wait:?}");
+        assert_eq!(after("18446744073709551615"), Some(NEVER));
         for nonsense in ["-1", "soon", "1.5", ""] {
             assert_eq!(after(nonsense), None, "{nonsense}");
         }
@@ -220,5 +225,19 @@ mod tests {
         // Two early failures leave the controller's last try, which is to come.
         assert_eq!(waits(&[Some(2), Some(1)]), (vec![2, 1], None));
         assert_eq!(waits(&[Some(2), Some(3)]).1, Some(2));
+    }
+
+    #[test]
+    fn a_registry_that_says_the_same_again_and_again_is_asked_less_often() {
+        let (short, over) = waits(&[Some(1); 10]);
+        assert_eq!(short[..3], [1, 1, 1]);
+        assert!((2..=3).contains(&short[3]), "{short:?}");
+        assert!((4..=5).contains(&short[4]), "{short:?}");
+        assert!((30..=37).contains(&short[9]), "{short:?}");
+        assert_eq!(over, Some(5));
+        let (long, _) = waits(&[Some(60); 5]);
+        assert!(long.iter().all(|wait| (60..=75).contains(wait)), "{long:?}");
+        let forever = NEVER.as_secs();
+        assert_eq!(waits(&[Some(forever)]), (vec![forever], Some(1)));
     }
 }
