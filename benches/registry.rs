@@ -241,9 +241,8 @@ fn answer(target: &str) -> (String, String) {
         return (String::new(), "{}".into());
     }
     let last = target
-        .split("last=")
-        .nth(1)
-        .and_then(|last| last.parse().ok());
+        .split(['?', '&'])
+        .find_map(|part| part.strip_prefix("last=")?.parse().ok());
     let start = last.map_or(0, |last: usize| last + 1);
     let end = if target.contains("/many/") {
         MANY

@@ -367,7 +367,7 @@ fn what_to_do(error: &RegistryError, repository: &ImageRepository) -> String {
         ),
         RegistryErrorKind::BadAnswer => {
             format!(
-                " (no answer of a registry: check spec.image {}, and what stands in front of it)",
+                " (registries don't answer so: check spec.image {}, and what stands in front of it)",
                 repository.spec.image
             )
         }
