@@ -78,7 +78,11 @@ pub fn await_tags(
                 }
                 told(Ok(&rows));
             }
-            Err(failure) if is_first || session.left().is_zero() => return Err(failure),
+            Err(failure) if is_first => return Err(failure),
+            // Whatever it was that the time ended in, it went into waiting.
+            Err(_) if session.left().is_zero() => {
+                return Err(session.out_of_time(FailureKind::Registry, &doing));
+            }
             Err(failure) => told(Err(&failure)),
         }
         is_first = false;
