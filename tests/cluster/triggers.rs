@@ -275,6 +275,30 @@ fn a_controller_that_is_down_is_told() {
 }
 
 #[test]
+fn an_automation_controller_that_is_down_is_told_by_its_name() {
+    let Some(plane) = control_plane() else { return };
+    let cluster = plane.cluster_serving(Served::V1AndV1beta2);
+    let shop = Shop::new(plane, cluster, "triggers-half-down", &json!({}));
+    // What the other controller would do first is out of the way.
+    for plural in ["imagerepositories", "imagepolicies"] {
+        let path = format!("{}/app", image_collection(&shop.namespace, plural));
+        let changed = cluster
+            .api
+            .merge(&path, &json!({"spec": {"suspend": true}}));
+        changed.unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    }
+    let ran = shop.trigger(&["--timeout", "10s"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.stdout
+            .contains("image-automation-controller has not answered within")
+            && ran.stdout.contains("flux resume image repository app")
+            && ran.stdout.contains("flux resume image policy app"),
+        "{ran:?}"
+    );
+}
+
+#[test]
 fn who_may_not_annotate_is_told_which_right_is_missing() {
     let Some(plane) = control_plane() else { return };
     let shop = Shop::new(plane, &plane.cluster, "triggers-forbidden", &json!({}));
