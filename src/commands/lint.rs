@@ -145,8 +145,9 @@ pub fn run(
 }
 
 fn pattern(text: &str) -> Result<Regexp, Failure> {
-    Regexp::compile(text)
-        .map_err(|error| Failure::usage(format!("--require-pattern {text}: is no pattern: {error}")))
+    Regexp::compile(text).map_err(|error| {
+        Failure::usage(format!("--require-pattern {text}: is no pattern: {error}"))
+    })
 }
 
 /// What a finding is known by in a baseline: lines move, so they don't count.
@@ -170,8 +171,8 @@ fn baseline(path: &Path) -> Result<BTreeSet<Identity>, Failure> {
     let file = local_file::read(path)
         .map_err(wrong)?
         .ok_or_else(|| wrong("there is no such file".into()))?;
-    let document: Value =
-        serde_json::from_slice(&file.bytes).map_err(|error| wrong(format!("is no JSON: {error}")))?;
+    let document: Value = serde_json::from_slice(&file.bytes)
+        .map_err(|error| wrong(format!("is no JSON: {error}")))?;
     let findings = document["findings"]
         .as_array()
         .ok_or_else(|| wrong("holds no findings".into()))?;

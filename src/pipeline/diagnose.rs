@@ -21,9 +21,9 @@ use crate::failure::Failure;
 use crate::findings::references::{self, WrittenMarker};
 use crate::findings::{Finding, Severity, Subject, installation};
 
+use super::checkout::Checkouts;
 use super::request::{NamespaceScope, ObjectRequest, ObjectSource, Request};
 use super::session::Session;
-use super::checkout::Checkouts;
 use super::stages::{Decisions, Inputs, Preview, Recomputed, Scans};
 use super::{decide, fetch, load, preview};
 

@@ -73,10 +73,20 @@ fn every_situation_is_diagnosed_in_the_words_that_were_accepted() {
 }
 
 /// Ids whose case needs more than a situation: the test that has it.
-const ELSEWHERE: [(&str, &str); 15] = [
+const ELSEWHERE: [(&str, &str); 19] = [
+    ("apply-rejected", "only_bad_outcomes_are_findings"),
+    ("apply-conflict", "only_bad_outcomes_are_findings"),
+    ("apply-forbidden", "only_bad_outcomes_are_findings"),
+    ("apply-drift", "only_bad_outcomes_are_findings"),
     ("manifest-unusable", "each_cluster_has_objects_of_its_own"),
-    ("policy-test-fails", "policies_are_tested_beside_their_manifests"),
-    ("policy-convention", "policies_follow_a_convention_that_is_asked_for"),
+    (
+        "policy-test-fails",
+        "policies_are_tested_beside_their_manifests",
+    ),
+    (
+        "policy-convention",
+        "policies_follow_a_convention_that_is_asked_for",
+    ),
     (
         "cluster-unreachable",
         "several_clusters_are_asked_side_by_side",
@@ -131,10 +141,12 @@ fn every_id_has_a_case() {
     for entry in fs::read_dir(folder).unwrap() {
         told.push_str(&fs::read_to_string(entry.unwrap().path()).unwrap());
     }
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli");
     let mut tests = String::new();
-    for entry in fs::read_dir(sources).unwrap() {
-        tests.push_str(&fs::read_to_string(entry.unwrap().path()).unwrap());
+    for folder in ["tests/cli", "src/findings"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        for entry in fs::read_dir(folder).unwrap() {
+            tests.push_str(&fs::read_to_string(entry.unwrap().path()).unwrap());
+        }
     }
     let mut missing = Vec::new();
     for id in catalogue::ids() {

@@ -15,7 +15,10 @@ fn repository() -> Environment {
         environment::automation("images", "main", "./apps"),
     ];
     environment.write("repo/flux/images.yaml", &objects.join("---\n"));
-    environment.write("repo/apps/app.yaml", &environment::deployment("app", "1.0.0"));
+    environment.write(
+        "repo/apps/app.yaml",
+        &environment::deployment("app", "1.0.0"),
+    );
     environment.commit("repo");
     environment
 }
@@ -23,7 +26,10 @@ fn repository() -> Environment {
 #[track_caller]
 fn ids(ran: &Ran) -> Vec<String> {
     let document = ran.json();
-    assert_eq!(violations_of("findings-v1", &document), Vec::<String>::new());
+    assert_eq!(
+        violations_of("findings-v1", &document),
+        Vec::<String>::new()
+    );
     let findings = document["findings"].as_array().unwrap().iter();
     findings
         .map(|finding| finding["id"].as_str().unwrap().to_owned())
@@ -47,15 +53,30 @@ fn every_kind_of_mistake_is_found_without_a_network() {
         |path: &str, text: &str| drop(environment.write(path, text)),
         |path: &str| environment.read(path),
     );
-    write("repo/apps/list.yaml", "- image: a:1 # {\"$imagepolicy\": \"flux-system:app\"}\n");
-    write("repo/apps/number.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  tag: 10 # {\"$imagepolicy\": \"flux-system:app:tag\"}\n");
-    write("repo/apps/gone.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: b\ndata:\n  image: a:1 # {\"$imagepolicy\": \"flux-system:gone\"}\n");
-    write("repo/other/app.yaml", &environment::deployment("app", "1.0.0"));
+    write(
+        "repo/apps/list.yaml",
+        "- image: a:1 # {\"$imagepolicy\": \"flux-system:app\"}\n",
+    );
+    write(
+        "repo/apps/number.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  tag: 10 # {\"$imagepolicy\": \"flux-system:app:tag\"}\n",
+    );
+    write(
+        "repo/apps/gone.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: b\ndata:\n  image: a:1 # {\"$imagepolicy\": \"flux-system:gone\"}\n",
+    );
+    write(
+        "repo/other/app.yaml",
+        &environment::deployment("app", "1.0.0"),
+    );
     write(
         "repo/flux/more.yaml",
         &format!(
             "{}---\n{}",
-            environment::policy("lost", "  filterTags:\n    pattern: '(?!a)'\n  policy:\n    alphabetical: {}\n"),
+            environment::policy(
+                "lost",
+                "  filterTags:\n    pattern: '(?!a)'\n  policy:\n    alphabetical: {}\n"
+            ),
             environment::image_repository("old").replace("/v1\n", "/v1beta2\n"),
         ),
     );
@@ -70,13 +91,23 @@ fn every_kind_of_mistake_is_found_without_a_network() {
         "api-version-removed",
         "policy-stuck-on-old-tag",
     ] {
-        assert!(found.iter().any(|one| one == id), "{id} is not in {found:?}");
+        assert!(
+            found.iter().any(|one| one == id),
+            "{id} is not in {found:?}"
+        );
     }
     // Nothing was written.
-    assert_eq!(read("repo/apps/app.yaml"), environment::deployment("app", "1.0.0"));
-    let text = environment.run(&["lint", "repo", "--flux-version", "2.9"]).expect(1);
+    assert_eq!(
+        read("repo/apps/app.yaml"),
+        environment::deployment("app", "1.0.0")
+    );
+    let text = environment
+        .run(&["lint", "repo", "--flux-version", "2.9"])
+        .expect(1);
     assert!(
-        text.stdout.contains("  1 | - image: a:1 # {\"$imagepolicy\": \"flux-system:app\"}\n    |              ^^^^"),
+        text.stdout.contains(
+            "  1 | - image: a:1 # {\"$imagepolicy\": \"flux-system:app\"}\n    |              ^^^^"
+        ),
         "{}",
         text.stdout
     );
@@ -126,7 +157,11 @@ fn each_cluster_has_objects_of_its_own() {
     let ran = lint(&environment, &[]).expect(0);
     assert_eq!(ids(&ran), Vec::<String>::new());
     let ran = lint(&environment, &["--clusters", "none/*"]).expect(1);
-    assert!(ids(&ran).contains(&"manifest-unusable".to_owned()), "{}", ran.stdout);
+    assert!(
+        ids(&ran).contains(&"manifest-unusable".to_owned()),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]
@@ -134,7 +169,10 @@ fn policies_are_tested_beside_their_manifests() {
     let environment = repository();
     let manifest = environment.read("repo/flux/images.yaml");
     let tested = |test: &str| {
-        let text = manifest.replace("kind: ImagePolicy", &format!("# imageauto-test: {test}\nkind: ImagePolicy"));
+        let text = manifest.replace(
+            "kind: ImagePolicy",
+            &format!("# imageauto-test: {test}\nkind: ImagePolicy"),
+        );
         environment.write("repo/flux/images.yaml", &text);
         lint(&environment, &[])
     };
@@ -151,7 +189,11 @@ fn policies_follow_a_convention_that_is_asked_for() {
     let ran = lint(&environment, &["--require-pattern", "^\\^prod-"]).expect(1);
     assert_eq!(ids(&ran), ["policy-convention"]);
     let wrong = lint(&environment, &["--require-pattern", "("]).expect(2);
-    assert!(wrong.stderr.contains("--require-pattern"), "{}", wrong.stderr);
+    assert!(
+        wrong.stderr.contains("--require-pattern"),
+        "{}",
+        wrong.stderr
+    );
 }
 
 #[test]
@@ -165,5 +207,9 @@ fn what_makes_no_sense_is_refused() {
         drop(environment.run(wrong).expect(2));
     }
     let ran = environment.run(&["lint", "nowhere"]).expect(6);
-    assert!(ran.stderr.contains("nowhere: there is no such"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("nowhere: there is no such"),
+        "{}",
+        ran.stderr
+    );
 }

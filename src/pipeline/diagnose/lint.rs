@@ -17,9 +17,7 @@ use crate::io::git;
 use crate::pipeline::gate::{Undecided, gate};
 use crate::pipeline::request::{ObjectSource, Request, WorktreeSetting};
 use crate::pipeline::session::Session;
-use crate::pipeline::stages::{
-    Decisions, ImageOrigin, Inputs, PolicyDecision, Recomputed, Scans,
-};
+use crate::pipeline::stages::{Decisions, ImageOrigin, Inputs, PolicyDecision, Recomputed, Scans};
 use crate::pipeline::{checkout, load, preview};
 
 use super::{Diagnosis, Stages};
@@ -220,7 +218,8 @@ fn by_spec(inputs: &Inputs, policy: &ImagePolicy) -> Vec<Finding> {
 fn convention(policy: &ImagePolicy, required: &Regexp) -> Option<Finding> {
     let filter = policy.spec.filter_tags.as_ref();
     let pattern = filter.map_or("", |filter| filter.pattern.as_str());
-    (!required.is_match(pattern)).then(|| policies::convention(&policy.key, pattern, required.as_str()))
+    (!required.is_match(pattern))
+        .then(|| policies::convention(&policy.key, pattern, required.as_str()))
 }
 
 impl Diagnosis {

@@ -1,5 +1,6 @@
 //! What there is to say about ImagePolicies.
 
+use super::Findings;
 use crate::controllers::conditions::{self, readiness};
 use crate::controllers::flux::{ImagePolicy, ObjectKey};
 use crate::controllers::policy::{self, PolicySpec};
@@ -7,7 +8,6 @@ use crate::facts::cluster::Kind;
 use crate::findings::choices::{self, Choice};
 use crate::findings::{Finding, policies, references, scans as scan_findings};
 use crate::pipeline::stages::{Decisions, Inputs, Preview, Scan, Scans};
-use super::Findings;
 
 /// What policies are looked at with.
 pub(super) struct Grounds<'a> {
@@ -18,11 +18,7 @@ pub(super) struct Grounds<'a> {
 }
 
 impl Grounds<'_> {
-    pub(super) fn look_at(
-        &self,
-        policy: &ImagePolicy,
-        findings: &mut Findings,
-    ) {
+    pub(super) fn look_at(&self, policy: &ImagePolicy, findings: &mut Findings) {
         let Findings { found, failures } = findings;
         found.extend(self.choice(policy));
         if policy.spec.suspend {

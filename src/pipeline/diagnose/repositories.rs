@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::Findings;
 use crate::controllers::conditions::{self, readiness};
 use crate::controllers::flux::ImageRepository;
 use crate::controllers::schedule::{self, NextScan, moment};
@@ -10,7 +11,6 @@ use crate::findings::{Finding, installation, policies, scans};
 use crate::go::age;
 use crate::pipeline::stages::{Inputs, Scan, ScanFailure, Scans};
 use crate::pipeline::tags::findings::{Surroundings, of_failure};
-use super::Findings;
 
 /// All of a run, looked at one by one.
 pub(super) struct Repositories<'a> {
@@ -30,11 +30,7 @@ impl<'a> Repositories<'a> {
         }
     }
 
-    pub(super) fn look_at(
-        &self,
-        repository: &ImageRepository,
-        findings: &mut Findings,
-    ) {
+    pub(super) fn look_at(&self, repository: &ImageRepository, findings: &mut Findings) {
         let Findings { found, failures } = findings;
         let key = &repository.key;
         let connection = self.scans.access.get(key);
@@ -82,11 +78,7 @@ impl<'a> Repositories<'a> {
         found.push(scans::scan_fails(key, reason, message, last.as_deref()));
         let state = readiness(&repository.status.conditions);
         if self.inputs.live && state.ready == "True" {
-            found.push(scans::ready_after_failed_scan(
-                key,
-                state.message,
-                message,
-            ));
+            found.push(scans::ready_after_failed_scan(key, state.message, message));
         }
         found
     }

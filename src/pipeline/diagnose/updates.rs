@@ -1,5 +1,6 @@
 //! What there is to say about ImageUpdateAutomations and the files that they update.
 
+use super::Findings;
 use crate::controllers::conditions::readiness;
 use crate::findings::references::{self, WrittenMarker};
 use crate::findings::{Finding, Subject, automations, files, policies};
@@ -8,7 +9,6 @@ use crate::pipeline::commit::{before_push, check};
 use crate::pipeline::downgrade::downgrades;
 use crate::pipeline::session::Session;
 use crate::pipeline::stages::{Decisions, Inputs, MarkerFate, Preview};
-use super::Findings;
 
 pub(super) fn look_at(
     preview: &Preview,

@@ -138,7 +138,9 @@ fn is_manifest(path: &Path) -> bool {
 /// The folders below `top` that a glob of `*` means, sorted.
 fn folders(top: &Path, glob: &str) -> Vec<PathBuf> {
     let mut found = vec![top.to_owned()];
-    let parts = glob.split('/').filter(|part| !part.is_empty() && *part != ".");
+    let parts = glob
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".");
     for part in parts {
         let mut next = Vec::new();
         for folder in found {

@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn ids_stand_behind_the_word() {
-        let found: Vec<&str> = ids("a: b # x # imageauto-ignore: list-file, reformatting").collect();
+        let found: Vec<&str> =
+            ids("a: b # x # imageauto-ignore: list-file, reformatting").collect();
         assert_eq!(found, ["list-file", "reformatting"]);
         assert_eq!(ids("imageauto-ignore: list-file").count(), 0);
     }
