@@ -48,6 +48,8 @@ pub struct Diagnosis {
     pub ages: Vec<Age>,
     /// What markers hold after their automation.
     written: Vec<WrittenMarker>,
+    /// The markers that an automation comes by, by path and line, and whether they receive a value.
+    markers: BTreeMap<(String, usize), bool>,
 }
 
 /// A policy and what it chooses.
@@ -152,6 +154,9 @@ impl Diagnosis {
             whole.notes.extend(one.notes);
             whole.written.extend(one.written);
             whole.lines.extend(one.lines);
+            for (place, receives) in one.markers {
+                *whole.markers.entry(place).or_default() |= receives;
+            }
             whole.policies.extend(one.policies);
             whole.ages.extend(one.ages);
         }
@@ -280,6 +285,7 @@ impl Stages<'_> {
             policies,
             ages: ages(self.request, objects, context, self.now),
             written: updates::written(self.previews, context),
+            markers: updates::markers(self.previews),
             notes: notes.cloned().collect(),
             failures,
             findings: found

@@ -40,7 +40,7 @@ const TAG: &str = "0.0.0-lint";
 const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Ids that say nothing about the files themselves.
-const NOT_OF_FILES: [&str; 2] = ["push-branch-unknown", "source-missing"];
+const NOT_OF_FILES: [&str; 3] = ["push-branch-unknown", "source-missing", "downgrade"];
 
 /// Looks at files alone.
 ///
@@ -67,7 +67,29 @@ pub fn lint(request: &LintRequest, session: &Session) -> Result<Diagnosis, Failu
     }
     let mut whole = Diagnosis::together(all);
     whole.drop_repeated();
+    let markers = std::mem::take(&mut whole.markers);
+    whole.retain(|finding| !is_fine_elsewhere(finding, &markers));
     Ok(whole)
+}
+
+/// Whether a marker that one cluster can do nothing with is another cluster's.
+fn is_fine_elsewhere(finding: &Finding, markers: &BTreeMap<(String, usize), bool>) -> bool {
+    let Subject::Place {
+        path,
+        line: Some(line),
+        ..
+    } = &finding.subject
+    else {
+        return false;
+    };
+    let receives = markers.get(&(path.clone(), *line));
+    match finding.id {
+        "marker-outside-path" => receives.is_some(),
+        "marker-dangling" | "marker-other-namespace" | "marker-not-selected" => {
+            receives == Some(&true)
+        }
+        _ => false,
+    }
 }
 
 /// The work tree that holds a path, or the folder itself where there is none.

@@ -1,6 +1,8 @@
 //! What there is to say about ImageUpdateAutomations and the files that they update.
 
 use super::Findings;
+use std::collections::BTreeMap;
+
 use crate::controllers::conditions::readiness;
 use crate::findings::references::{self, WrittenMarker};
 use crate::findings::{Finding, Subject, automations, files, policies};
@@ -123,6 +125,18 @@ pub(super) fn push(
             None => failures.push(refusal.failure),
         }
     }
+}
+
+/// Every marker that an automation comes by, and whether it receives a value.
+pub(super) fn markers(previews: &[Preview]) -> BTreeMap<(String, usize), bool> {
+    let located = previews.iter().flat_map(|preview| &preview.markers.located);
+    let mut markers: BTreeMap<(String, usize), bool> = BTreeMap::new();
+    for marker in located {
+        let receives = !matches!(marker.fate, MarkerFate::Ignored { .. });
+        let place = (marker.path.clone(), marker.line);
+        *markers.entry(place).or_default() |= receives;
+    }
+    markers
 }
 
 /// What each marker holds after its automation, for those that are pushed somewhere.
