@@ -114,7 +114,11 @@ pub fn digest_marker_without_digest(path: &str, line: usize, column: usize, old:
             line: Some(line),
             column: Some(column),
         },
-        message: format!("the value {old} becomes empty: the policy reflects no digest"),
+        message: if old.is_empty() {
+            "the value stays empty: the policy reflects no digest".into()
+        } else {
+            format!("the value {old} becomes empty: the policy reflects no digest")
+        },
         evidence: format!("{path}:{line}:{column}"),
         remedy: "set spec.digestReflectionPolicy of the policy, or drop the :digest marker".into(),
     }

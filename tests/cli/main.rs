@@ -11,6 +11,7 @@ mod diff;
 mod doctor;
 mod environment;
 mod explain;
+mod fleets;
 mod get;
 mod git;
 #[path = "../clone/server.rs"]

@@ -72,6 +72,13 @@ pub fn lint(request: &LintRequest, session: &Session) -> Result<Diagnosis, Failu
     Ok(whole)
 }
 
+/// Whether two findings are one: of a place, whatever each cluster says about it, or of objects that are the same.
+fn is_same(one: &Finding, other: &Finding) -> bool {
+    let about_one_place = matches!(one.subject, Subject::Place { .. })
+        && (one.id, &one.subject) == (other.id, &other.subject);
+    about_one_place || one == other
+}
+
 /// Whether a marker that one cluster can do nothing with is another cluster's.
 fn is_fine_elsewhere(finding: &Finding, markers: &BTreeMap<(String, usize), bool>) -> bool {
     let Subject::Place {
@@ -252,7 +259,7 @@ impl Diagnosis {
         for found in &self.findings {
             let known = kept
                 .iter()
-                .find(|(finding, _)| *finding == found.finding)
+                .find(|(finding, _)| is_same(finding, &found.finding))
                 .map(|(_, place)| *place);
             let place = known.unwrap_or(kept.len());
             if known.is_none() {

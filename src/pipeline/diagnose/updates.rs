@@ -42,16 +42,19 @@ pub(super) fn look_at(
     );
     found.extend(downgrades(inputs, preview));
     for marker in &preview.markers.located {
-        if let MarkerFate::Applied { old, new } = &marker.fate
-            && new.is_empty()
-        {
-            found.push(files::digest_marker_without_digest(
-                &marker.path,
-                marker.line,
-                marker.column,
-                old,
-            ));
-        }
+        let is_digest = marker
+            .setter
+            .as_deref()
+            .is_some_and(|setter| setter.ends_with(":digest"));
+        let emptied = match &marker.fate {
+            MarkerFate::Applied { old, new } if new.is_empty() => Some(old),
+            MarkerFate::UpToDate { value } if value.is_empty() && is_digest => Some(value),
+            _ => None,
+        };
+        found.extend(emptied.map(|old| {
+            let (line, column) = (marker.line, marker.column);
+            files::digest_marker_without_digest(&marker.path, line, column, old)
+        }));
     }
     if inputs.live && preview.error.is_none() {
         found.extend(status(preview, inputs));
