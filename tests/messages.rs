@@ -236,6 +236,8 @@ fn hostile_templates_end_with_a_clear_error() {
         "{{ printf \"%1000000d%1000000d\" 1 2 }}",
         "{{ range until 100000 }}0123456789abcdef{{ end }}",
         "{{ replace \"\" (repeat 1000 \"x\") (repeat 100000 \"y\") }}",
+        "{{ regexMatch \"[\\\\pL\\\\pN]{1000}[\\\\pL\\\\pS]{1000}[\\\\pN\\\\pS\\\\pL]{1000}\" \"x\" }}",
+        "{{ $x := repeat 1000000 \"x\" }}{{ range until 1000 }}{{ if sha512sum $x }}{{ end }}{{ end }}",
         "{{ regexReplaceAll \"x\" (repeat 100000 \"x\") (repeat 100000 \"y\") }}",
         &deep_parentheses,
         &deep_blocks,

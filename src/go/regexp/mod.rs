@@ -47,13 +47,18 @@ impl Regexp {
     /// Fails with Go's own error for what Go refuses, and with an error of its own (see [`Error::is_own_limit`])
     /// where the compiled pattern would take too much memory.
     pub fn compile(pattern: &str) -> Result<Self, Error> {
+        Self::compile_within(pattern, COMPILED_BYTES)
+    }
+
+    /// As [`Regexp::compile`], with a bound of so many bytes on what is compiled, which bounds the time too.
+    pub fn compile_within(pattern: &str, bytes: usize) -> Result<Self, Error> {
         let parsed = parser::parse(pattern)?;
         let translated =
             translate::translate(&parsed.tree, parsed.root).ok_or_else(Error::own_limit)?;
         let regex = if parsed.tree.node_count() < DEEP_NODES {
-            build(&translated)?
+            build(&translated, bytes)?
         } else {
-            build_deep(&translated)?
+            build_deep(&translated, bytes)?
         };
         Ok(Self {
             source: pattern.to_owned(),
@@ -170,20 +175,20 @@ impl Code {
     }
 }
 
-fn build(translated: &str) -> Result<regex::Regex, Error> {
+fn build(translated: &str, bytes: usize) -> Result<regex::Regex, Error> {
     regex::RegexBuilder::new(translated)
-        .size_limit(COMPILED_BYTES)
+        .size_limit(bytes.min(COMPILED_BYTES))
         .dfa_size_limit(CACHE_BYTES)
         .nest_limit(CRATE_NESTING)
         .build()
         .map_err(|_| Error::own_limit())
 }
 
-fn build_deep(translated: &str) -> Result<regex::Regex, Error> {
+fn build_deep(translated: &str, bytes: usize) -> Result<regex::Regex, Error> {
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .stack_size(DEEP_STACK_BYTES)
-            .spawn_scoped(scope, || build(translated))
+            .spawn_scoped(scope, || build(translated, bytes))
             .map_err(|_| Error::own_limit())?
             .join()
             .map_err(|_| Error::own_limit())?

@@ -567,6 +567,12 @@ impl<'t> State<'t, '_> {
         let Some(code) = code else {
             return Err(Error::Unsupported(function.name));
         };
+        for argument in &arguments {
+            // Nearly every function reads a text from end to end.
+            if let Value::String(text) = argument.clone().unwrapped() {
+                self.limits.spend(text.len())?;
+            }
+        }
         let arguments = arguments
             .into_iter()
             .enumerate()

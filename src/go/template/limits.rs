@@ -1,8 +1,9 @@
 //! What a template may use up. Templates come from others and are not trusted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::chance::Chance;
+use crate::go::regexp::Regexp;
 
 /// The bound that a template ran into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Limits {
     pub chance: Chance,
     /// What was met on the way that hangs on chance.
     pub unordered: BTreeSet<&'static str>,
+    /// The regular expressions that were compiled.
+    pub(super) patterns: BTreeMap<String, Regexp>,
 }
 
 /// The steps of one run.
@@ -52,6 +55,7 @@ impl Limits {
             steps: STEPS,
             chance,
             unordered: BTreeSet::new(),
+            patterns: BTreeMap::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Regular expressions.
 
 use super::arguments::{STRING_LIST, int, strings, text};
-use crate::go::regexp::Regexp;
+use crate::go::regexp::{self, Regexp};
 use crate::go::template::characters::{lossy, marked, unmarked};
 use crate::go::template::function::{Code, Fault, Function, Outcome, fixed};
 use crate::go::template::limits::{Bound, Limits};
@@ -80,14 +80,43 @@ fn subject(values: &[Value]) -> String {
     marked(&text(values, 1))
 }
 
+/// What most patterns stay below when they are compiled, in bytes.
+const ORDINARY_BYTES: usize = 256 << 10;
+
+/// The steps that compiling an ordinary pattern costs, and another one.
+const ORDINARY_STEPS: usize = 20_000;
+const LARGE_STEPS: usize = 8 << 20;
+
+/// How many steps reading a byte costs.
+const STEPS_OF_A_BYTE: usize = 32;
+
+/// The pattern, compiled once in a run; what searching the subject costs is taken off the steps.
 fn compiled(limits: &mut Limits, values: &[Value]) -> Result<Regexp, Fault> {
     let bytes = text(values, 0);
     let pattern = std::str::from_utf8(&bytes).map_err(|error| {
         let rest = lossy(&bytes[error.valid_up_to()..]);
         Fault::Error(format!("error parsing regexp: invalid UTF-8: `{rest}`"))
     })?;
-    limits.spend(1000 + pattern.len() * 100 + text(values, 1).len())?;
-    Regexp::compile(pattern).map_err(|error| error.to_string().into())
+    // A counted part has many states, and each may be looked at for each byte.
+    let repeats = if pattern.contains('{') { 8 } else { 1 };
+    limits.spend(1000 + text(values, 1).len() * STEPS_OF_A_BYTE * repeats)?;
+    if let Some(known) = limits.patterns.get(pattern) {
+        return Ok(known.clone());
+    }
+    limits.spend(ORDINARY_STEPS + pattern.len() * 100)?;
+    let refused = |error: regexp::Error| match error.is_own_limit() {
+        true => Fault::from(Bound::Work),
+        false => error.to_string().into(),
+    };
+    let compiled = match Regexp::compile_within(pattern, ORDINARY_BYTES) {
+        Err(error) if error.is_own_limit() => {
+            limits.spend(LARGE_STEPS)?;
+            Regexp::compile(pattern).map_err(refused)?
+        }
+        outcome => outcome.map_err(refused)?,
+    };
+    limits.patterns.insert(pattern.to_owned(), compiled.clone());
+    Ok(compiled)
 }
 
 /// The functions without `must` compile in a way that panics, which says more.
@@ -120,7 +149,6 @@ fn find(limits: &mut Limits, values: Vec<Value>) -> Outcome {
 fn find_all(limits: &mut Limits, values: Vec<Value>) -> Outcome {
     let pattern = compiled(limits, &values)?;
     let subject = subject(&values);
-    limits.spend(subject.len() * 32)?;
     let found = match limit(&values) {
         Some(0) => Vec::new(),
         limit => pattern.find_all(&subject, limit),
@@ -138,7 +166,6 @@ fn find_all(limits: &mut Limits, values: Vec<Value>) -> Outcome {
 fn split(limits: &mut Limits, values: Vec<Value>) -> Outcome {
     let pattern = compiled(limits, &values)?;
     let subject = subject(&values);
-    limits.spend(subject.len() * 32)?;
     match limit(&values) {
         Some(0) => Ok(STRING_LIST.zero()),
         limit => Ok(strings(
