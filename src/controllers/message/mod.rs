@@ -101,13 +101,18 @@ pub enum MessageError {
         message: String,
     },
     /// The template calls a function that only the controller carries out.
-    #[error("the commit message template calls {function}, which this program doesn't carry out")]
+    #[error(
+        "the commit message template calls {function}, which this program doesn't carry out; leave it out of the template, \
+         or have the controller make the commit"
+    )]
     Unsupported {
         /// The function's name.
         function: &'static str,
     },
     /// The template takes more than a preview allows.
-    #[error("the commit message template can't be previewed: {bound}")]
+    #[error(
+        "the commit message template can't be previewed: {bound}; make it simpler, or have the controller make the commit"
+    )]
     TooLarge {
         /// The bound that it ran into.
         bound: Bound,
