@@ -27,13 +27,19 @@ pub(super) static FUNCTIONS: &[Function] = &[
             ))
         },
     ),
-    fixed("semverCompare", &[TEXT, TEXT], Type::Bool, |_, values| {
-        let range = Constraints::parse(&lossy(&text(&values, 0)));
-        let range = range.map_err(|error| error.to_string())?;
-        let version = Version::parse_loose(&lossy(&text(&values, 1)));
-        let version = version.map_err(|error| error.to_string())?;
-        Ok(Value::Bool(range.check(&version)))
-    }),
+    fixed(
+        "semverCompare",
+        &[TEXT, TEXT],
+        Type::Bool,
+        |limits, values| {
+            limits.spend(1000 + text(&values, 0).len() * 100)?;
+            let range = Constraints::parse(&lossy(&text(&values, 0)));
+            let range = range.map_err(|error| error.to_string())?;
+            let version = Version::parse_loose(&lossy(&text(&values, 1)));
+            let version = version.map_err(|error| error.to_string())?;
+            Ok(Value::Bool(range.check(&version)))
+        },
+    ),
 ];
 
 static ANOTHER_VERSION: [Type; 1] = [Type::Pointer(&VERSION_TYPE)];
