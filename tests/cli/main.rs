@@ -9,6 +9,7 @@ mod cluster;
 mod completion;
 mod diff;
 mod doctor;
+mod dry_run;
 mod environment;
 mod explain;
 mod fleets;

@@ -72,6 +72,11 @@ impl Response {
         }
     }
 
+    /// No answer: the connection ends.
+    pub fn none() -> Self {
+        Self::text(0, "")
+    }
+
     /// Plain text.
     pub fn text(status: u16, text: &str) -> Self {
         Self {
@@ -134,6 +139,9 @@ fn serve(
         let request = read(&mut reader)?;
         requests.lock().unwrap().push(request.clone());
         let response = answer(&request);
+        if response.status == 0 {
+            return None;
+        }
         let mut head = format!(
             "HTTP/1.1 {} Status\r\nContent-Length: {}\r\n",
             response.status,

@@ -27,6 +27,7 @@ pub mod shape;
 pub mod source_ignore;
 pub mod substitution;
 pub mod tree;
+mod zero_values;
 
 /// `kustomize.toolkit.fluxcd.io`
 pub const GROUP: &str = "kustomize.toolkit.fluxcd.io";

@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 
+use super::zero_values;
+
 /// Gives an object the form in which the controller sends it.
 pub fn normalize(object: &mut Value) {
     let (version, kind) = (text(object, "apiVersion"), text(object, "kind"));
@@ -34,6 +36,7 @@ pub fn normalize(object: &mut Value) {
             fill_protocols(container.get_mut("ports"));
         }
     }
+    zero_values::leave_out(object, &version, &kind, pods);
     let is_definition =
         kind == "CustomResourceDefinition" && version.starts_with("apiextensions.k8s.io/");
     if let Some(fields) = object.as_object_mut() {

@@ -137,6 +137,20 @@ fn described(identity: &ObjectIdentity) -> String {
     format!("{}.{}.{group}", identity.kind, identity.version())
 }
 
+/// The first object that variables are put into, as the controller calls it: `Deployment.v1.apps/web`.
+pub fn first_substituted(printed: &str) -> Option<String> {
+    let objects = resources(printed).into_iter();
+    let mut objects = objects.filter_map(|text| to_json(text.as_bytes()).ok());
+    let first = objects.find(|object| !is_kept(object))?;
+    let identity = ObjectIdentity::of(&first);
+    Some(format!("{}/{}", described(&identity), identity.name))
+}
+
+fn is_kept(object: &Value) -> bool {
+    let is_disabled = |place: &str| object["metadata"][place][SUBSTITUTE] == "disabled";
+    is_disabled("labels") || is_disabled("annotations")
+}
+
 /// The object with its variables put in; `None`: it stays as it is.
 fn substituted(
     text: &str,
@@ -146,8 +160,7 @@ fn substituted(
     let Some(post_build) = rules.post_build else {
         return Ok(None);
     };
-    let is_disabled = |place: &str| object["metadata"][place][SUBSTITUTE] == "disabled";
-    if is_disabled("labels") || is_disabled("annotations") {
+    if is_kept(object) {
         return Ok(None);
     }
     let values = &rules.variables.values;

@@ -21,6 +21,9 @@ use super::questions::Api;
 /// The field manager of what no controller applies.
 const OWN_MANAGER: &str = "kubectl-imageauto";
 
+/// An object with more fields than these that its kind doesn't have is refused.
+const MOST_DROPPED: usize = 32;
+
 /// What the controller brings to an object that it applies.
 #[derive(Clone, Debug)]
 pub(super) struct Applier {
@@ -204,9 +207,13 @@ impl Asking<'_> {
             return;
         }
         self.row.fails = true;
+        let object = match &self.question.applier {
+            Some(_) => format!("{} dry-run failed: ", formatted(identity)),
+            None => String::new(),
+        };
         self.end(
             Outcome::UnknownKind,
-            format!("no matches for kind \"{kind}\" in version \"{version}\": its CustomResourceDefinition is not in the cluster"),
+            format!("{object}no matches for kind \"{kind}\" in version \"{version}\"; its CustomResourceDefinition is not in the cluster"),
         );
     }
 
@@ -256,14 +263,16 @@ impl Asking<'_> {
         let mut dropped = Vec::new();
         let mut answer = self.applied(&desired, sending).await?;
         // The controller sends such objects through their Go types, where fields that aren't known get lost.
-        if let DryRunAnswer::Refused(status) = &answer
+        // The server may name one after the other.
+        while let DryRunAnswer::Refused(status) = &answer
             && let Refusal::UnknownFields(fields) = answer::refusal(status, sending.live.is_some())
             && self.question.applier.is_some()
             && normalize::is_typed(&desired)
+            && dropped.len() < MOST_DROPPED
             && normalize::without_fields(&mut desired, &fields)
         {
+            dropped.extend(fields);
             answer = self.applied(&desired, sending).await?;
-            dropped = fields;
         }
         match answer {
             DryRunAnswer::Accepted(applied) => self.accepted(&desired, applied, sending).await?,
@@ -479,7 +488,13 @@ impl Asking<'_> {
         };
         let mut answer = self.request(&place, sent, sending).await?;
         if let DryRunAnswer::Accepted(object) = &mut answer {
-            object["metadata"]["name"] = json!(identity.name);
+            // Jobs and the like carry their name and uid in labels, too.
+            put_instead(object, &name, &identity.name);
+            let uid = |object: &Value| object["metadata"]["uid"].as_str().map(str::to_owned);
+            let live = sending.live.as_ref().and_then(uid);
+            if let (Some(new), Some(live)) = (uid(object), live) {
+                put_instead(object, &new, &live);
+            }
         }
         Ok(Some(answer))
     }
@@ -599,6 +614,20 @@ impl Asking<'_> {
             &self.question.difference.after,
             &self.question.secrets,
         );
+    }
+}
+
+/// Puts one text for another wherever it stands as a whole value.
+fn put_instead(value: &mut Value, old: &str, new: &str) {
+    match value {
+        Value::String(text) if text == old => *text = new.to_owned(),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| put_instead(item, old, new)),
+        Value::Object(fields) => fields
+            .values_mut()
+            .for_each(|field| put_instead(field, old, new)),
+        _ => {}
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::controllers::delivery::Kustomization;
 use crate::controllers::flux::ObjectKey;
 use crate::controllers::installation::KustomizeController;
-use crate::controllers::kustomization::substitution::Variables;
+use crate::controllers::kustomization::substitution::{self, Variables};
 use crate::controllers::kustomization::{self as rules, KUSTOMIZE_MINOR, KustomizationSpec};
 use crate::facts::dry_run::{BuildTool, DryRunRow, ObjectIdentity, Outcome};
 use crate::failure::{Failure, FailureKind};
@@ -294,7 +294,17 @@ impl<'a> Planner<'a> {
         let key = &one.kustomization.key;
         let variables = match self.variables(key, &one.after)? {
             Ok(variables) => variables,
-            Err(why) => return Ok(Err(why)),
+            Err(NoVariables::Hidden(why)) => {
+                return Ok(Err(NotBuilt::NotDone(format!("spec.postBuild: {why}"))));
+            }
+            // They are looked up with the first object that they are put into.
+            Err(NoVariables::Fails(words)) => match substitution::first_substituted(printed) {
+                Some(first) => {
+                    let words = format!("post build failed for '{first}': {words}");
+                    return Ok(Err(NotBuilt::Fails(words)));
+                }
+                None => Variables::default(),
+            },
         };
         let before_variables = match &one.before {
             Some(spec) => self.variables(key, spec)?.unwrap_or_default(),
@@ -334,18 +344,14 @@ impl<'a> Planner<'a> {
         &mut self,
         key: &ObjectKey,
         spec: &KustomizationSpec,
-    ) -> Result<Result<Variables, NotBuilt>, Failure> {
+    ) -> Result<Result<Variables, NoVariables>, Failure> {
         let cluster = self.session.cluster()?;
         let reading = self.variables.variables(key, spec, self.inputs, cluster);
-        let found = self.session.wait(
+        self.session.wait(
             FailureKind::Cluster,
             "reading the variables of Kustomizations",
             reading,
-        )?;
-        Ok(found.map_err(|why| match why {
-            NoVariables::Fails(words) => NotBuilt::Fails(format!("post build failed: {words}")),
-            NoVariables::Hidden(why) => NotBuilt::NotDone(format!("spec.postBuild: {why}")),
-        }))
+        )
     }
 
     fn controller(&self, one: &Touched<'_>) -> &'a KustomizeController {
