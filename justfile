@@ -20,7 +20,7 @@ test:
 faults:
     scripts/faults
 
-# The suites on the real control plane: Go, a C compiler and OpenSSH besides; 15 to 25 minutes the first time.
+# The suites on the real control plane: Go, a C compiler and OpenSSH besides; 25 to 35 minutes the first time.
 control-plane:
     scripts/control-plane
 

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use ureq::Agent;
 
 use super::api::{self, Api};
-use super::clusters::{Cluster, ClusterAddresses, USERS};
-use super::definitions::Served;
+use super::clusters::{ADMINISTRATOR, Cluster, ClusterAddresses, USERS};
+use super::definitions::{Served, delivery_definitions};
 use super::forge::Forge;
 use super::programs::go_programs;
 use super::tell;
@@ -29,6 +29,7 @@ pub struct ControlPlane {
     /// Where everything is.
     pub addresses: Addresses,
     others: [OnceLock<Cluster>; 5],
+    delivery: OnceLock<Option<Cluster>>,
     forge: OnceLock<Option<Forge>>,
     agent: Agent,
     /// The supervisor ends when its standard input closes, which the end of this process does, however it comes.
@@ -133,6 +134,7 @@ fn start() -> Option<ControlPlane> {
         cluster,
         addresses: ready.addresses,
         others: Default::default(),
+        delivery: OnceLock::new(),
         forge: OnceLock::new(),
         agent: api::agent(),
         _supervisor: supervisor,
@@ -180,6 +182,35 @@ impl ControlPlane {
             ));
             cluster
         })
+    }
+
+    /// A cluster in which source-controller and kustomize-controller fetch and apply, started at the first call; `None` where
+    /// they can't be built.
+    pub fn delivery(&self) -> Option<&Cluster> {
+        self.delivery
+            .get_or_init(|| {
+                let programs = go_programs(&["source", "kustomize"])?;
+                let started = Instant::now();
+                let addresses: ClusterAddresses =
+                    self.ask_supervisor("clusters/delivery/start", &json!({}));
+                let cluster = Cluster::prepare(addresses, Served::V1);
+                for definition in delivery_definitions() {
+                    definition.install(&cluster.api);
+                }
+                for (name, program) in ["source", "kustomize"].iter().zip(programs) {
+                    let flags = [&BULK_FLAGS[..], &["--requeue-dependency=2s"]].concat();
+                    let question = json!({
+                        "flags": flags, "program": program, "kubeconfig": cluster.kubeconfig(ADMINISTRATOR),
+                    });
+                    self.ask_supervisor::<Value>(&format!("{name}/start"), &question);
+                }
+                tell(&format!(
+                    "a cluster with source- and kustomize-controller is up after {:.1?}",
+                    started.elapsed()
+                ));
+                Some(cluster)
+            })
+            .as_ref()
     }
 
     /// The git forge, started at the first call; `None` where it can't be built.

@@ -82,6 +82,26 @@ fn git_repository() -> Definition {
     Definition::read(&module, "source.toolkit.fluxcd.io", "gitrepositories")
 }
 
+/// What source-controller and kustomize-controller need besides: all kinds that they watch.
+pub fn delivery_definitions() -> Vec<Definition> {
+    let source = module_folder("source", "github.com/fluxcd/source-controller");
+    let kustomize = module_folder("kustomize", "github.com/fluxcd/kustomize-controller");
+    let of_source = [
+        "buckets",
+        "externalartifacts",
+        "helmcharts",
+        "helmrepositories",
+        "ocirepositories",
+    ];
+    let mut definitions: Vec<Definition> = of_source
+        .iter()
+        .map(|plural| Definition::read(&source, "source.toolkit.fluxcd.io", plural))
+        .collect();
+    let group = "kustomize.toolkit.fluxcd.io";
+    definitions.push(Definition::read(&kustomize, group, "kustomizations"));
+    definitions
+}
+
 fn without_schema(version: &str) -> Vec<Definition> {
     [
         ("imagerepositories", "ImageRepository"),

@@ -11,6 +11,7 @@ pub mod clusters;
 pub mod command_line;
 pub mod control_plane;
 pub mod definitions;
+mod dry_run;
 pub mod forge;
 pub mod gpg;
 mod live;

@@ -31,7 +31,7 @@ const PLAIN: Recipe = Recipe {
 /// Clients can't parse the version that Kubernetes' programs report without this.
 const KUBERNETES_VERSION: &str = "-X k8s.io/component-base/version.gitVersion=v1.36.3";
 
-const RECIPES: [Recipe; 9] = [
+const RECIPES: [Recipe; 11] = [
     Recipe {
         name: "etcd",
         package: "go.etcd.io/etcd/server/v3",
@@ -54,6 +54,18 @@ const RECIPES: [Recipe; 9] = [
         name: "iac",
         package: "github.com/fluxcd/image-automation-controller",
         minutes: 3,
+        ..PLAIN
+    },
+    Recipe {
+        name: "source",
+        package: "github.com/fluxcd/source-controller",
+        minutes: 4,
+        ..PLAIN
+    },
+    Recipe {
+        name: "kustomize",
+        package: "github.com/fluxcd/kustomize-controller",
+        minutes: 4,
         ..PLAIN
     },
     Recipe {

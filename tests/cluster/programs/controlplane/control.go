@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Controllers starts and stops the two Flux controllers by name: reflector and automation.
+// Controllers starts and stops the Flux controllers by name: reflector and automation; source and kustomize, whose
+// programs come with the request.
 type Controllers struct {
 	folder     string
 	kubeconfig string
@@ -22,22 +23,28 @@ type Controllers struct {
 	running map[string]*Child
 }
 
-// serveControl answers POST /NAME/start with {"flags": ["--...", ...]} once the controller is ready (one that runs is
-// stopped before), and POST /NAME/stop once it has ended. POST /clusters/NAME/start answers with the addresses of an API
-// server, POST /registries/NAME/start with {"config": {...}, "files": {"NAME": "CONTENT"}}, asked once for each name, with
-// the address of a registry, POST /forge/start with {"program": "PATH", "files": "FOLDER"}, asked once, with those of the forge.
+// startedWith is how a controller is started: with flags, and with another program or API server than those of its name.
+type startedWith struct {
+	Flags      []string `json:"flags"`
+	Program    string   `json:"program"`
+	Kubeconfig string   `json:"kubeconfig"`
+}
+
+// serveControl answers POST /NAME/start with {"flags": ["--...", ...], "program": "PATH", "kubeconfig": "PATH"} once the
+// controller is ready (one that runs is stopped before), and POST /NAME/stop once it has ended. POST /clusters/NAME/start
+// answers with the addresses of an API server, POST /registries/NAME/start with {"config": {...}, "files": {"NAME":
+// "CONTENT"}}, asked once for each name, with the address of a registry, POST /forge/start with {"program": "PATH", "files":
+// "FOLDER"}, asked once, with those of the forge.
 func serveControl(
 	controllers *Controllers, clusters *Clusters, registries *Registries,
 	startForge func(program, files string) (ForgeAddresses, error),
 ) (string, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{name}/start", func(writer http.ResponseWriter, request *http.Request) {
-		var asked struct {
-			Flags []string `json:"flags"`
-		}
+		var asked startedWith
 		err := json.NewDecoder(request.Body).Decode(&asked)
 		if err == nil {
-			err = controllers.start(request.PathValue("name"), asked.Flags)
+			err = controllers.start(request.PathValue("name"), asked)
 		}
 		answer(writer, struct{}{}, err)
 	})
@@ -86,15 +93,21 @@ func answer(writer http.ResponseWriter, value any, err error) {
 	_ = json.NewEncoder(writer).Encode(value)
 }
 
-func (c *Controllers) start(name string, flags []string) error {
+func (c *Controllers) start(name string, asked startedWith) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	program := c.programs[name]
+	program, kubeconfig := c.programs[name], c.kubeconfig
+	if asked.Program != "" {
+		program = asked.Program
+	}
+	if asked.Kubeconfig != "" {
+		kubeconfig = asked.Kubeconfig
+	}
 	if program == "" {
 		return errors.New("no such controller: " + name)
 	}
 	c.stop(name)
-	ports, err := freePorts(2)
+	ports, err := freePorts(3)
 	if err != nil {
 		return err
 	}
@@ -108,11 +121,16 @@ func (c *Controllers) start(name string, flags []string) error {
 		fmt.Sprintf("--metrics-addr=127.0.0.1:%d", ports[0]), "--health-addr=" + health,
 		"--watch-all-namespaces",
 	}
-	if name == "reflector" {
+	switch name {
+	case "reflector":
 		arguments = append(arguments, "--storage-path="+folder+"/data")
+	case "source":
+		storage := fmt.Sprintf("127.0.0.1:%d", ports[2])
+		arguments = append(arguments,
+			"--storage-path="+folder+"/data", "--storage-addr="+storage, "--storage-adv-addr="+storage)
 	}
-	environment := []string{"KUBECONFIG=" + c.kubeconfig, "RUNTIME_NAMESPACE=flux-system", "TMPDIR=" + folder + "/tmp"}
-	child, err := c.children.start(name, program, environment, append(arguments, flags...)...)
+	environment := []string{"KUBECONFIG=" + kubeconfig, "RUNTIME_NAMESPACE=flux-system", "TMPDIR=" + folder + "/tmp"}
+	child, err := c.children.start(name, program, environment, append(arguments, asked.Flags...)...)
 	if err != nil {
 		return err
 	}
