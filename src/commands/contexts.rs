@@ -63,7 +63,8 @@ fn of_contexts(global: &GlobalArgs, wanted: &[String]) -> Result<Vec<NamedInput>
                 let pattern = Regexp::compile(pattern).map_err(|error| {
                     Failure::usage(format!("--contexts {text}: is no pattern: {error}"))
                 })?;
-                known.iter().filter(|name| pattern.is_match(name)).collect()
+                let matches = |name: &&String| pattern.is_match(name).unwrap_or(false);
+                known.iter().filter(matches).collect()
             }
             None => known.iter().filter(|name| *name == text).collect(),
         };

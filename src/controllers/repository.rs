@@ -128,26 +128,35 @@ pub fn sorted_tags(
     };
     let compiled = patterns
         .iter()
-        .map(|pattern| {
-            Regexp::compile(pattern).map_err(|why| ExclusionError {
-                pattern: pattern.clone(),
-                why,
-            })
-        })
+        .map(|pattern| Regexp::compile(pattern).map_err(|why| refused(pattern, why)))
         .collect::<Result<Vec<_>, _>>()?;
+    let mut matchers = Vec::with_capacity(compiled.len());
+    for (regexp, pattern) in compiled.iter().zip(patterns) {
+        let matcher = regexp.matcher(&[]).map_err(|why| refused(pattern, why))?;
+        matchers.push((matcher, pattern));
+    }
     let mut sorted = SortedTags::default();
-    for tag in listed {
-        let mut matching = patterns.iter().zip(&compiled);
-        match matching.find(|(_, compiled)| compiled.is_match(tag)) {
-            Some((pattern, _)) => sorted.excluded.push(ExcludedTag {
-                tag: tag.clone(),
-                pattern: pattern.clone(),
-            }),
-            None => sorted.stored.push(tag.clone()),
+    'tags: for tag in listed {
+        for (matcher, pattern) in &mut matchers {
+            if matcher.is_match(tag).map_err(|why| refused(pattern, why))? {
+                sorted.excluded.push(ExcludedTag {
+                    tag: tag.clone(),
+                    pattern: pattern.clone(),
+                });
+                continue 'tags;
+            }
         }
+        sorted.stored.push(tag.clone());
     }
     sorted.stored.sort_by(|one, other| other.cmp(one));
     Ok(sorted)
+}
+
+fn refused(pattern: &str, why: regexp::Error) -> ExclusionError {
+    ExclusionError {
+        pattern: pattern.into(),
+        why,
+    }
 }
 
 /// `status.lastScanResult.revision` for the stored tags: the Adler-32 checksum of their JSON, in decimal.

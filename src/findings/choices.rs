@@ -163,10 +163,11 @@ impl Choice<'_> {
     pub fn filter_unanchored(&self) -> Option<Finding> {
         let filter = self.policy.spec.filter_tags.as_ref()?;
         let pattern = Regexp::compile(&filter.pattern).ok()?;
-        let partly = |tag: &str| {
-            pattern
-                .find(tag)
-                .is_some_and(|(start, end)| start > 0 || end < tag.len())
+        let mut matcher = pattern.matcher(&[0]).ok()?;
+        let mut partly = |tag: &str| {
+            let found = matcher.find_at(tag, 0).ok().flatten();
+            let found = found.and_then(|found| found.group(0));
+            found.is_some_and(|(start, end)| start > 0 || end < tag.len())
         };
         // A match of a part says nothing where the pattern is anchored on that side by intention, such as `^main-`.
         let open = !filter.pattern.starts_with('^') && !filter.pattern.starts_with("\\A");

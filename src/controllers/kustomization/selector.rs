@@ -47,9 +47,9 @@ impl Target {
             if pattern.is_empty() {
                 continue;
             }
-            let whole = Regexp::compile(&format!("^(?:{pattern})$"))
-                .map_err(|error| format!("invalid regex in spec.ignore: {error}"))?;
-            if !whole.is_match(text) {
+            let whole = Regexp::compile(&format!("^(?:{pattern})$"));
+            let matches = whole.and_then(|whole| whole.is_match(text));
+            if !matches.map_err(|error| format!("invalid regex in spec.ignore: {error}"))? {
                 return Ok(false);
             }
         }

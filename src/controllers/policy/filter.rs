@@ -143,8 +143,8 @@ impl<'f> Keying<'f> {
     /// The key of a tag that matches.
     pub(super) fn key<'a>(&self, tag: &'a str) -> Option<Cow<'a, str>> {
         if self.extract.is_empty() {
-            return self.pattern.is_match(tag).then_some(Cow::Borrowed(tag));
+            return self.pattern.is_match(tag).unwrap_or(false).then_some(Cow::Borrowed(tag));
         }
-        self.pattern.expand_first(self.extract, tag).map(Cow::Owned)
+        self.pattern.expand_first(self.extract, tag).ok().flatten().map(Cow::Owned)
     }
 }

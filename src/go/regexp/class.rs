@@ -1,6 +1,6 @@
 //! Sets of characters: ranges, case folding and the named classes of Go 1.26, which knows Unicode 15.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, HirKind};
 
@@ -14,10 +14,10 @@ const SURROGATES: (u32, u32) = (0xD800, 0xDFFF);
 const LATER_FOLDINGS: [(u32, u32); 3] = [(0x390, 0x1FD3), (0x3B0, 0x1FE3), (0xFB05, 0xFB06)];
 
 /// A set of code points, as ascending ranges with gaps between them, except between [`Self::absorb`] and
-/// [`Self::settle`]; both ends belong to a range.
+/// [`Self::settle`]; both ends belong to a range. Clones share their ranges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct CharacterSet {
-    ranges: Vec<(u32, u32)>,
+    ranges: Arc<Vec<(u32, u32)>>,
 }
 
 impl CharacterSet {
@@ -30,13 +30,17 @@ impl CharacterSet {
                 _ => joined.push((low, high)),
             }
         }
-        Self { ranges: joined }
+        Self::of(joined)
+    }
+
+    fn of(ranges: Vec<(u32, u32)>) -> Self {
+        Self {
+            ranges: Arc::new(ranges),
+        }
     }
 
     pub(super) fn single(character: u32) -> Self {
-        Self {
-            ranges: vec![(character, character)],
-        }
+        Self::of(vec![(character, character)])
     }
 
     pub(super) fn ranges(&self) -> &[(u32, u32)] {
@@ -69,20 +73,21 @@ impl CharacterSet {
     }
 
     pub(super) fn is_everything(&self) -> bool {
-        self.ranges == [(0, LAST)]
+        self.ranges[..] == [(0, LAST)]
     }
 
     pub(super) fn is_everything_but_newline(&self) -> bool {
-        self.ranges == [(0, 0x9), (0xB, LAST)]
+        self.ranges[..] == [(0, 0x9), (0xB, LAST)]
     }
 
     /// Takes in another set, cheaply: the ranges are out of order until [`Self::settle`].
     pub(super) fn absorb(&mut self, other: &Self) {
-        self.ranges.extend_from_slice(&other.ranges);
+        Arc::make_mut(&mut self.ranges).extend_from_slice(&other.ranges);
     }
 
     pub(super) fn settle(&mut self) {
-        *self = Self::new(std::mem::take(&mut self.ranges));
+        let ranges = std::mem::take(&mut self.ranges);
+        *self = Self::new(Arc::unwrap_or_clone(ranges));
     }
 
     pub(super) fn union(&self, other: &Self) -> Self {
@@ -92,7 +97,7 @@ impl CharacterSet {
     pub(super) fn negated(&self) -> Self {
         let mut ranges = Vec::with_capacity(self.ranges.len() + 1);
         let mut next = 0;
-        for &(low, high) in &self.ranges {
+        for &(low, high) in self.ranges() {
             if next < low {
                 ranges.push((next, low - 1));
             }
@@ -101,7 +106,7 @@ impl CharacterSet {
         if next <= LAST {
             ranges.push((next, LAST));
         }
-        Self { ranges }
+        Self::of(ranges)
     }
 
     /// The set with everything that differs from one of its members in case only.
@@ -128,7 +133,7 @@ impl CharacterSet {
 
     fn intersection(&self, other: &Self) -> Self {
         let mut ranges = Vec::new();
-        for &(low, high) in &self.ranges {
+        for &(low, high) in self.ranges() {
             let first = other.ranges.partition_point(|range| range.1 < low);
             ranges.extend(
                 other.ranges[first..]
@@ -137,8 +142,21 @@ impl CharacterSet {
                     .map(|range| (range.0.max(low), range.1.min(high))),
             );
         }
-        Self { ranges }
+        Self::of(ranges)
     }
+}
+
+/// Every character.
+pub(super) fn any() -> CharacterSet {
+    static SET: OnceLock<CharacterSet> = OnceLock::new();
+    SET.get_or_init(|| CharacterSet::default().negated()).clone()
+}
+
+/// Every character but the newline.
+pub(super) fn any_but_newline() -> CharacterSet {
+    static SET: OnceLock<CharacterSet> = OnceLock::new();
+    SET.get_or_init(|| CharacterSet::single(0xA).negated())
+        .clone()
 }
 
 /// The characters that match a literal in `(?i)`, itself included; the first is the one that Go keeps.
@@ -182,21 +200,24 @@ pub(super) fn posix_class(name: &str) -> Option<CharacterSet> {
     Some(ascii(ranges))
 }
 
-/// The set of `\p{name}`: a general category, its long name, or a script, written in any case and with any
-/// underscores, hyphens and spaces.
-///
-/// Go looks the name up without those and with one capital letter, and so never finds the scripts whose names have
-/// more than one word: they are errors here too.
-pub(super) fn unicode_class(name: &str) -> Option<CharacterSet> {
-    let name: String = name
+/// The name in `\p{name}` as [`unicode_class`] knows it: case, underscores, hyphens and spaces don't count.
+pub(super) fn unicode_class_name(written: &str) -> String {
+    written
         .chars()
         .filter(|character| !matches!(character, '_' | '-' | ' '))
         .map(|character| character.to_ascii_lowercase())
-        .collect();
+        .collect()
+}
+
+/// The set of `\p{name}`: a general category, its long name, or a script, by its plain name.
+///
+/// Go looks a name up with one capital letter, and so never finds the scripts whose names have more than one word: they
+/// are errors here too.
+pub(super) fn unicode_class(name: &str) -> Option<CharacterSet> {
     let category = CATEGORY_NAMES
         .iter()
         .find(|(long, _)| *long == name)
-        .map_or(name.as_str(), |(_, short)| short);
+        .map_or(name, |(_, short)| short);
     match category {
         "any" => return Some(CharacterSet::default().negated()),
         "assigned" => return Some(assigned().union(&surrogates())),
@@ -218,7 +239,7 @@ pub(super) fn unicode_class(name: &str) -> Option<CharacterSet> {
         return Some(crate_category(category));
     }
     SCRIPTS
-        .contains(&name.as_str())
+        .contains(&name)
         .then(|| crate_table(&format!("\\p{{Script={name}}}")))
 }
 
@@ -233,18 +254,16 @@ pub(super) fn is_letter_or_digit(character: char) -> bool {
 }
 
 fn ascii(ranges: &[(u8, u8)]) -> CharacterSet {
-    CharacterSet {
-        ranges: ranges
+    CharacterSet::of(
+        ranges
             .iter()
             .map(|&(low, high)| (u32::from(low), u32::from(high)))
             .collect(),
-    }
+    )
 }
 
 fn surrogates() -> CharacterSet {
-    CharacterSet {
-        ranges: vec![SURROGATES],
-    }
+    CharacterSet::of(vec![SURROGATES])
 }
 
 /// What Unicode 15 has assigned, without the surrogates; non-characters have an age, but stay unassigned.

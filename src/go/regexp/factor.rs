@@ -1,7 +1,7 @@
 //! Common beginnings of alternatives, taken out as Go does: that changes a tree's height, and so what is too deep.
 
 use super::class::{self, CharacterSet};
-use super::tree::{Flags, Kind, Limit, MAXIMUM_HEIGHT, NodeId, Tree};
+use super::tree::{Flags, Kind, Limit, MAXIMUM_HEIGHT, NodeId, Span, Tree};
 
 /// One node for several: nested nodes of the same kind are taken in, and alternatives factored.
 pub(super) fn collapse(
@@ -52,6 +52,7 @@ fn collapse_at(
 /// Puts the characters of `source` into `target`, which is of the same class rank or a greater one. A class is left
 /// unsettled.
 pub(super) fn merge_classes(tree: &mut Tree, target: NodeId, source: NodeId) {
+    tree.merge_spans(target, source);
     match tree.kind(target) {
         Kind::AnyButNewline if contains_newline(tree.kind(source)) => {
             tree.node_mut(target).kind = Kind::Any
@@ -145,7 +146,9 @@ fn factor_strings(
                 fold_case,
                 ..Flags::default()
             };
+            let spans = leading_spans(tree, alternatives[start], common);
             let prefix = tree.add(Kind::Literal(first[..common].to_vec()), flags, Vec::new());
+            tree.node_mut(prefix).spans = spans;
             let mut rests = Vec::with_capacity(end - start);
             for &alternative in &alternatives[start..end] {
                 let rest = remove_leading_string(tree, alternative, common);
@@ -274,11 +277,21 @@ fn leading_string(tree: &Tree, id: NodeId) -> (&[u32], Flags) {
     }
 }
 
+/// Where the first `count` characters of the leading string stand in the pattern.
+fn leading_spans(tree: &Tree, id: NodeId, count: usize) -> Vec<Span> {
+    let node = match (tree.kind(id), tree.node(id).children.first()) {
+        (Kind::Concatenation, Some(&first)) => tree.node(first),
+        _ => tree.node(id),
+    };
+    node.spans.iter().take(count).copied().collect()
+}
+
 fn remove_leading_string(tree: &mut Tree, id: NodeId, count: usize) -> NodeId {
     if *tree.kind(id) != Kind::Concatenation {
         let node = tree.node_mut(id);
         if let Kind::Literal(characters) = &mut node.kind {
             characters.drain(..count);
+            node.spans.drain(..count.min(node.spans.len()));
             if characters.is_empty() {
                 node.kind = Kind::Empty;
             }

@@ -3,14 +3,15 @@
 use super::class::{self, CharacterSet};
 use super::escape::parse_escape;
 use super::factor::{collapse, merge_classes};
-use super::tree::{Flags, Kind, Limit, NodeId, Tree};
+use super::tree::{Flags, Kind, Limit, NodeId, Span, Tree};
 use super::{Code, Error};
+use std::collections::{BTreeMap, HashSet};
 
 /// The greatest repeat count, and the greatest product of nested ones.
 const MAXIMUM_REPEAT: u32 = 1000;
 
-/// The most numbers that all classes of a pattern may have; Go stops at eight times as many.
-const MAXIMUM_CLASS_NUMBERS: usize = 4 << 20;
+/// The most numbers that all nodes of a pattern may have in Go: one for each character, two for each range of a class.
+const MAXIMUM_NUMBERS: usize = (128 << 20) / 4;
 
 /// A pattern as a tree.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Parsed {
     pub root: NodeId,
     /// The groups' names by their numbers; the first is the whole match's, `""`.
     pub names: Vec<String>,
+    /// Where the groups stand in the pattern, by their numbers; the first is the whole pattern.
+    pub group_spans: Vec<Span>,
 }
 
 /// Parses a pattern, or says what is wrong with it in Go's words.
@@ -29,7 +32,9 @@ pub(super) fn parse(pattern: &str) -> Result<Parsed, Error> {
         stack: Vec::new(),
         tree: Tree::new(),
         names: vec![String::new()],
-        class_numbers: 0,
+        group_spans: vec![Span::new(0, pattern.len())],
+        named_sets: BTreeMap::new(),
+        numbers: 0,
         last_named_class: pattern.rfind(":]").map(|place| pattern.len() - place),
     };
     parser.parse_all()?;
@@ -39,6 +44,7 @@ pub(super) fn parse(pattern: &str) -> Result<Parsed, Error> {
             tree: parser.tree,
             root,
             names: parser.names,
+            group_spans: parser.group_spans,
         }),
         _ => Err(Error::new(Code::MissingParenthesis, pattern)),
     }
@@ -51,7 +57,10 @@ struct Parser<'p> {
     stack: Vec<NodeId>,
     tree: Tree,
     names: Vec<String>,
-    class_numbers: usize,
+    group_spans: Vec<Span>,
+    /// The named sets that were met, as they are under `(?i)` (the second part of the key) and negated (the third).
+    named_sets: BTreeMap<(String, bool, bool), CharacterSet>,
+    numbers: usize,
     /// How far from the pattern's end its last `:]` begins: what is closer needn't be searched for one.
     last_named_class: Option<usize>,
 }
@@ -84,7 +93,7 @@ impl<'p> Parser<'p> {
                     }
                     None => {
                         self.push_literal('{'.into())?;
-                        &start[1..]
+                        self.place(start, &start[1..])
                     }
                 },
                 _ => self.parse_item(character, start)?,
@@ -99,13 +108,20 @@ impl<'p> Parser<'p> {
         let after = &start[character.len_utf8()..];
         match character {
             '(' if after.starts_with('?') => return self.parse_group_options(start),
-            '(' => self.open_group(None)?,
-            ')' => self.close_group()?,
+            '(' => {
+                self.open_group(None, start)?;
+                return Ok(after);
+            }
+            ')' => {
+                self.close_group(after)?;
+                return Ok(after);
+            }
             '|' => {
                 self.concatenate()?;
                 if !self.swap_bar() {
                     self.push_kind(Kind::Bar)?;
                 }
+                return Ok(after);
             }
             '^' if self.flags.many_lines => self.push_kind(Kind::LineStart)?,
             '^' => self.push_kind(Kind::TextStart)?,
@@ -113,11 +129,28 @@ impl<'p> Parser<'p> {
             '$' => self.push_kind(Kind::TextEnd)?,
             '.' if self.flags.dot_matches_newline => self.push_kind(Kind::Any)?,
             '.' => self.push_kind(Kind::AnyButNewline)?,
-            '[' => return self.parse_class(start),
+            '[' => {
+                let after = self.parse_class(start)?;
+                return Ok(self.place(start, after));
+            }
             '\\' => return self.parse_backslash(start),
             _ => self.push_literal(character.into())?,
         }
-        Ok(after)
+        Ok(self.place(start, after))
+    }
+
+    /// Notes where the leaf on top of the stack stands in the pattern, and gives what follows it.
+    fn place(&mut self, start: &str, after: &'p str) -> &'p str {
+        let span = Span::new(self.offset(start), self.offset(after));
+        if let Some(&top) = self.stack.last() {
+            self.tree.node_mut(top).spans = vec![span];
+        }
+        after
+    }
+
+    /// How far from the pattern's beginning a rest of it begins.
+    fn offset(&self, rest: &str) -> usize {
+        self.pattern.len() - rest.len()
     }
 
     fn parse_backslash(&mut self, start: &'p str) -> Result<&'p str, Error> {
@@ -128,8 +161,10 @@ impl<'p> Parser<'p> {
             Some(b'B') => Kind::NotWordBoundary,
             Some(b'Q') => {
                 let (literal, after) = start[2..].split_once("\\E").unwrap_or((&start[2..], ""));
-                for character in literal.chars() {
+                for (place, character) in literal.char_indices() {
                     self.push_literal(character.into())?;
+                    let rest = &start[2 + place..];
+                    self.place(rest, &rest[character.len_utf8()..]);
                 }
                 return Ok(after);
             }
@@ -141,20 +176,23 @@ impl<'p> Parser<'p> {
                 if let Some((set, after)) = self.class_escape(start)? {
                     self.tree.node_mut(node).kind = Kind::Class(set);
                     self.push(node)?;
-                    return Ok(after);
+                    return Ok(self.place(start, after));
                 }
                 self.tree.give_back(node);
                 let (character, after) = parse_escape(start)?;
                 self.push_literal(character)?;
-                return Ok(after);
+                return Ok(self.place(start, after));
             }
         };
         self.push_kind(kind)?;
-        Ok(&start[2..])
+        Ok(self.place(start, &start[2..]))
     }
 
     /// `\d`, `\pN`, `\p{Greek}` and the like at the beginning of `text`.
-    fn class_escape<'t>(&self, text: &'t str) -> Result<Option<(CharacterSet, &'t str)>, Error> {
+    fn class_escape<'t>(
+        &mut self,
+        text: &'t str,
+    ) -> Result<Option<(CharacterSet, &'t str)>, Error> {
         if !text.starts_with('\\') {
             return Ok(None);
         }
@@ -164,12 +202,15 @@ impl<'p> Parser<'p> {
         if matches!(letter, b'p' | b'P') {
             return self.unicode_class(text, letter == b'P').map(Some);
         }
-        let set = class::perl_class(letter);
-        Ok(set.map(|set| (self.adjusted(set, letter.is_ascii_uppercase()), &text[2..])))
+        let name = format!("\\{}", char::from(letter.to_ascii_lowercase()));
+        let set = self.named_set(name, letter.is_ascii_uppercase(), |_| {
+            class::perl_class(letter)
+        });
+        Ok(set.map(|set| (set, &text[2..])))
     }
 
     fn unicode_class<'t>(
-        &self,
+        &mut self,
         text: &'t str,
         negated: bool,
     ) -> Result<(CharacterSet, &'t str), Error> {
@@ -186,8 +227,26 @@ impl<'p> Parser<'p> {
             Some(name) => (name, !negated),
             None => (name, negated),
         };
-        let set = class::unicode_class(name).ok_or_else(|| invalid(end))?;
-        Ok((self.adjusted(set, negated), &text[end..]))
+        let name = class::unicode_class_name(name);
+        let set = self.named_set(name, negated, class::unicode_class);
+        let set = set.ok_or_else(|| invalid(end))?;
+        Ok((set, &text[end..]))
+    }
+
+    /// A named set as the flags want it, the same one each time.
+    fn named_set(
+        &mut self,
+        name: String,
+        negated: bool,
+        find: impl Fn(&str) -> Option<CharacterSet>,
+    ) -> Option<CharacterSet> {
+        let key = (name, self.flags.fold_case, negated);
+        if let Some(known) = self.named_sets.get(&key) {
+            return Some(known.clone());
+        }
+        let set = self.adjusted(find(&key.0)?, negated);
+        self.named_sets.insert(key, set.clone());
+        Some(set)
     }
 
     /// A named set under `(?i)`, then negated.
@@ -211,6 +270,8 @@ impl<'p> Parser<'p> {
             rest = &rest[1..];
         }
         let mut named = Vec::new();
+        // The great sets are shared, so that one that is named many times is taken in once.
+        let mut taken = HashSet::new();
         let mut spelt = Vec::new();
         let mut is_first = true;
         while is_first || !rest.starts_with(']') {
@@ -219,15 +280,14 @@ impl<'p> Parser<'p> {
                 named.extend_from_slice(set.ranges());
                 rest = after;
             } else if let Some((set, after)) = self.class_escape(rest)? {
-                named.extend_from_slice(set.ranges());
+                if taken.insert(set.ranges().as_ptr()) {
+                    named.extend_from_slice(set.ranges());
+                }
                 rest = after;
             } else {
                 let (range, after) = class_range(rest, start)?;
                 spelt.push(range);
                 rest = after;
-            }
-            if named.len() + spelt.len() > MAXIMUM_CLASS_NUMBERS {
-                return Err(Error::own_limit());
             }
         }
         let spelt = CharacterSet::new(spelt);
@@ -278,7 +338,7 @@ impl<'p> Parser<'p> {
             if name.is_empty() || !name.bytes().all(is_valid) {
                 return Err(Error::new(Code::NamedCapture, &start[..=end]));
             }
-            self.open_group(Some(name))?;
+            self.open_group(Some(name), start)?;
             return Ok(&start[end + 1..]);
         }
         self.parse_flags(start)
@@ -302,7 +362,7 @@ impl<'p> Parser<'p> {
                 }
                 ':' | ')' if is_set || has_flag => {
                     if character == ':' {
-                        self.push_kind(Kind::OpenGroup { captures: false })?;
+                        self.push_kind(Kind::OpenGroup { number: None })?;
                     }
                     self.flags = flags;
                     return Ok(characters.as_str());
@@ -317,27 +377,36 @@ impl<'p> Parser<'p> {
         ))
     }
 
-    fn open_group(&mut self, name: Option<&str>) -> Result<(), Error> {
+    /// Opens a group that captures; `start` begins with its parenthesis.
+    fn open_group(&mut self, name: Option<&str>, start: &str) -> Result<(), Error> {
+        let number = u32::try_from(self.names.len()).ok();
+        let place = self.offset(start);
         self.names.push(name.unwrap_or_default().to_owned());
-        self.push_kind(Kind::OpenGroup { captures: true })
+        self.group_spans.push(Span::new(place, place));
+        self.push_kind(Kind::OpenGroup { number })
     }
 
-    fn close_group(&mut self) -> Result<(), Error> {
+    /// Closes a group; `after` follows its parenthesis.
+    fn close_group(&mut self, after: &str) -> Result<(), Error> {
         self.close_alternation()?;
         let unexpected = || Error::new(Code::UnexpectedParenthesis, self.pattern);
         let [.., group, inner] = self.stack[..] else {
             return Err(unexpected());
         };
-        let Kind::OpenGroup { captures } = *self.tree.kind(group) else {
+        let Kind::OpenGroup { number } = *self.tree.kind(group) else {
             return Err(unexpected());
         };
         self.stack.truncate(self.stack.len() - 2);
         self.flags = self.tree.node(group).flags;
-        if !captures {
+        let Some(number) = number else {
             return self.push(inner);
+        };
+        let end = self.offset(after);
+        if let Some(span) = self.group_spans.get_mut(number as usize) {
+            *span = Span::new(span.start as usize, end);
         }
         let node = self.tree.node_mut(group);
-        node.kind = Kind::Capture;
+        node.kind = Kind::Capture(number);
         node.children = vec![inner];
         self.push(group)
     }
@@ -398,10 +467,7 @@ impl<'p> Parser<'p> {
 
     /// Puts a node on the stack; a class of one character, or of one in both cases, becomes a literal.
     fn push(&mut self, node: NodeId) -> Result<(), Error> {
-        self.class_numbers += self.tree.kind(node).number_count();
-        if self.class_numbers > MAXIMUM_CLASS_NUMBERS {
-            return Err(Error::own_limit());
-        }
+        self.numbers += self.tree.kind(node).number_count();
         match self.as_literal(node) {
             Some((character, fold_case)) => {
                 let flags = Flags {
@@ -449,7 +515,10 @@ impl<'p> Parser<'p> {
             return false;
         };
         let characters = characters.clone();
-        if let Kind::Literal(joined) = &mut self.tree.node_mut(lower).kind {
+        let spans = std::mem::take(&mut self.tree.node_mut(upper).spans);
+        let joint = self.tree.node_mut(lower);
+        joint.spans.extend(spans);
+        if let Kind::Literal(joined) = &mut joint.kind {
             joined.extend(characters);
         }
         match next {
@@ -549,6 +618,9 @@ impl<'p> Parser<'p> {
     }
 
     fn check_limits(&mut self, node: NodeId) -> Result<(), Error> {
+        if self.numbers > MAXIMUM_NUMBERS {
+            return Err(Error::new(Code::Large, self.pattern));
+        }
         self.tree
             .check_limits(node, &self.stack)
             .map_err(|limit| self.limit_error(limit))

@@ -61,7 +61,7 @@ fn push_node(translated: &mut String, waiting: &mut Vec<Piece>, tree: &Tree, id:
         Kind::TextEnd => translated.push_str("\\z"),
         Kind::WordBoundary => translated.push_str("(?-u:\\b)"),
         Kind::NotWordBoundary => translated.push_str("(?-u:\\B)"),
-        Kind::Capture => {
+        Kind::Capture(_) => {
             translated.push('(');
             waiting.push(Piece::Text(")"));
             waiting.extend(node.children.iter().map(|&child| Piece::Node(child)));

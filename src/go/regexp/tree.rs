@@ -15,6 +15,24 @@ const MAXIMUM_SIZE: u64 = (128 << 20) / 40;
 /// A node's place in the arena.
 pub(super) type NodeId = usize;
 
+/// A part of the pattern, from its first byte to the one after its last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub start: u32,
+    pub end: u32,
+}
+
+impl Span {
+    /// The part between two places of a pattern, which is far shorter than 4 GiB.
+    pub(super) fn new(start: usize, end: usize) -> Self {
+        let place = |place| u32::try_from(place).unwrap_or(u32::MAX);
+        Self {
+            start: place(start),
+            end: place(end),
+        }
+    }
+}
+
 /// What `(?imsU)` sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Flags {
@@ -39,7 +57,8 @@ pub(super) enum Kind {
     TextEnd,
     WordBoundary,
     NotWordBoundary,
-    Capture,
+    /// A group, with its number.
+    Capture(u32),
     Star,
     Plus,
     Question,
@@ -50,9 +69,9 @@ pub(super) enum Kind {
     },
     Concatenation,
     Alternation,
-    /// Only on the parser's stack: an open group.
+    /// Only on the parser's stack: an open group, with its number where it captures.
     OpenGroup {
-        captures: bool,
+        number: Option<u32>,
     },
     /// Only on the parser's stack: what is below it is an alternation.
     Bar,
@@ -89,6 +108,8 @@ pub(super) struct Node {
     pub kind: Kind,
     pub flags: Flags,
     pub children: Vec<NodeId>,
+    /// Where it stands in the pattern: a span for each character of a literal, one for any other leaf, none for the rest.
+    pub spans: Vec<Span>,
     height: Option<u32>,
     size: Option<u64>,
 }
@@ -144,12 +165,14 @@ impl Tree {
             node.kind = kind;
             node.flags = flags;
             node.children = children;
+            node.spans.clear();
             return id;
         }
         self.nodes.push(Node {
             kind,
             flags,
             children,
+            spans: Vec::new(),
             height: None,
             size: None,
         });
@@ -162,6 +185,18 @@ impl Tree {
         node.height = None;
         node.children = Vec::new();
         self.free.push(id);
+    }
+
+    /// One span from the first of both nodes' spans to the last, for the first node.
+    pub(super) fn merge_spans(&mut self, target: NodeId, source: NodeId) {
+        let spans = [&self.nodes[target].spans[..], &self.nodes[source].spans[..]].concat();
+        let start = spans.iter().map(|span| span.start).min();
+        let end = spans.iter().map(|span| span.end).max();
+        self.nodes[target].spans = start
+            .zip(end)
+            .map(|(start, end)| Span { start, end })
+            .into_iter()
+            .collect();
     }
 
     /// Puts a merged class in order, or makes it one of the shorter kinds that mean the same.
@@ -210,6 +245,11 @@ impl Tree {
         }
     }
 
+    /// Go's rough count of the instructions for a finished tree.
+    pub(super) fn size(&mut self, root: NodeId) -> u64 {
+        self.known_size(root)
+    }
+
     fn known_size(&mut self, id: NodeId) -> u64 {
         match self.nodes[id].size {
             Some(size) => size,
@@ -225,7 +265,7 @@ impl Tree {
         node.children = children;
         let size = match &node.kind {
             Kind::Literal(characters) => characters.len() as u64,
-            Kind::Capture | Kind::Star => 2 + sizes,
+            Kind::Capture(_) | Kind::Star => 2 + sizes,
             Kind::Plus | Kind::Question => 1 + sizes,
             Kind::Concatenation => sizes,
             Kind::Alternation => sizes + count.saturating_sub(1),

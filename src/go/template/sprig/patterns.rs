@@ -1,7 +1,7 @@
 //! Regular expressions.
 
 use super::arguments::{STRING_LIST, int, strings, text};
-use crate::go::regexp::{self, Regexp};
+use crate::go::regexp::{Error, Regexp};
 use crate::go::template::characters::{lossy, marked, unmarked};
 use crate::go::template::function::{Code, Fault, Function, Outcome, fixed};
 use crate::go::template::limits::{Bound, Limits};
@@ -16,7 +16,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         &[TEXT, TEXT],
         Type::Bool,
         |limits, values| match compiled(limits, &values) {
-            Ok(pattern) => Ok(Value::Bool(pattern.is_match(&subject(&values)))),
+            Ok(pattern) => Ok(Value::Bool(matched(pattern.is_match(&subject(&values)))?)),
             Err(Fault::Error(_)) => Ok(Value::Bool(false)),
             Err(fault) => Err(fault),
         },
@@ -27,7 +27,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         Type::Bool,
         |limits, values| {
             let pattern = compiled(limits, &values)?;
-            Ok(Value::Bool(pattern.is_match(&subject(&values))))
+            Ok(Value::Bool(matched(pattern.is_match(&subject(&values)))?))
         },
     ),
     fixed("regexFind", &[TEXT, TEXT], TEXT, |limits, values| {
@@ -104,19 +104,24 @@ fn compiled(limits: &mut Limits, values: &[Value]) -> Result<Regexp, Fault> {
         return Ok(known.clone());
     }
     limits.spend(ORDINARY_STEPS + pattern.len() * 100)?;
-    let refused = |error: regexp::Error| match error.is_own_limit() {
+    let refused = |error: Error| match error.is_own_limit() {
         true => Fault::from(Bound::Work),
         false => error.to_string().into(),
     };
     let compiled = match Regexp::compile_within(pattern, ORDINARY_BYTES) {
         Err(error) if error.is_own_limit() => {
             limits.spend(LARGE_STEPS)?;
-            Regexp::compile(pattern).map_err(refused)?
+            Regexp::compile_within(pattern, usize::MAX).map_err(refused)?
         }
         outcome => outcome.map_err(refused)?,
     };
     limits.patterns.insert(pattern.to_owned(), compiled.clone());
     Ok(compiled)
+}
+
+/// What a match gave; it fails by a bound of this program only.
+fn matched<T>(outcome: Result<T, Error>) -> Result<T, Fault> {
+    outcome.map_err(|_| Fault::Bound(Bound::Work))
 }
 
 /// The functions without `must` compile in a way that panics, which says more.
@@ -142,7 +147,7 @@ fn limit(values: &[Value]) -> Option<usize> {
 fn find(limits: &mut Limits, values: Vec<Value>) -> Outcome {
     let pattern = compiled(limits, &values)?;
     let subject = subject(&values);
-    let (start, end) = pattern.find(&subject).unwrap_or((0, 0));
+    let (start, end) = matched(pattern.find(&subject))?.unwrap_or((0, 0));
     Ok(Value::text(unmarked(&subject[start..end])))
 }
 
@@ -151,7 +156,7 @@ fn find_all(limits: &mut Limits, values: Vec<Value>) -> Outcome {
     let subject = subject(&values);
     let found = match limit(&values) {
         Some(0) => Vec::new(),
-        limit => pattern.find_all(&subject, limit),
+        limit => matched(pattern.find_all(&subject, limit))?,
     };
     if found.is_empty() {
         return Ok(STRING_LIST.zero());
@@ -169,7 +174,9 @@ fn split(limits: &mut Limits, values: Vec<Value>) -> Outcome {
     match limit(&values) {
         Some(0) => Ok(STRING_LIST.zero()),
         limit => Ok(strings(
-            pattern.split(&subject, limit).into_iter().map(unmarked),
+            matched(pattern.split(&subject, limit))?
+                .into_iter()
+                .map(unmarked),
         )),
     }
 }
@@ -189,7 +196,7 @@ fn replace(limits: &mut Limits, values: Vec<Value>) -> Outcome {
     let pattern = compiled(limits, &values)?;
     let (subject, template) = (subject(&values), marked(&text(&values, 2)));
     check_growth(limits, &subject, &template)?;
-    let replaced = pattern.replace_all(&subject, &template);
+    let replaced = matched(pattern.replace_all(&subject, &template))?;
     limits.text(Some(replaced.len()))?;
     Ok(Value::text(unmarked(&replaced)))
 }
@@ -198,7 +205,7 @@ fn replace_literal(limits: &mut Limits, values: Vec<Value>) -> Outcome {
     let pattern = compiled(limits, &values)?;
     let (subject, replacement) = (subject(&values), marked(&text(&values, 2)));
     check_growth(limits, &subject, &replacement.replace('$', "."))?;
-    let replaced = pattern.replace_all_literal(&subject, &replacement);
+    let replaced = matched(pattern.replace_all_literal(&subject, &replacement))?;
     limits.text(Some(replaced.len()))?;
     Ok(Value::text(unmarked(&replaced)))
 }
