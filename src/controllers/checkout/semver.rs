@@ -68,7 +68,7 @@ pub fn latest_tag<'a>(range: &str, tags: &'a [RemoteTag]) -> Result<Choice<'a>, 
             matching.push((version, committed, tag.name.as_str(), id));
         }
     }
-    let later = |left: &(Version, i64, &str, &str), right: &(Version, i64, &str, &str)| {
+    let later = |left: &(Version<'_>, i64, &str, &str), right: &(Version<'_>, i64, &str, &str)| {
         left.0.cmp(&right.0).then(left.1.cmp(&right.1))
     };
     let Some(last) = matching.iter().max_by(|left, right| later(left, right)) else {

@@ -1,6 +1,7 @@
 //! Ranges: a list of alternatives, each a list of comparators that all have to hold.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -57,15 +58,17 @@ impl Constraints {
         if text.len() > LONGEST {
             return Err(ConstraintError::TooLong);
         }
-        let rewritten = rewrite_hyphens(text);
-        let parts: Vec<&str> = rewritten.split("||").collect();
-        if parts.len() > MOST_ALTERNATIVES {
+        let rewritten = Rewritten::of(text);
+        let parts = rewritten.text.split(OR);
+        if parts.clone().count() > MOST_ALTERNATIVES {
             return Err(ConstraintError::TooManyAlternatives);
         }
-        let alternatives = parts
-            .into_iter()
-            .map(Alternative::parse)
-            .collect::<Result<_, _>>()?;
+        let mut alternatives = Vec::new();
+        let mut start = 0;
+        for part in parts {
+            alternatives.push(Alternative::parse(part, &rewritten.origins[start..])?);
+            start += part.len() + OR.len();
+        }
         Ok(Self { alternatives })
     }
 
@@ -92,7 +95,31 @@ impl Constraints {
             Verdict::OutOfRange
         }
     }
+
+    /// Which parts of the range's text keep the version out, as byte offsets, one for each alternative that has a say:
+    /// its first comparator that doesn't hold. Where prereleases are refused, the alternatives that the version is in but
+    /// for that. Empty for a version in the range.
+    pub fn refusals(&self, version: &Version) -> Vec<Range<usize>> {
+        let alternatives = self.alternatives.iter();
+        match self.verdict(version) {
+            Verdict::Satisfied => Vec::new(),
+            Verdict::PrereleaseRefused => alternatives
+                .filter(|alternative| alternative.holds(version))
+                .filter_map(Alternative::span)
+                .collect(),
+            Verdict::OutOfRange => alternatives
+                .filter_map(|alternative| {
+                    let mut comparators = alternative.comparators.iter();
+                    comparators.find(|comparator| !comparator.holds(version))
+                })
+                .map(|comparator| comparator.span.clone())
+                .collect(),
+        }
+    }
 }
+
+/// What stands between alternatives.
+const OR: &str = "||";
 
 /// Comparators that all have to hold.
 #[derive(Clone, Debug)]
@@ -103,14 +130,15 @@ struct Alternative {
 }
 
 impl Alternative {
-    fn parse(text: &str) -> Result<Self, ConstraintError> {
+    /// `origins` tells for each byte of the text where it is written.
+    fn parse(text: &str, origins: &[Range<usize>]) -> Result<Self, ConstraintError> {
         if !PATTERNS.alternative.is_match(text) {
             return Err(ConstraintError::Improper(text.into()));
         }
         let comparators = PATTERNS
             .comparator
             .find_iter(text)
-            .map(|found| Comparator::parse(found.as_str()))
+            .map(|found| Comparator::parse(found.as_str(), &origins[found.range()]))
             .collect::<Result<Vec<_>, _>>()?;
         let has_prerelease = comparators
             .iter()
@@ -119,6 +147,12 @@ impl Alternative {
             comparators,
             has_prerelease,
         })
+    }
+
+    /// Where it is written; what no comparator is in has no place.
+    fn span(&self) -> Option<Range<usize>> {
+        let (first, last) = (self.comparators.first()?, self.comparators.last()?);
+        Some(first.span.start..last.span.end)
     }
 
     fn check(&self, version: &Version) -> bool {
@@ -172,12 +206,14 @@ enum Wildcard {
 struct Comparator {
     operator: Operator,
     /// Wildcards, and whatever follows them, are zero.
-    version: Version,
+    version: Version<'static>,
     wildcard: Wildcard,
+    /// Where it is written in the range.
+    span: Range<usize>,
 }
 
 impl Comparator {
-    fn parse(text: &str) -> Result<Self, ConstraintError> {
+    fn parse(text: &str, origins: &[Range<usize>]) -> Result<Self, ConstraintError> {
         let groups = PATTERNS
             .single
             .captures(text)
@@ -194,10 +230,14 @@ impl Comparator {
         } else {
             (Wildcard::None, group(2).to_owned())
         };
+        let version = Version::parse_loose(&written).map_err(|_| ConstraintError::Version)?;
+        // The blanks before it are not its own; after it there are none.
+        let blanks = text.len() - text.trim_start().len();
         Ok(Self {
             operator: Operator::of(group(1)),
-            version: Version::parse_loose(&written).map_err(|_| ConstraintError::Version)?,
+            version: version.into_owned(),
             wildcard,
+            span: joined(&origins[blanks..]),
         })
     }
 
@@ -312,16 +352,50 @@ impl Patterns {
     }
 }
 
-/// Turns each `a - b` into two comparators.
-fn rewrite_hyphens(text: &str) -> String {
-    let mut rewritten = text.to_owned();
-    for groups in PATTERNS.hyphen.captures_iter(text) {
-        let group = |index: usize| groups.get(index).map_or("", |found| found.as_str());
-        let comparators = format!(">= {}, <= {} ", group(1), group(11));
-        // The first place with this text, which needn't be the place where it was found.
-        rewritten = rewritten.replacen(group(0), &comparators, 1);
+/// A range with each `a - b` as two comparators.
+struct Rewritten {
+    text: String,
+    /// Where each byte of the text is written in the range.
+    origins: Vec<Range<usize>>,
+}
+
+impl Rewritten {
+    fn of(range: &str) -> Self {
+        let mut rewritten = Self {
+            text: range.to_owned(),
+            origins: (0..range.len()).map(|place| place..place + 1).collect(),
+        };
+        for groups in PATTERNS.hyphen.captures_iter(range) {
+            let (Some(whole), Some(low), Some(high)) =
+                (groups.get(0), groups.get(1), groups.get(11))
+            else {
+                continue;
+            };
+            // The first place with this text, which needn't be the place where it was found.
+            let Some(place) = rewritten.text.find(whole.as_str()) else {
+                continue;
+            };
+            let lower = format!(">= {}, ", low.as_str());
+            let upper = format!("<= {} ", high.as_str());
+            let origin = |part: regex::Match<'_>| {
+                let offset = place + part.start() - whole.start();
+                joined(&rewritten.origins[offset..offset + part.len()])
+            };
+            let mut origins = vec![origin(low); lower.len()];
+            origins.resize(lower.len() + upper.len(), origin(high));
+            let replaced = place..place + whole.len();
+            rewritten.origins.splice(replaced.clone(), origins);
+            rewritten.text.replace_range(replaced, &(lower + &upper));
+        }
+        rewritten
     }
-    rewritten
+}
+
+/// From the first byte of several parts to their last.
+fn joined(parts: &[Range<usize>]) -> Range<usize> {
+    let start = parts.iter().map(|part| part.start).min().unwrap_or(0);
+    let end = parts.iter().map(|part| part.end).max().unwrap_or(0);
+    start..end
 }
 
 #[cfg(test)]
@@ -414,6 +488,29 @@ mod tests {
             &["1.2.0-3", "1.2.0-4", "1.2.9"],
             &["1.2.0-2", "1.3.0"],
         );
+    }
+
+    #[test]
+    fn the_comparator_that_keeps_a_version_out_is_told() {
+        let refusals = |range: &str, version: &str| -> Vec<String> {
+            let version = Version::parse(version).unwrap();
+            let spans = Constraints::parse(range).unwrap().refusals(&version);
+            spans
+                .into_iter()
+                .map(|span| range[span].to_owned())
+                .collect()
+        };
+        assert_eq!(refusals(">=1.0.0 <2.0.0", "2.0.0"), ["<2.0.0"]);
+        assert_eq!(refusals(" >= 1.0.0,  < 2.0.0", "0.9.0"), [">= 1.0.0"]);
+        assert_eq!(refusals("1.x ||  3.x", "2.0.0"), ["1.x", "3.x"]);
+        assert_eq!(refusals("1.0.0 - 1.5 || 3.x", "1.6.0"), ["1.5", "3.x"]);
+        assert_eq!(refusals("1.x, 1.0.0 - 1.5", "0.6.0"), ["1.x"]);
+        assert_eq!(refusals("1.0.0 - 1.5", "0.6.0"), ["1.0.0"]);
+        assert_eq!(
+            refusals(">=1.0.0 <2.0.0 || 3.x", "1.0.1-rc.1"),
+            [">=1.0.0 <2.0.0"]
+        );
+        assert_eq!(refusals("1.x", "1.2.0"), [""; 0]);
     }
 
     #[test]

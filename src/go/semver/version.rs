@@ -1,5 +1,6 @@
 //! One version: reading it strictly or loosely, and the order of versions.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -43,9 +44,10 @@ pub enum VersionError {
     StrictRange(String),
 }
 
-/// A version. Its order is precedence: build metadata and the form in which it was written don't count.
+/// A version, which borrows from the text it was read from. Its order is precedence: build metadata and the form in which
+/// it was written don't count.
 #[derive(Clone, Debug)]
-pub struct Version {
+pub struct Version<'t> {
     /// The first number.
     pub major: u64,
     /// The second number.
@@ -53,19 +55,20 @@ pub struct Version {
     /// The third number.
     pub patch: u64,
     /// What follows `-`; empty for a release.
-    pub prerelease: String,
+    pub prerelease: Cow<'t, str>,
     /// What follows `+`.
-    pub metadata: String,
+    pub metadata: Cow<'t, str>,
 }
 
-impl Version {
+impl<'t> Version<'t> {
     /// Reads a version as the controllers do: loosely, but with at least two dots anywhere in it.
     ///
     /// # Errors
     ///
     /// The text is no such version.
-    pub fn parse(text: &str) -> Result<Self, VersionError> {
-        if text.bytes().filter(|byte| *byte == b'.').count() < 2 {
+    pub fn parse(text: &'t str) -> Result<Self, VersionError> {
+        let mut dots = text.bytes().filter(|byte| *byte == b'.');
+        if dots.next().and(dots.next()).is_none() {
             return Err(VersionError::Form);
         }
         Self::parse_loose(text)
@@ -76,27 +79,22 @@ impl Version {
     /// # Errors
     ///
     /// The text is no such version.
-    pub fn parse_loose(text: &str) -> Result<Self, VersionError> {
+    pub fn parse_loose(text: &'t str) -> Result<Self, VersionError> {
         if text.len() > LONGEST {
             return Err(VersionError::TooLong);
         }
-        let (core, prerelease, metadata) = split_loose(text).ok_or(VersionError::Form)?;
-        let mut numbers = [0_u64; 3];
-        for (number, digits) in numbers.iter_mut().zip(core.split('.')) {
-            *number = digits
-                .parse()
-                .map_err(|_| VersionError::LooseRange(digits.into()))?;
-        }
-        if let Some(prerelease) = prerelease {
+        let (numbers, rest) = leading_numbers(text).ok_or(VersionError::Form)?;
+        let (prerelease, metadata) = split_suffixes(rest).ok_or(VersionError::Form)?;
+        let [major, minor, patch] = numbers?;
+        if !prerelease.is_empty() {
             check_prerelease(prerelease)?;
         }
-        let [major, minor, patch] = numbers;
         Ok(Self {
             major,
             minor,
             patch,
-            prerelease: prerelease.unwrap_or_default().into(),
-            metadata: metadata.unwrap_or_default().into(),
+            prerelease: Cow::Borrowed(prerelease),
+            metadata: Cow::Borrowed(metadata),
         })
     }
 
@@ -105,7 +103,7 @@ impl Version {
     /// # Errors
     ///
     /// The text is no such version.
-    pub fn parse_strict(text: &str) -> Result<Self, VersionError> {
+    pub fn parse_strict(text: &'t str) -> Result<Self, VersionError> {
         if text.is_empty() {
             return Err(VersionError::Empty);
         }
@@ -150,13 +148,22 @@ impl Version {
         })
     }
 
+    /// The version by itself.
+    pub fn into_owned(self) -> Version<'static> {
+        Version {
+            prerelease: Cow::Owned(self.prerelease.into_owned()),
+            metadata: Cow::Owned(self.metadata.into_owned()),
+            ..self
+        }
+    }
+
     /// Whether the version has a prerelease part.
     pub fn is_prerelease(&self) -> bool {
         !self.prerelease.is_empty()
     }
 }
 
-impl Ord for Version {
+impl Ord for Version<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         let numbers = |version: &Self| (version.major, version.minor, version.patch);
         numbers(self).cmp(&numbers(other)).then_with(|| {
@@ -170,21 +177,21 @@ impl Ord for Version {
     }
 }
 
-impl PartialOrd for Version {
+impl PartialOrd for Version<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Version {
+impl PartialEq for Version<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Version {}
+impl Eq for Version<'_> {}
 
-impl fmt::Display for Version {
+impl fmt::Display for Version<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}.{}.{}", self.major, self.minor, self.patch)?;
         if !self.prerelease.is_empty() {
@@ -222,28 +229,68 @@ fn compare_parts(one: &str, other: &str) -> Ordering {
     rank(one).cmp(&rank(other)).then_with(|| one.cmp(other))
 }
 
-/// The dotted numbers, the prerelease and the metadata of a loose version.
-fn split_loose(text: &str) -> Option<(&str, Option<&str>, Option<&str>)> {
+/// Three numbers, as the text is read.
+type Numbers = Result<[u64; 3], VersionError>;
+
+/// Up to three numbers with dots between them, after a `v` or not, and what follows; `None`: the text has another form.
+/// The numbers themselves may be too large.
+fn leading_numbers(text: &str) -> Option<(Numbers, &str)> {
     let text = text.strip_prefix('v').unwrap_or(text);
-    let end = text
-        .find(|character: char| character != '.' && !character.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (core, rest) = text.split_at(end);
-    let numbers = core.split('.');
-    if numbers.clone().count() > 3 || numbers.clone().any(str::is_empty) {
-        return None;
+    let bytes = text.as_bytes();
+    let mut numbers = Ok([0; 3]);
+    let mut place = 0;
+    for index in 0..3 {
+        let start = place;
+        let mut number = 0_u64;
+        while let Some(digit) = bytes.get(place).filter(|byte| byte.is_ascii_digit()) {
+            // Of numbers that are too long only the length counts.
+            number = number
+                .wrapping_mul(10)
+                .wrapping_add(u64::from(digit - b'0'));
+            place += 1;
+        }
+        if place == start {
+            return None;
+        }
+        if place - start > SAFE_DIGITS {
+            number = match text[start..place].parse() {
+                Ok(number) => number,
+                Err(_) if numbers.is_ok() => {
+                    numbers = Err(VersionError::LooseRange(text[start..place].into()));
+                    0
+                }
+                Err(_) => 0,
+            };
+        }
+        if let Ok(numbers) = &mut numbers {
+            numbers[index] = number;
+        }
+        if bytes.get(place) != Some(&b'.') {
+            return Some((numbers, &text[place..]));
+        }
+        place += 1;
+    }
+    None
+}
+
+/// So many digits always fit in 64 bits.
+const SAFE_DIGITS: usize = 19;
+
+/// The prerelease and the metadata that are all of `rest`, either of them empty where it isn't there.
+fn split_suffixes(rest: &str) -> Option<(&str, &str)> {
+    if rest.is_empty() {
+        return Some(("", ""));
     }
     let (rest, metadata) = match rest.split_once('+') {
-        Some((rest, metadata)) => (rest, Some(metadata)),
-        None => (rest, None),
+        Some((rest, metadata)) if are_identifiers(metadata) => (rest, metadata),
+        Some(_) => return None,
+        None => (rest, ""),
     };
-    let prerelease = match rest.strip_prefix('-') {
-        Some(prerelease) => Some(prerelease),
-        None if rest.is_empty() => None,
-        None => return None,
-    };
-    let well_formed = |part: Option<&str>| part.is_none_or(are_identifiers);
-    (well_formed(prerelease) && well_formed(metadata)).then_some((core, prerelease, metadata))
+    match rest.strip_prefix('-') {
+        Some(prerelease) if are_identifiers(prerelease) => Some((prerelease, metadata)),
+        None if rest.is_empty() => Some(("", metadata)),
+        _ => None,
+    }
 }
 
 fn strict_number(digits: &str) -> Result<u64, VersionError> {

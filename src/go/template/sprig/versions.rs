@@ -35,8 +35,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
             limits.spend(1000 + text(&values, 0).len() * 100)?;
             let range = Constraints::parse(&lossy(&text(&values, 0)));
             let range = range.map_err(|error| error.to_string())?;
-            let version = Version::parse_loose(&lossy(&text(&values, 1)));
-            let version = version.map_err(|error| error.to_string())?;
+            let version = lossy(&text(&values, 1));
+            let version = Version::parse_loose(&version).map_err(|error| error.to_string())?;
             Ok(Value::Bool(range.check(&version)))
         },
     ),
@@ -94,8 +94,8 @@ static VERSION_TYPE: StructType = StructType {
             if released.prerelease.is_empty() {
                 return next(version, "patch", |next| &mut next.patch);
             }
-            released.prerelease.clear();
-            released.metadata.clear();
+            released.prerelease = Default::default();
+            released.metadata = Default::default();
             Ok(Value::Struct(Rc::new(renamed(&released, version))))
         }),
         Method {
@@ -109,7 +109,7 @@ static VERSION_TYPE: StructType = StructType {
                         check_prerelease(&prerelease).map_err(|error| error.to_string())?;
                     }
                     let changed = Version {
-                        prerelease,
+                        prerelease: prerelease.into(),
                         ..read(version)
                     };
                     Ok(Value::Struct(Rc::new(renamed(&changed, version))))
@@ -127,7 +127,7 @@ static VERSION_TYPE: StructType = StructType {
                         check_metadata(&metadata).map_err(|error| error.to_string())?;
                     }
                     let changed = Version {
-                        metadata,
+                        metadata: metadata.into(),
                         ..read(version)
                     };
                     Ok(Value::Struct(Rc::new(renamed(&changed, version))))
@@ -219,21 +219,21 @@ fn structure(version: &Version, original: &str) -> Struct {
             Value::Uint64(version.major),
             Value::Uint64(version.minor),
             Value::Uint64(version.patch),
-            Value::text(&version.prerelease),
-            Value::text(&version.metadata),
+            Value::text(&*version.prerelease),
+            Value::text(&*version.metadata),
             Value::text(original),
         ],
     }
 }
 
-fn read(version: &Struct) -> Version {
+fn read(version: &Struct) -> Version<'static> {
     let number = |index: usize| version.fields[index].unsigned().unwrap_or(0);
     Version {
         major: number(0),
         minor: number(1),
         patch: number(2),
-        prerelease: lossy(&text(&version.fields, 3)),
-        metadata: lossy(&text(&version.fields, 4)),
+        prerelease: lossy(&text(&version.fields, 3)).into(),
+        metadata: lossy(&text(&version.fields, 4)).into(),
     }
 }
 
@@ -247,10 +247,14 @@ fn renamed(version: &Version, origin: &Struct) -> Struct {
     structure(version, &format!("{prefix}{version}"))
 }
 
-fn next(origin: &Struct, name: &str, part: impl Fn(&mut Version) -> &mut u64) -> Outcome {
+fn next(
+    origin: &Struct,
+    name: &str,
+    part: impl for<'v> Fn(&'v mut Version<'static>) -> &'v mut u64,
+) -> Outcome {
     let mut next = read(origin);
-    next.prerelease.clear();
-    next.metadata.clear();
+    next.prerelease = Default::default();
+    next.metadata = Default::default();
     let number = part(&mut next);
     *number = number
         .checked_add(1)
