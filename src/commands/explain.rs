@@ -122,6 +122,7 @@ pub fn run(
         subjects,
         tag: args.tag.clone(),
         all_tags: args.all_tags,
+        ladder: global.output.is_none() && !args.all_tags && terminal.shows_results(),
     };
     let session = global.session(&ground, terminal)?;
     let explanation = explain::explain(&request, &wanted, &session)?;

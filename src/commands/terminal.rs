@@ -50,6 +50,11 @@ impl Terminal {
         }
     }
 
+    /// Whether results go to a terminal.
+    pub fn shows_results(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// Whether results are coloured.
     pub fn colors_results(&self) -> bool {
         self.color_out

@@ -48,7 +48,11 @@ pub fn choice_not_deterministic(key: &ObjectKey, decision: &Decision) -> Option<
         id: "choice-not-deterministic",
         severity: Severity::Error,
         subject: policy(key),
-        message: format!("{} are equal by the policy's order: the controller's answer changes from run to run", listed(candidates)),
+        message: format!(
+            "each of {} can be the latest, and the controller's answer changes from run to run{}",
+            listed(candidates),
+            decision.tie.as_ref().map_or_else(String::new, |tie| format!(": {tie}"))
+        ),
         evidence: candidates.join(", "),
         remedy: "let filterTags.pattern or extract tell them apart, or remove all but one from the registry".into(),
     })
@@ -150,7 +154,7 @@ pub fn convention(key: &ObjectKey, pattern: &str, required: &str) -> Finding {
 }
 
 /// Up to three names and how many more there are.
-fn listed(names: &[String]) -> String {
+pub(crate) fn listed(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [only] => only.clone(),

@@ -4,6 +4,7 @@ mod automation;
 mod chain;
 mod delivery;
 mod follow;
+mod ladder;
 pub(super) mod observe;
 mod policy;
 mod step;
@@ -28,6 +29,7 @@ use observe::Delivered;
 use subject::Aim;
 
 pub use follow::{Followed, follow};
+pub use ladder::Rung;
 pub use step::{Snippet, Step, StepKind, StepVerdict};
 pub use subject::Subject;
 pub use tags::ExplainedTag;
@@ -41,6 +43,8 @@ pub struct ExplainRequest {
     pub tag: Option<String>,
     /// Whether every tag is asked about.
     pub all_tags: bool,
+    /// Whether the ladder of the tags is wanted, where one policy is explained.
+    pub ladder: bool,
 }
 
 /// What there is to say of everything that was named.
@@ -83,6 +87,8 @@ pub struct PolicyChain {
     pub steps: Vec<Step>,
     /// The tags that were asked about.
     pub tags: Vec<ExplainedTag>,
+    /// The tags that matter in the policy's order, where that is wanted and the policy gets so far.
+    pub ladder: Vec<Rung>,
 }
 
 impl PolicyChain {

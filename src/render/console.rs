@@ -12,6 +12,7 @@ pub struct Glyphs {
     warning: &'static str,
     nothing: &'static str,
     ellipsis: &'static str,
+    line: &'static str,
 }
 
 impl Glyphs {
@@ -24,6 +25,7 @@ impl Glyphs {
         warning: "\u{26a0}",
         nothing: "\u{b7}",
         ellipsis: "\u{2026}",
+        line: "\u{2504}",
     };
     /// For terminals that aren't UTF-8.
     pub const ASCII: Self = Self {
@@ -34,11 +36,22 @@ impl Glyphs {
         warning: "!",
         nothing: "-",
         ellipsis: "...",
+        line: "-",
     };
 
     /// What stands for the rest of a list.
     pub fn ellipsis(&self) -> &'static str {
         self.ellipsis
+    }
+
+    /// What a line is drawn with.
+    pub fn line(&self) -> &'static str {
+        self.line
+    }
+
+    /// The sign of something that is done, or that one goes to.
+    pub fn action(&self) -> &'static str {
+        self.action
     }
 
     /// The sign of something that is awaited.

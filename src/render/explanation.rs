@@ -9,6 +9,7 @@ use crate::pipeline::explain::{
 };
 
 use super::console::{Glyphs, harmless};
+use super::ladder::ladder;
 use super::table::Table;
 
 /// How a text is shown.
@@ -42,7 +43,11 @@ pub fn step(step: &Step, settings: TextSettings) -> String {
 fn policy(chain: &PolicyChain, settings: TextSettings) -> String {
     let mut text = headline(&chain.steps, &policy_state(chain), true, settings);
     text.push_str(&steps(&chain.steps, settings));
+    text.push_str(&ladder(&chain.ladder, settings));
     text.push_str(&tags(&chain.tags));
+    if let [tag] = &chain.tags[..] {
+        text.push_str(&pointed(&tag.places, settings));
+    }
     text
 }
 
@@ -139,7 +144,7 @@ fn consequence(kind: StepKind) -> &'static str {
     }
 }
 
-fn painted(text: &str, style: Style, color: bool) -> String {
+pub(super) fn painted(text: &str, style: Style, color: bool) -> String {
     if color {
         format!("{style}{text}{style:#}")
     } else {
@@ -211,20 +216,41 @@ fn snippet(snippet: &Snippet, settings: TextSettings) -> String {
     let gutter = " ".repeat(number.len());
     // What is underlined stays below its text: a tab takes one column here.
     let shown = harmless(&snippet.text).replace('\t', " ");
-    let start = snippet.column.saturating_sub(1);
-    let width = |skipped: usize, length: usize| -> usize {
-        let part: String = shown.chars().skip(skipped).take(length).collect();
-        part.width()
-    };
-    let underline = format!(
-        "{}{}",
-        " ".repeat(width(0, start)),
-        "^".repeat(width(start, snippet.length).max(1))
-    );
+    let underline = underline(&shown, std::slice::from_ref(snippet));
     let style = AnsiColor::Red.on_default().bold();
     format!(
         "   {number} | {shown}\n   {gutter} | {}\n",
         painted(&underline, style, settings.color)
+    )
+}
+
+/// The line below a text, with a `^` below each column of the parts, which are in their order.
+fn underline(shown: &str, parts: &[Snippet]) -> String {
+    let width = |skipped: usize, length: usize| -> usize {
+        let part: String = shown.chars().skip(skipped).take(length).collect();
+        part.width()
+    };
+    let mut line = String::new();
+    for part in parts {
+        let start = part.column.saturating_sub(1);
+        let blanks = width(0, start).saturating_sub(line.len());
+        line.push_str(&" ".repeat(blanks));
+        line.push_str(&"^".repeat(width(start, part.length).max(1)));
+    }
+    line
+}
+
+/// The text of the policy that decided about a tag, with the parts that did underlined.
+fn pointed(parts: &[Snippet], settings: TextSettings) -> String {
+    let Some(first) = parts.first() else {
+        return String::new();
+    };
+    let shown = first.text.replace(['\t', '\n', '\r'], " ");
+    let shown = harmless(&shown);
+    let style = AnsiColor::Red.on_default().bold();
+    format!(
+        "     {shown}\n     {}\n",
+        painted(&underline(&shown, parts), style, settings.color)
     )
 }
 

@@ -15,6 +15,7 @@ pub mod json_v1_reconcile;
 pub mod json_v1_tags;
 pub mod json_v1_trigger;
 pub mod junit;
+pub mod ladder;
 pub mod live_versions;
 pub mod markdown;
 pub mod objects;

@@ -1,55 +1,59 @@
 //! Mirrors `internal/policy/filter.go` of image-reflector-controller 1.2: the tags that match, by their keys.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::super::flux::TagFilter;
 use super::Collision;
-use crate::go::regexp::{self, Regexp};
+use super::places::Places;
+use crate::go::regexp::{self, Matcher, Regexp, Stop, Template, Trail};
 
 /// The tags that count, each with the key that is compared.
+#[derive(Default)]
 pub(super) struct Filtered<'a> {
-    entries: Vec<Entry<'a>>,
+    /// Each once, in the order of their first tags.
+    keys: Vec<Cow<'a, str>>,
+    /// The tag that stands for each key: the last one.
+    kept: Vec<&'a str>,
+    /// The place of a key, and a tag that stood for it until another came.
+    replaced: Vec<(usize, &'a str)>,
     matched: usize,
-}
-
-struct Entry<'a> {
-    key: Cow<'a, str>,
-    /// The tags with this key; the last stands for it.
-    tags: Vec<&'a str>,
 }
 
 impl<'a> Filtered<'a> {
     /// Every tag, compared as it is.
     pub(super) fn all(stored: &'a [String]) -> Self {
-        let entry = |tag: &'a String| Entry {
-            key: Cow::Borrowed(tag),
-            tags: vec![tag],
-        };
         Self {
-            entries: stored.iter().map(entry).collect(),
+            keys: stored.iter().map(|tag| Cow::Borrowed(&**tag)).collect(),
+            kept: stored.iter().map(String::as_str).collect(),
+            replaced: Vec::new(),
             matched: stored.len(),
         }
     }
 
     /// The tags that match a filter.
-    pub(super) fn by(keying: &Keying<'_>, stored: &'a [String]) -> Self {
-        let mut entries: Vec<Entry<'a>> = Vec::new();
-        let mut places: HashMap<Cow<'a, str>, usize> = HashMap::new();
-        let mut matched = 0;
+    pub(super) fn by(keying: &Keying<'_>, stored: &'a [String]) -> Result<Self, FilterError> {
+        let mut filtered = Self::default();
+        let mut places = Places::default();
+        let mut keyer = keying.keyer()?;
         for tag in stored {
-            let Some(key) = keying.key(tag) else { continue };
-            matched += 1;
-            let place = *places.entry(key).or_insert_with_key(|key| {
-                entries.push(Entry {
-                    key: key.clone(),
-                    tags: Vec::new(),
-                });
-                entries.len() - 1
-            });
-            entries[place].tags.push(tag);
+            let Some(key) = keyer.key(tag)? else { continue };
+            filtered.matched += 1;
+            match places.place(&key, &filtered.keys) {
+                Some(place) => {
+                    let before = std::mem::replace(&mut filtered.kept[place], tag);
+                    // A registry may list one tag twice, which is no loss.
+                    if before != tag {
+                        filtered.replaced.push((place, before));
+                    }
+                }
+                None => {
+                    filtered.keys.push(key);
+                    filtered.kept.push(tag);
+                }
+            }
         }
-        Self { entries, matched }
+        Ok(filtered)
     }
 
     /// How many tags match.
@@ -59,54 +63,33 @@ impl<'a> Filtered<'a> {
 
     /// The keys, each once, in the order of their first tags.
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().map(|entry| entry.key.as_ref())
+        self.keys.iter().map(AsRef::as_ref)
     }
 
     /// The tag that stands for the key at a place.
     pub(super) fn tag(&self, place: usize) -> &'a str {
-        self.entries[place].kept()
+        self.kept[place]
     }
 
     /// The keys of several tags, sorted.
     pub(super) fn collisions(&self) -> Vec<Collision> {
-        let mut collisions: Vec<Collision> = self
-            .entries
-            .iter()
-            .filter_map(|entry| {
-                let lost = entry.lost();
-                (!lost.is_empty()).then(|| Collision {
-                    key: entry.key.to_string(),
-                    kept: entry.kept().to_owned(),
-                    lost,
-                })
-            })
-            .collect();
-        collisions.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        collisions
+        let mut lost: BTreeMap<&str, (usize, Vec<String>)> = BTreeMap::new();
+        for (place, tag) in &self.replaced {
+            let (_, tags) = lost
+                .entry(&self.keys[*place])
+                .or_insert_with(|| (*place, Vec::new()));
+            tags.push((*tag).to_owned());
+        }
+        let collision = |(key, (place, lost)): (&str, (usize, Vec<String>))| Collision {
+            key: key.to_owned(),
+            kept: self.kept[place].to_owned(),
+            lost,
+        };
+        lost.into_iter().map(collision).collect()
     }
 }
 
-impl<'a> Entry<'a> {
-    fn kept(&self) -> &'a str {
-        self.tags.last().copied().unwrap_or_default()
-    }
-
-    /// The other tags, each once. A registry may list one tag twice, which is no loss.
-    fn lost(&self) -> Vec<String> {
-        let kept = self.kept();
-        let mut lost: Vec<String> = self
-            .tags
-            .iter()
-            .filter(|tag| **tag != kept)
-            .map(|tag| (*tag).to_owned())
-            .collect();
-        // Stored tags are sorted, so equal ones stand together.
-        lost.dedup();
-        lost
-    }
-}
-
-/// A pattern that does not compile.
+/// A pattern that does not compile, or that can't be matched here.
 #[derive(Debug, thiserror::Error)]
 #[error("invalid regular expression pattern '{pattern}': {why}")]
 pub(super) struct FilterError {
@@ -115,6 +98,13 @@ pub(super) struct FilterError {
 }
 
 impl FilterError {
+    fn new(pattern: &str, why: regexp::Error) -> Self {
+        Self {
+            pattern: pattern.to_owned(),
+            why,
+        }
+    }
+
     /// Whether the controller takes the pattern.
     pub(super) fn is_ours(&self) -> bool {
         self.why.is_own_limit()
@@ -123,28 +113,88 @@ impl FilterError {
 
 /// The function from tags to keys that a filter is.
 pub(super) struct Keying<'f> {
-    pattern: Regexp,
+    pattern: &'f str,
+    compiled: Regexp,
     extract: &'f str,
 }
 
 impl<'f> Keying<'f> {
     /// Compiles a filter; the error is the controller's, after `failed to filter tags: `.
     pub(super) fn of(filter: &'f TagFilter) -> Result<Self, FilterError> {
-        let pattern = Regexp::compile(&filter.pattern).map_err(|why| FilterError {
-            pattern: filter.pattern.clone(),
-            why,
-        })?;
+        let pattern = &filter.pattern;
+        let compiled = Regexp::compile(pattern).map_err(|why| FilterError::new(pattern, why))?;
         Ok(Self {
             pattern,
+            compiled,
             extract: &filter.extract,
         })
     }
 
+    /// What makes keys of one tag after the other.
+    pub(super) fn keyer(&self) -> Result<Keyer<'_>, FilterError> {
+        let template = (!self.extract.is_empty()).then(|| self.compiled.template(self.extract));
+        let groups = template.as_ref().map_or(&[][..], Template::groups);
+        let matcher = self.compiled.matcher(groups);
+        Ok(Keyer {
+            pattern: self.pattern,
+            matcher: matcher.map_err(|why| FilterError::new(self.pattern, why))?,
+            template,
+        })
+    }
+
+    /// What tells where tags stop to match; nothing for a pattern too large for that.
+    pub(super) fn trail(&self) -> Option<Trail> {
+        Trail::new(self.pattern).ok().flatten()
+    }
+
+    /// The pattern.
+    pub(super) fn pattern(&self) -> &'f str {
+        self.pattern
+    }
+}
+
+/// Makes keys of one tag after the other.
+pub(super) struct Keyer<'k> {
+    pattern: &'k str,
+    matcher: Matcher<'k>,
+    template: Option<Template<'k>>,
+}
+
+impl Keyer<'_> {
     /// The key of a tag that matches.
-    pub(super) fn key<'a>(&self, tag: &'a str) -> Option<Cow<'a, str>> {
-        if self.extract.is_empty() {
-            return self.pattern.is_match(tag).unwrap_or(false).then_some(Cow::Borrowed(tag));
+    pub(super) fn key<'a>(&mut self, tag: &'a str) -> Result<Option<Cow<'a, str>>, FilterError> {
+        let refused = |why| FilterError::new(self.pattern, why);
+        let Some(template) = &self.template else {
+            let matches = self.matcher.is_match(tag).map_err(refused)?;
+            return Ok(matches.then_some(Cow::Borrowed(tag)));
+        };
+        let found = self.matcher.find_at(tag, 0).map_err(refused)?;
+        Ok(found.map(|found| template.expand(tag, |group| found.group(group))))
+    }
+}
+
+/// Where a tag stops to match, in words: what was matched, and what the pattern wants next.
+pub(super) fn in_words(pattern: &str, tag: &str, stop: &Stop) -> String {
+    let wanted: Vec<&str> = stop
+        .wanted
+        .iter()
+        .map(|span| &pattern[span.clone()])
+        .collect();
+    let wanted = wanted.join(" or ");
+    match stop.matched {
+        None => format!("nothing in it fits {wanted}"),
+        Some(place) => {
+            let (matched, rest) = tag.split_at(place);
+            let next = match rest.chars().next() {
+                Some(next) => format!("{next} comes"),
+                None => "the tag ends".to_owned(),
+            };
+            let after = if matched.is_empty() {
+                String::new()
+            } else {
+                format!("after {matched} ")
+            };
+            format!("{after}the pattern wants {wanted}, and {next}")
         }
-        self.pattern.expand_first(self.extract, tag).ok().flatten().map(Cow::Owned)
     }
 }

@@ -5,6 +5,7 @@ mod alphabetical;
 mod choice;
 mod filter;
 mod numerical;
+mod places;
 mod semver;
 mod trace;
 
@@ -13,9 +14,10 @@ use std::collections::BTreeSet;
 use super::conditions;
 use super::flux::{ImagePolicyChoice, ImagePolicySpec, TagFilter};
 use choice::Choice;
-use filter::{Filtered, Keying};
+use filter::{FilterError, Filtered, Keying};
 
-pub use trace::{TagTrace, Verdict, trace};
+pub use choice::Tie;
+pub use trace::{Mark, Marked, TagTrace, Verdict, trace};
 
 /// The parts of an ImagePolicy's spec that choose a tag.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct Decision {
     pub counts: Counts,
     /// Keys that more than one tag has, in the order of the keys.
     pub collisions: Vec<Collision>,
+    /// Why there are several candidates, where there are.
+    pub tie: Option<Tie>,
     /// Every text that the failure can have, sorted: several where the controller names whichever bad key it sees
     /// first. Empty unless the outcome is a failure.
     pub messages: Vec<String>,
@@ -107,7 +111,11 @@ pub fn decide(spec: &PolicySpec, stored: &[String]) -> Decision {
     };
     let filtered = match &keying {
         Some(keying) => Filtered::by(keying, stored),
-        None => Filtered::all(stored),
+        None => Ok(Filtered::all(stored)),
+    };
+    let filtered = match filtered {
+        Ok(filtered) => filtered,
+        Err(why) => return Decision::failed(filter_failure(&why)),
     };
     let keys: Vec<&str> = filtered.keys().collect();
     // Only a filter puts the keys in random order.
@@ -121,11 +129,16 @@ pub fn decide(spec: &PolicySpec, stored: &[String]) -> Decision {
             eligible: chosen.eligible,
         },
         collisions: filtered.collisions(),
+        tie: None,
         messages: Vec::new(),
     };
     match chosen.latest {
         Ok(places) => {
             let tags: BTreeSet<&str> = places.iter().map(|place| filtered.tag(*place)).collect();
+            if tags.len() > 1 {
+                let candidates: Vec<&str> = places.iter().map(|place| keys[*place]).collect();
+                decision.tie = choice.tie(&candidates, &keys);
+            }
             decision.outcome = Outcome::of(tags);
         }
         Err(messages) => decision.fail(messages),
@@ -138,12 +151,6 @@ fn prepare<'f>(
     spec: &'f PolicySpec,
     stored: &[String],
 ) -> Result<(Choice, Option<Keying<'f>>), PolicyFailure> {
-    let invalid = |message: String| PolicyFailure {
-        stalled: true,
-        reason: conditions::INVALID_POLICY,
-        message,
-        is_ours: false,
-    };
     let choice =
         Choice::of(&spec.choice).map_err(|why| invalid(format!("invalid policy: {why}")))?;
     if stored.is_empty() {
@@ -159,11 +166,24 @@ fn prepare<'f>(
         .as_ref()
         .map(Keying::of)
         .transpose()
-        .map_err(|why| PolicyFailure {
-            is_ours: why.is_ours(),
-            ..invalid(format!("failed to filter tags: {why}"))
-        })?;
+        .map_err(|why| filter_failure(&why))?;
     Ok((choice, keying))
+}
+
+fn filter_failure(why: &FilterError) -> PolicyFailure {
+    PolicyFailure {
+        is_ours: why.is_ours(),
+        ..invalid(format!("failed to filter tags: {why}"))
+    }
+}
+
+fn invalid(message: String) -> PolicyFailure {
+    PolicyFailure {
+        stalled: true,
+        reason: conditions::INVALID_POLICY,
+        message,
+        is_ours: false,
+    }
 }
 
 impl Decision {
@@ -173,6 +193,7 @@ impl Decision {
             outcome: Outcome::Failed(failure),
             counts: Counts::default(),
             collisions: Vec::new(),
+            tie: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Mirrors `internal/policy/semver.go` of image-reflector-controller 1.2.
 
 use super::choice::{Chosen, KeyVerdict};
-use crate::go::semver::{Constraints, Verdict, Version};
+use crate::go::semver::{Constraints, Verdict, Version, VersionError};
 
 /// The greatest version in a range.
 pub(super) struct SemVer {
@@ -50,13 +50,35 @@ impl SemVer {
     }
 
     pub(super) fn judge(&self, key: &str) -> KeyVerdict {
-        match Version::parse(key) {
-            Ok(version) => match self.constraints.verdict(&version) {
-                Verdict::Satisfied => KeyVerdict::Eligible,
-                Verdict::OutOfRange => KeyVerdict::OutOfRange,
-                Verdict::PrereleaseRefused => KeyVerdict::PrereleaseRefused,
-            },
-            Err(error) => KeyVerdict::NotAVersion(error.to_string()),
+        let version = match Version::parse(key) {
+            Ok(version) => version,
+            Err(error) => return KeyVerdict::NotAVersion(why_no_version(key, &error)),
+        };
+        match self.constraints.verdict(&version) {
+            Verdict::Satisfied => KeyVerdict::Eligible,
+            Verdict::OutOfRange => KeyVerdict::OutOfRange(self.constraints.refusals(&version)),
+            Verdict::PrereleaseRefused => {
+                KeyVerdict::PrereleaseRefused(self.constraints.refusals(&version))
+            }
         }
     }
+}
+
+/// The library's text, and what is wrong in a few words.
+fn why_no_version(key: &str, error: &VersionError) -> String {
+    let why = match error {
+        _ if key.matches('.').count() < 2 => "it has fewer than two dots",
+        VersionError::Form if key.starts_with('V') => "only a small v may stand before it",
+        VersionError::Form
+            if !key
+                .trim_start_matches('v')
+                .starts_with(|c: char| c.is_ascii_digit()) =>
+        {
+            "it does not begin with a number"
+        }
+        VersionError::Form if key.contains('_') => "it has a _",
+        VersionError::LeadingZero => "a number of the prerelease begins with 0",
+        _ => return error.to_string(),
+    };
+    format!("{error}: {why}")
 }

@@ -151,7 +151,7 @@ fn tags_are_counted_and_traced() {
             eligible: 2
         }
     );
-    let traced: Vec<String> = trace(&spec, &stored, &decision)
+    let traced: Vec<String> = trace(&spec, &stored, &decision, |_| true)
         .unwrap()
         .into_iter()
         .map(|trace| {
@@ -167,13 +167,13 @@ fn tags_are_counted_and_traced() {
     assert_eq!(
         traced,
         [
-            "r-latest [latest] notAVersion: invalid semantic version",
-            "r-2.0.0 [2.0.0] outOfRange: ",
+            "r-2.0.0 [2.0.0] outOfRange: <2.0.0 keeps it out",
             "r-1.9.9-rc.1 [1.9.9-rc.1] prereleaseRefused: the range lets no prereleases in",
-            "r-1.4.0-x [1.4.0] collided: r-1.4.0 has the same key and takes its place",
             "r-1.4.0 [1.4.0] selected: ",
-            "r-1.0.0 [1.0.0] eligible: ",
-            "1.5.0 [-] notMatched: ",
+            "r-1.0.0 [1.0.0] eligible: loses to r-1.4.0",
+            "r-latest [latest] notAVersion: invalid semantic version: it has fewer than two dots",
+            "r-1.4.0-x [1.4.0] collided: r-1.4.0 has the same key and takes its place",
+            "1.5.0 [-] notMatched: the pattern wants r, and 1 comes",
         ]
     );
 }
@@ -185,7 +185,7 @@ fn no_tag_is_selected_where_chance_decides() {
         filter: filtered("", ""),
     };
     let stored = owned(&["v1.0.0", "1.0.0", "0.9.0"]);
-    let traces = trace(&spec, &stored, &decide(&spec, &stored)).unwrap();
+    let traces = trace(&spec, &stored, &decide(&spec, &stored), |_| true).unwrap();
     assert!(
         traces
             .iter()
@@ -193,9 +193,9 @@ fn no_tag_is_selected_where_chance_decides() {
     );
     assert_eq!(
         traces[0].detail,
-        "one of 2 tags that chance decides between"
+        "one of 2 tags that chance decides between: all have the precedence of 1.0.0"
     );
-    assert_eq!(traces[2].detail, "");
+    assert_eq!(traces[2].detail, "loses to 2 others");
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn a_policy_that_fails_at_once_has_no_trace() {
         filter: None,
     };
     let stored = owned(&["1.0.0"]);
-    let failure = trace(&spec, &stored, &decide(&spec, &stored)).unwrap_err();
+    let failure = trace(&spec, &stored, &decide(&spec, &stored), |_| true).unwrap_err();
     assert_eq!(
         failure.message,
         "invalid policy: improper constraint: \"latest\""
@@ -222,7 +222,7 @@ fn a_bad_number_shows_in_the_trace() {
         filter: None,
     };
     let stored = owned(&["v2", "1e999", "1"]);
-    let verdicts: Vec<(Verdict, String)> = trace(&spec, &stored, &decide(&spec, &stored))
+    let verdicts: Vec<(Verdict, String)> = trace(&spec, &stored, &decide(&spec, &stored), |_| true)
         .unwrap()
         .into_iter()
         .map(|trace| (trace.verdict, trace.detail))
@@ -230,9 +230,9 @@ fn a_bad_number_shows_in_the_trace() {
     assert_eq!(
         verdicts,
         [
+            (Verdict::Eligible, String::new()),
             (Verdict::NotANumber, "invalid syntax".to_owned()),
             (Verdict::NotANumber, "value out of range".to_owned()),
-            (Verdict::Eligible, String::new()),
         ]
     );
 }
@@ -258,7 +258,7 @@ fn a_hundred_thousand_tags_are_decided_and_traced() {
     );
     assert_eq!(decision.collisions.len(), 300);
     assert!(matches!(&decision.outcome, Outcome::Latest { tag } if tag.ends_with("-99.0.299")));
-    let traces = trace(&versions, &stored, &decision).unwrap();
+    let traces = trace(&versions, &stored, &decision, |_| true).unwrap();
     let collided = traces
         .iter()
         .filter(|trace| trace.verdict == Verdict::Collided);

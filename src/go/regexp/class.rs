@@ -149,7 +149,8 @@ impl CharacterSet {
 /// Every character.
 pub(super) fn any() -> CharacterSet {
     static SET: OnceLock<CharacterSet> = OnceLock::new();
-    SET.get_or_init(|| CharacterSet::default().negated()).clone()
+    SET.get_or_init(|| CharacterSet::default().negated())
+        .clone()
 }
 
 /// Every character but the newline.

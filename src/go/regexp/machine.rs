@@ -1,8 +1,8 @@
 //! Runs a [`Program`] over a text: all ways at once, each place of the program at most once for each place of the text,
 //! in the order in which Go prefers them.
 
-use super::{Code, Error};
 use super::program::{Assertion, Instruction, Place, Program};
+use super::{Code, Error};
 
 /// What a slot holds before anything is noted in it; otherwise it is one more than the place in the text. (Memory full
 /// of zeros costs nothing before it is written to.)
@@ -74,7 +74,10 @@ impl Ways {
 enum Waiting {
     Go(Place),
     /// What a slot held before the ways that were followed in between.
-    Restore { slot: usize, held: u32 },
+    Restore {
+        slot: usize,
+        held: u32,
+    },
 }
 
 impl Machine {
@@ -184,8 +187,7 @@ impl Machine {
             let begin = place as usize * self.kept_count;
             let next = match (self.program.instructions[place as usize], taken) {
                 (Instruction::Match, _) => {
-                    let mut slots =
-                        self.current.slots[begin..begin + self.kept_count].to_vec();
+                    let mut slots = self.current.slots[begin..begin + self.kept_count].to_vec();
                     if let Some(Some(slot)) = self.kept.get(1) {
                         slots[*slot] = note(place_here);
                     }

@@ -14,6 +14,7 @@ mod matcher;
 mod parser;
 mod program;
 mod replace;
+mod stop;
 mod translate;
 mod tree;
 
@@ -22,6 +23,7 @@ use std::fmt;
 pub use expand::Template;
 pub use matcher::Matcher;
 pub use replace::quote_meta;
+pub use stop::{Stop, Trail};
 
 use parser::Parsed;
 use program::Program;
@@ -105,11 +107,7 @@ impl Regexp {
         engine: impl FnOnce(&mut Parsed) -> Engine + Send,
     ) -> Result<Self, Error> {
         let mut parsed = parser::parse(pattern)?;
-        let engine = if parsed.tree.node_count() < DEEP_NODES {
-            engine(&mut parsed)
-        } else {
-            on_a_deep_stack(|| engine(&mut parsed))?
-        };
+        let engine = with_room_for(parsed.tree.node_count(), || engine(&mut parsed))?;
         Ok(Self {
             source: pattern.to_owned(),
             engine,
@@ -159,7 +157,11 @@ impl Regexp {
         let template = self.template(template);
         let mut matcher = self.matcher(template.groups())?;
         let found = matcher.find_at(text, 0)?;
-        Ok(found.map(|found| template.expand(text, |group| found.group(group)).into_owned()))
+        Ok(found.map(|found| {
+            template
+                .expand(text, |group| found.group(group))
+                .into_owned()
+        }))
     }
 
     /// A template for the matches of this pattern.
@@ -275,7 +277,11 @@ fn own_engine(parsed: &Parsed) -> Engine {
     Engine::Own(program::compile(&parsed.tree, parsed.root, false))
 }
 
-fn on_a_deep_stack<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R, Error> {
+/// Does something that calls itself for each level of a tree of so many nodes.
+fn with_room_for<R: Send>(nodes: usize, work: impl FnOnce() -> R + Send) -> Result<R, Error> {
+    if nodes < DEEP_NODES {
+        return Ok(work());
+    }
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .stack_size(DEEP_STACK_BYTES)

@@ -20,8 +20,6 @@ pub(super) struct Parsed {
     pub root: NodeId,
     /// The groups' names by their numbers; the first is the whole match's, `""`.
     pub names: Vec<String>,
-    /// Where the groups stand in the pattern, by their numbers; the first is the whole pattern.
-    pub group_spans: Vec<Span>,
 }
 
 /// Parses a pattern, or says what is wrong with it in Go's words.
@@ -32,7 +30,6 @@ pub(super) fn parse(pattern: &str) -> Result<Parsed, Error> {
         stack: Vec::new(),
         tree: Tree::new(),
         names: vec![String::new()],
-        group_spans: vec![Span::new(0, pattern.len())],
         named_sets: BTreeMap::new(),
         numbers: 0,
         last_named_class: pattern.rfind(":]").map(|place| pattern.len() - place),
@@ -44,7 +41,6 @@ pub(super) fn parse(pattern: &str) -> Result<Parsed, Error> {
             tree: parser.tree,
             root,
             names: parser.names,
-            group_spans: parser.group_spans,
         }),
         _ => Err(Error::new(Code::MissingParenthesis, pattern)),
     }
@@ -57,7 +53,6 @@ struct Parser<'p> {
     stack: Vec<NodeId>,
     tree: Tree,
     names: Vec<String>,
-    group_spans: Vec<Span>,
     /// The named sets that were met, as they are under `(?i)` (the second part of the key) and negated (the third).
     named_sets: BTreeMap<(String, bool, bool), CharacterSet>,
     numbers: usize,
@@ -109,11 +104,11 @@ impl<'p> Parser<'p> {
         match character {
             '(' if after.starts_with('?') => return self.parse_group_options(start),
             '(' => {
-                self.open_group(None, start)?;
+                self.open_group(None)?;
                 return Ok(after);
             }
             ')' => {
-                self.close_group(after)?;
+                self.close_group()?;
                 return Ok(after);
             }
             '|' => {
@@ -338,7 +333,7 @@ impl<'p> Parser<'p> {
             if name.is_empty() || !name.bytes().all(is_valid) {
                 return Err(Error::new(Code::NamedCapture, &start[..=end]));
             }
-            self.open_group(Some(name), start)?;
+            self.open_group(Some(name))?;
             return Ok(&start[end + 1..]);
         }
         self.parse_flags(start)
@@ -377,17 +372,15 @@ impl<'p> Parser<'p> {
         ))
     }
 
-    /// Opens a group that captures; `start` begins with its parenthesis.
-    fn open_group(&mut self, name: Option<&str>, start: &str) -> Result<(), Error> {
+    /// Opens a group that captures.
+    fn open_group(&mut self, name: Option<&str>) -> Result<(), Error> {
         let number = u32::try_from(self.names.len()).ok();
-        let place = self.offset(start);
         self.names.push(name.unwrap_or_default().to_owned());
-        self.group_spans.push(Span::new(place, place));
         self.push_kind(Kind::OpenGroup { number })
     }
 
-    /// Closes a group; `after` follows its parenthesis.
-    fn close_group(&mut self, after: &str) -> Result<(), Error> {
+    /// Closes a group.
+    fn close_group(&mut self) -> Result<(), Error> {
         self.close_alternation()?;
         let unexpected = || Error::new(Code::UnexpectedParenthesis, self.pattern);
         let [.., group, inner] = self.stack[..] else {
@@ -401,10 +394,6 @@ impl<'p> Parser<'p> {
         let Some(number) = number else {
             return self.push(inner);
         };
-        let end = self.offset(after);
-        if let Some(span) = self.group_spans.get_mut(number as usize) {
-            *span = Span::new(span.start as usize, end);
-        }
         let node = self.tree.node_mut(group);
         node.kind = Kind::Capture(number);
         node.children = vec![inner];

@@ -155,7 +155,13 @@ impl Compiler<'_> {
             Kind::NotWordBoundary => self.add(assertion(Assertion::NotWordBoundary), origin(rank)),
             Kind::Capture(number) => {
                 let slot = 2 * number;
-                let end = self.add(Instruction::Note { slot: slot + 1, next }, None);
+                let end = self.add(
+                    Instruction::Note {
+                        slot: slot + 1,
+                        next,
+                    },
+                    None,
+                );
                 let inner = self.children(id, end, rank);
                 self.add(Instruction::Note { slot, next: inner }, None)
             }
@@ -168,7 +174,13 @@ impl Compiler<'_> {
                 let mut start = self.node(last, next, rank);
                 for &alternative in alternatives {
                     let first = self.node(alternative, next, rank);
-                    start = self.add(Instruction::Fork { first, second: start }, None);
+                    start = self.add(
+                        Instruction::Fork {
+                            first,
+                            second: start,
+                        },
+                        None,
+                    );
                 }
                 start
             }
@@ -260,8 +272,14 @@ impl Compiler<'_> {
         let width = self.width(child);
         let rank_of = |copy: u32| rank.saturating_add(width.saturating_mul(copy));
         let fork = |inner: Place, after: Place| match ungreedy {
-            true => Instruction::Fork { first: after, second: inner },
-            false => Instruction::Fork { first: inner, second: after },
+            true => Instruction::Fork {
+                first: after,
+                second: inner,
+            },
+            false => Instruction::Fork {
+                first: inner,
+                second: after,
+            },
         };
         let mut place = next;
         match maximum {
@@ -327,7 +345,11 @@ impl Compiler<'_> {
         let node = self.tree.node(id);
         let widths = node.children.iter().map(|&child| self.width(child));
         let widths: Vec<u32> = widths.collect();
-        let sum = || widths.iter().fold(0_u32, |sum, width| sum.saturating_add(*width));
+        let sum = || {
+            widths
+                .iter()
+                .fold(0_u32, |sum, width| sum.saturating_add(*width))
+        };
         let width = match &node.kind {
             Kind::Empty | Kind::Nothing => 0,
             Kind::Literal(characters) => u32::try_from(characters.len()).unwrap_or(u32::MAX),

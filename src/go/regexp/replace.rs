@@ -9,11 +9,7 @@ impl Regexp {
     /// # Errors
     ///
     /// It takes too many steps.
-    pub fn find_all(
-        &self,
-        text: &str,
-        limit: Option<usize>,
-    ) -> Result<Vec<(usize, usize)>, Error> {
+    pub fn find_all(&self, text: &str, limit: Option<usize>) -> Result<Vec<(usize, usize)>, Error> {
         let mut matcher = self.matcher(&[0])?;
         let mut matches = Vec::new();
         let mut position = 0;
@@ -139,15 +135,30 @@ mod tests {
             regexp("a*").find_all("baaac", None).unwrap(),
             [(0, 0), (1, 4), (5, 5)]
         );
-        assert_eq!(regexp("a*").find_all("baaac", Some(2)).unwrap(), [(0, 0), (1, 4)]);
-        assert_eq!(regexp("a*").replace_all("baaac", "<$0>").unwrap(), "<>b<aaa>c<>");
-        assert_eq!(regexp("").replace_all("\u{e9}a", "-").unwrap(), "-\u{e9}-a-");
-        assert_eq!(regexp("a").replace_all_literal("bab", "$0").unwrap(), "b$0b");
+        assert_eq!(
+            regexp("a*").find_all("baaac", Some(2)).unwrap(),
+            [(0, 0), (1, 4)]
+        );
+        assert_eq!(
+            regexp("a*").replace_all("baaac", "<$0>").unwrap(),
+            "<>b<aaa>c<>"
+        );
+        assert_eq!(
+            regexp("").replace_all("\u{e9}a", "-").unwrap(),
+            "-\u{e9}-a-"
+        );
+        assert_eq!(
+            regexp("a").replace_all_literal("bab", "$0").unwrap(),
+            "b$0b"
+        );
     }
 
     #[test]
     fn splits_as_go_does() {
-        assert_eq!(regexp("a").split("banana", None).unwrap(), ["b", "n", "n", ""]);
+        assert_eq!(
+            regexp("a").split("banana", None).unwrap(),
+            ["b", "n", "n", ""]
+        );
         assert_eq!(regexp("a").split("banana", Some(2)).unwrap(), ["b", "nana"]);
         assert_eq!(regexp("x*").split("axb", None).unwrap(), ["a", "b"]);
         assert_eq!(regexp(",").split("", None).unwrap(), [""]);

@@ -188,9 +188,7 @@ fn classes_are_ascii_and_brackets_have_no_operators() {
     assert!(matches("^[[:space:]]$", "\u{B}"));
     assert!(matches("\\bb", "\u{E9}b") && matches("\\B", ""));
     assert!(matches("^[a&&b]+$", "&ab") && matches("^[[a]b]$", "[b]"));
-    assert!(
-        matches("^[]a-]+$", "]-a") && matches("^[^]a]$", "b") && matches("^[\\d-z]+$", "5-z")
-    );
+    assert!(matches("^[]a-]+$", "]-a") && matches("^[^]a]$", "b") && matches("^[\\d-z]+$", "5-z"));
     assert!(matches("^[^a]$", "\n") && !matches("^.$", "\n"));
     assert!(!matches("\\P{Any}", "a") && !matches("[^\\x{0}-\\x{10FFFF}]", "a"));
 }

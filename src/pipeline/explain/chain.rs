@@ -15,12 +15,13 @@ use crate::pipeline::stages::{MarkerFate, PolicyDecision, Preview, PreviewedMark
 use crate::pipeline::tags::findings::Surroundings;
 
 use super::delivery::Hops;
+use super::ladder::tag_in_git;
 use super::policy::Policies;
 use super::subject::MarkedFile;
 use super::tags::{Tagging, WantedTags};
 use super::{
     AutomationChain, ExplainedTag, Explanation, Grounds, LivePolicy, PolicyChain, RepositoryNames,
-    Step, StepKind, StepVerdict, automation,
+    Rung, Step, StepKind, StepVerdict, automation,
 };
 
 /// Lines of files by path and number.
@@ -160,6 +161,7 @@ impl<'a> Chains<'a> {
             live: self.live(policy),
             steps,
             tags: self.tags(policy, decision),
+            ladder: self.ladder(policy, decision),
         }
     }
 
@@ -211,26 +213,54 @@ impl<'a> Chains<'a> {
             None if grounds.wanted.all_tags => WantedTags::All,
             None => return Vec::new(),
         };
-        let key = policy
-            .spec
-            .image_repository_ref
-            .key_from(&policy.key.namespace);
-        let repository = grounds.inputs.objects.repositories.get(&key);
-        match (
-            repository,
-            grounds.scans.repositories.get(&key),
-            &decision.decision,
-        ) {
-            (Some(repository), Some(Scan::Tags { stored, recorded }), Some(decided)) => Tagging {
-                policy,
-                repository,
-                listed: recorded,
-                stored,
-                decision: decided,
+        let tagging = self.tagging(policy, decision);
+        tagging.map_or_else(Vec::new, |tagging| tagging.explain(wanted))
+    }
+
+    /// Where the policy gets as far as to look at tags.
+    fn tagging<'b>(
+        &'b self,
+        policy: &'b ImagePolicy,
+        decision: &'b PolicyDecision,
+    ) -> Option<Tagging<'b>> {
+        let reference = &policy.spec.image_repository_ref;
+        let key = reference.key_from(&policy.key.namespace);
+        let scan = self.grounds.scans.repositories.get(&key)?;
+        let Scan::Tags { stored, recorded } = scan else {
+            return None;
+        };
+        Some(Tagging {
+            policy,
+            repository: self.grounds.inputs.objects.repositories.get(&key)?,
+            listed: recorded,
+            stored,
+            decision: decision.decision.as_ref()?,
+        })
+    }
+
+    fn ladder(&self, policy: &ImagePolicy, decision: &PolicyDecision) -> Vec<Rung> {
+        let grounds = self.grounds;
+        let one = grounds.aim.policies.len() == 1;
+        let tagging = self.tagging(policy, decision);
+        let Some(tagging) = tagging.filter(|_| grounds.wanted.ladder && one) else {
+            return Vec::new();
+        };
+        let image = &tagging.repository.spec.image;
+        let (mut in_git, mut running) = (BTreeSet::new(), BTreeSet::new());
+        for preview in grounds.previews {
+            let markers: Vec<&PreviewedMarker> =
+                automation::markers_of(preview, &policy.key).collect();
+            in_git.extend(
+                markers
+                    .iter()
+                    .filter_map(|marker| tag_in_git(marker, image)),
+            );
+            let paths = markers.iter().map(|marker| marker.path.as_str()).collect();
+            if grounds.inputs.live {
+                running.extend(self.delivery().tags_running(preview, &paths, image));
             }
-            .explain(wanted),
-            _ => Vec::new(),
         }
+        tagging.ladder(&candidates(decision), &in_git, &running)
     }
 
     /// The steps behind the policy: one part for each automation that takes it.

@@ -208,6 +208,22 @@ impl Hops<'_> {
         self.running_behind(&self.holding(preview, paths), latest)
     }
 
+    /// The tags of an image that the workloads run which the Kustomizations have applied.
+    pub(super) fn tags_running(
+        &self,
+        preview: &Preview,
+        paths: &BTreeSet<&str>,
+        image: &str,
+    ) -> BTreeSet<String> {
+        let holding = self.holding(preview, paths);
+        let workloads = self.delivered.workloads.iter();
+        workloads
+            .filter(|((kind, key), workload)| self.is_behind(&holding, *kind, key, workload))
+            .flat_map(|(_, workload)| &workload.containers)
+            .filter_map(|container| tag_of(&container.image, image))
+            .collect()
+    }
+
     /// What the workloads behind these Kustomizations run of the policy's image.
     pub(super) fn running_behind(
         &self,

@@ -376,6 +376,10 @@ fn filter(policy: &ImagePolicy, decided: &Decision, stored: usize) -> Option<Ste
     if let Outcome::Failed(failure) = &decided.outcome
         && failure.message.starts_with("failed to filter tags")
     {
+        if failure.is_ours {
+            let text = failure.message.clone();
+            return Some(Step::new(StepKind::Filter, StepVerdict::Unknown, text));
+        }
         let text = format!("{}: {}", failure.reason, failure.message);
         return Some(
             Step::stuck(
@@ -418,7 +422,7 @@ fn filter(policy: &ImagePolicy, decided: &Decision, stored: usize) -> Option<Ste
             text: format!(
                 "{}; {} gives the same key {} as {}: the bytewise smallest tag of a key is kept",
                 step.text,
-                collision.lost.join(", "),
+                crate::findings::policies::listed(&collision.lost),
                 collision.key,
                 collision.kept
             ),
@@ -455,8 +459,12 @@ fn order(policy: &ImagePolicy, decided: &Decision) -> Step {
             "choice-not-deterministic",
             Severity::Error,
             format!(
-                "{counts}; {} are equal, and each run of the controller may choose another",
-                candidates.join(", ")
+                "{counts}; each run of the controller may choose another of {}{}",
+                crate::findings::policies::listed(candidates),
+                decided
+                    .tie
+                    .as_ref()
+                    .map_or_else(String::new, |tie| format!(": {tie}")),
             ),
         )
         .remedy("let filterTags tell them apart, or remove all but one from the registry"),
