@@ -32,6 +32,10 @@ record:
 fuzz-template minutes="10":
     IMAGEAUTO_FUZZ_MINUTES={{minutes}} scripts/fuzz-template
 
+# Compare generated policies with the Go libraries for some minutes, from another seed each time.
+fuzz-policy minutes="10":
+    scripts/fuzz-policy {{minutes}}
+
 # The release binary.
 release:
     scripts/release-build

@@ -1,6 +1,6 @@
 //! Mirrors `api/v1/condition_types.go` and `internal/controller/*.go` of image-reflector-controller 1.2: reasons and texts.
 
-use super::flux::Condition;
+use super::flux::{Condition, ImageRef};
 
 /// The repository's `spec.image` is no bare image name; Stalled.
 pub const IMAGE_URL_INVALID: &str = "ImageURLInvalid";
@@ -36,6 +36,19 @@ pub fn digest_failed(reference: &str, why: &str) -> String {
     format!(
         "failed fetching digest of {reference}: failed fetching descriptor for \"{reference}\": {why}"
     )
+}
+
+/// The text of a policy that is Ready; `previous` is what `status.observedPreviousRef` says.
+pub fn resolved_message(latest: &ImageRef, previous: Option<&ImageRef>) -> String {
+    let ImageRef { name, tag, digest } = latest;
+    let mut message = format!("Latest image tag for {name} resolved to {tag}");
+    if !digest.is_empty() {
+        message += &format!(" with digest {digest}");
+    }
+    if let Some(previous) = previous {
+        message += &format!(" (previously {previous})");
+    }
+    message
 }
 
 const NO_REPOSITORY: &str = "failed to get the referred ImageRepository: ";

@@ -16,6 +16,7 @@ pub mod forge;
 pub mod gpg;
 mod live;
 pub mod objects;
+mod outcomes;
 pub mod programs;
 mod pushes;
 mod recipes;

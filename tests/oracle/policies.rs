@@ -127,7 +127,7 @@ fn policy_question(case: &PolicyCase, stored: &[String]) -> Value {
 #[test]
 fn policies_agree_with_the_libraries() {
     let mut g = Generator::new(seed());
-    let cases: Vec<(PolicyCase, Vec<String>)> = (0..cases(10_000))
+    let cases: Vec<(PolicyCase, Vec<String>)> = (0..cases(50_000))
         .map(|_| {
             let case = policy_case(&mut g);
             let stored = repository::stored_tags(&case.tags, &[]).expect("the default compiles");

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use imageauto::controllers::flux::ImagePolicySpec;
+use imageauto::controllers::conditions::resolved_message;
+use imageauto::controllers::flux::{ImagePolicySpec, ImageRef};
 use imageauto::controllers::policy::{Outcome, PolicySpec, decide};
 use imageauto::controllers::repository::stored_tags;
 use serde_json::{Map, Value, json};
@@ -15,7 +16,7 @@ use super::policies_as_written::policy_as_written;
 use super::recorder::record_or_compare;
 use super::recording::{PolicyAnswer, PolicyQuestion, PolicyRecord};
 use crate::cluster::api::wait_for;
-use crate::cluster::objects::{image_collection, verdict};
+use crate::cluster::objects::{Condition, image_collection, verdict};
 use crate::cluster::{ControlPlane, in_parallel, tell};
 
 /// Has the reflector scan a made-up repository for each question and decide its policy.
@@ -112,6 +113,11 @@ fn wait_for_verdicts(
                         .unwrap_or_default()
                         .to_owned();
                     let answer = if verdict.ready {
+                        if plural == "imagepolicies" {
+                            // Both parts of the status come one after the other.
+                            object["status"].get("latestRef")?;
+                            assert_resolved(object, &verdict, namespace, number);
+                        }
                         PolicyAnswer::Tag(tag)
                     } else {
                         PolicyAnswer::Failure(verdict.reason, verdict.message)
@@ -122,6 +128,28 @@ fn wait_for_verdicts(
             (answers.len() == numbers.len()).then_some(answers)
         },
     )
+}
+
+/// Of a policy that is Ready, the rest of what it says follows from the tag.
+fn assert_resolved(object: &Value, verdict: &Condition, namespace: &str, number: usize) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let reference = |value: &Value| ImageRef {
+        name: text(&value["name"]),
+        tag: text(&value["tag"]),
+        digest: text(&value["digest"]),
+    };
+    let latest = reference(&object["status"]["latestRef"]);
+    let previous = object["status"].get("observedPreviousRef").map(reference);
+    assert!(
+        latest.name.ends_with(&format!("/{namespace}/c{number}")),
+        "{latest}"
+    );
+    assert_eq!(latest.digest, "", "{latest}");
+    let message = resolved_message(&latest, previous.as_ref());
+    assert_eq!(
+        (verdict.reason.as_str(), &verdict.message),
+        ("Succeeded", &message)
+    );
 }
 
 /// Half of them as people write them, half such as seek out what can go wrong.

@@ -472,7 +472,12 @@ fn order(policy: &ImagePolicy, decided: &Decision) -> Step {
             Step::new(kind, StepVerdict::Unknown, failure.message.clone())
         }
         Outcome::Failed(failure) => {
-            let (id, remedy) = if choice.semver.is_some() && !failure.stalled {
+            let (id, remedy) = if failure.reason == conditions::DEPENDENCY_NOT_READY {
+                (
+                    "policy-stuck-on-old-tag",
+                    "push a tag that spec.exclusionList of the ImageRepository lets in",
+                )
+            } else if choice.semver.is_some() && !failure.stalled {
                 (
                     "no-version-in-range",
                     "widen spec.policy.semver.range; --all-tags shows what keeps each tag out",
