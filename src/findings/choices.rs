@@ -396,7 +396,7 @@ mod tests {
         stored.sort_unstable_by(|one, other| other.cmp(one));
         let spec = PolicySpec::from(&policy.spec);
         let decision = policy::decide(&spec, &stored);
-        let traces = policy::trace(&spec, &stored, &decision).unwrap_or_default();
+        let traces = policy::verdicts(&spec, &stored, &decision).unwrap_or_default();
         let choice = Choice {
             policy: &policy,
             decision: &decision,

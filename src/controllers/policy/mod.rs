@@ -17,7 +17,7 @@ use choice::Choice;
 use filter::{FilterError, Filtered, Keying};
 
 pub use choice::Tie;
-pub use trace::{Mark, Marked, TagTrace, Verdict, trace};
+pub use trace::{Mark, Marked, TagTrace, Verdict, trace, verdicts};
 
 /// The parts of an ImagePolicy's spec that choose a tag.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -92,6 +92,29 @@ pub fn trace(
     decision: &Decision,
     wants: impl Fn(&str) -> bool,
 ) -> Result<Vec<TagTrace>, PolicyFailure> {
+    traces(spec, stored, decision, wants, true)
+}
+
+/// As [`trace`] of all tags, without saying where those that don't match the filter stop to do so, which takes longest.
+///
+/// # Errors
+///
+/// The policy fails before it looks at any tag.
+pub fn verdicts(
+    spec: &PolicySpec,
+    stored: &[String],
+    decision: &Decision,
+) -> Result<Vec<TagTrace>, PolicyFailure> {
+    traces(spec, stored, decision, |_| true, false)
+}
+
+fn traces(
+    spec: &PolicySpec,
+    stored: &[String],
+    decision: &Decision,
+    wants: impl Fn(&str) -> bool,
+    with_stops: bool,
+) -> Result<Vec<TagTrace>, PolicyFailure> {
     let (choice, keying) = prepare(spec, stored)?;
     let tracer = Tracer {
         latest: match &decision.outcome {
@@ -114,7 +137,10 @@ pub fn trace(
             None => "",
         },
         tie: decision.tie.as_ref(),
-        trail: keying.as_ref().and_then(Keying::trail),
+        trail: match &keying {
+            Some(keying) if with_stops => keying.trail(),
+            _ => None,
+        },
         pattern: keying.as_ref().map_or("", Keying::pattern),
         choice,
     };

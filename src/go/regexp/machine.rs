@@ -1,6 +1,8 @@
 //! Runs a [`Program`] over a text: all ways at once, each place of the program at most once for each place of the text,
 //! in the order in which Go prefers them.
 
+use std::sync::Arc;
+
 use super::program::{Assertion, Instruction, Place, Program};
 use super::{Code, Error};
 
@@ -26,7 +28,7 @@ impl Steps {
 /// A program with room to run in.
 #[derive(Clone, Debug)]
 pub(super) struct Machine {
-    program: Program,
+    program: Arc<Program>,
     /// Of each slot of the program, where it is kept; `None`: nobody asks for it.
     kept: Vec<Option<usize>>,
     kept_count: usize,
@@ -83,7 +85,7 @@ enum Waiting {
 impl Machine {
     /// A machine that notes the beginnings and ends of these groups, `0` being the whole match; `None`: that would take
     /// too much memory.
-    pub(super) fn new(program: Program, groups: &[usize]) -> Option<Self> {
+    pub(super) fn new(program: Arc<Program>, groups: &[usize]) -> Option<Self> {
         let mut kept = Vec::new();
         for (index, &group) in groups.iter().enumerate() {
             if kept.len() < 2 * group + 2 {

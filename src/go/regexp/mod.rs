@@ -19,6 +19,7 @@ mod translate;
 mod tree;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use expand::Template;
 pub use matcher::Matcher;
@@ -59,7 +60,7 @@ pub struct Regexp {
 #[derive(Clone, Debug)]
 enum Engine {
     Crate(regex::Regex),
-    Own(Program),
+    Own(Arc<Program>),
 }
 
 impl Regexp {
@@ -274,7 +275,7 @@ fn crate_engine(parsed: &Parsed, bytes: usize) -> Option<Engine> {
 }
 
 fn own_engine(parsed: &Parsed) -> Engine {
-    Engine::Own(program::compile(&parsed.tree, parsed.root, false))
+    Engine::Own(Arc::new(program::compile(&parsed.tree, parsed.root, false)))
 }
 
 /// Does something that calls itself for each level of a tree of so many nodes.

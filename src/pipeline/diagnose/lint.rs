@@ -247,8 +247,9 @@ fn by_spec(inputs: &Inputs, policy: &ImagePolicy) -> Vec<Finding> {
 fn convention(policy: &ImagePolicy, required: &Regexp) -> Option<Finding> {
     let filter = policy.spec.filter_tags.as_ref();
     let pattern = filter.map_or("", |filter| filter.pattern.as_str());
-    (!required.is_match(pattern))
-        .then(|| policies::convention(&policy.key, pattern, required.as_str()))
+    // What takes too many steps to say is no finding.
+    let keeps = required.is_match(pattern).unwrap_or(true);
+    (!keeps).then(|| policies::convention(&policy.key, pattern, required.as_str()))
 }
 
 impl Diagnosis {

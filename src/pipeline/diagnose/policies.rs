@@ -46,7 +46,7 @@ impl Grounds<'_> {
             return Vec::new();
         };
         let spec = PolicySpec::from(&policy.spec);
-        let traces = policy::trace(&spec, stored, decision).unwrap_or_default();
+        let traces = policy::verdicts(&spec, stored, decision).unwrap_or_default();
         let choice = Choice {
             policy,
             decision,
