@@ -32,6 +32,10 @@ record:
 fuzz-template minutes="10":
     IMAGEAUTO_FUZZ_MINUTES={{minutes}} scripts/fuzz-template
 
+# Choices among 100,000 tags, beside the controllers' libraries (Go besides).
+bench-policy:
+    scripts/bench-policy
+
 # Compare generated policies with the Go libraries for some minutes, from another seed each time.
 fuzz-policy minutes="10":
     scripts/fuzz-policy {{minutes}}

@@ -30,6 +30,7 @@ type question struct {
 	Semver       *string  `json:"semver"`
 	Alphabetical *string  `json:"alphabetical"`
 	Numerical    *string  `json:"numerical"`
+	Runs         int      `json:"runs"`
 }
 
 type filter struct {
@@ -54,6 +55,12 @@ func main() {
 		if err := answers.Encode(answer(asked)); err != nil {
 			panic(err)
 		}
+		if asked.Op == "time" {
+			// Who measures waits for the answer.
+			if err := out.Flush(); err != nil {
+				panic(err)
+			}
+		}
 	}
 	if err := in.Err(); err != nil {
 		panic(err)
@@ -64,6 +71,8 @@ func answer(asked question) any {
 	switch asked.Op {
 	case "policy":
 		return policy(asked)
+	case "time":
+		return timed(asked)
 	case "constraint":
 		return constraint(asked.Text, asked.Texts)
 	case "version":
@@ -205,6 +214,30 @@ func policy(asked question) map[string][]string {
 		possible[run(latest, order, tags)] = true
 	})
 	return map[string][]string{"observed": observed.sorted(), "possible": possible.sorted()}
+}
+
+// timed is how long each of some runs takes, in nanoseconds: everything between the spec with its tags and the answer.
+func timed(asked question) []int64 {
+	times := []int64{}
+	for range asked.Runs {
+		started := time.Now()
+		latest, err := choice(asked)
+		if err != nil {
+			panic(err)
+		}
+		if asked.Filter == nil {
+			run(latest, asked.Tags, nil)
+		} else {
+			tags := byKey(regexp.MustCompile(asked.Filter.Pattern), asked.Filter.Extract, asked.Tags)
+			keys := []string{}
+			for key := range tags {
+				keys = append(keys, key)
+			}
+			run(latest, keys, tags)
+		}
+		times = append(times, time.Since(started).Nanoseconds())
+	}
+	return times
 }
 
 func byKey(pattern *regexp.Regexp, extract string, tags []string) map[string]string {
