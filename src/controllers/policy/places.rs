@@ -1,5 +1,4 @@
-//! The places of keys in a list, where a map of the keys would hold each a second time.
-
+//! Mirrors the map of `internal/policy/filter.go` of image-reflector-controller 1.2: the place of each key in a list.
 use std::borrow::Cow;
 use std::hash::{BuildHasher as _, RandomState};
 
