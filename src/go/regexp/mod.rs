@@ -90,7 +90,11 @@ impl Regexp {
             fits = of_crate.is_some();
             of_crate.unwrap_or_else(|| own_engine(parsed))
         })?;
-        if fits { Ok(compiled) } else { Err(Error::out_of_memory()) }
+        if fits {
+            Ok(compiled)
+        } else {
+            Err(Error::out_of_memory())
+        }
     }
 
     /// As [`compile`](Self::compile), but never with the `regex` crate: matching is slower and has bounds of its own, and
