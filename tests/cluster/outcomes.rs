@@ -161,6 +161,15 @@ impl<'p> Outcomes<'p> {
         })
     }
 
+    /// What `doctor` finds.
+    fn diagnosed(&self) -> Vec<Value> {
+        let mut command = self.home.command(OURS, &self.plane.cluster, ADMINISTRATOR);
+        let ran = run(command.args(["doctor", "-n", NAMESPACE, "-o", "json"]));
+        let document: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+        document["findings"].as_array().cloned().unwrap_or_default()
+    }
+
     /// What `explain` says of each policy.
     fn explained(&self) -> BTreeMap<String, Value> {
         let mut command = self.home.command(OURS, &self.plane.cluster, ADMINISTRATOR);
@@ -297,8 +306,18 @@ fn policies_end_as_explain_says() {
     let verdicts = outcomes.verdicts(NAMESPACE, "imagepolicies", counts);
     plane.add_tag_lists(&json!({(format!("{NAMESPACE}/changing")): ["1.0.0", "1.1.0"]}));
     let explained = outcomes.explained();
+    let diagnosed = outcomes.diagnosed();
     let mut differences = Vec::new();
     for (name, _) in &outcomes.policies {
+        let failing = verdicts
+            .get(*name)
+            .filter(|(condition, _)| !condition.ready);
+        if let Some((condition, _)) = failing
+            && *name != "never-scanned"
+        {
+            let missing = undiagnosed(&diagnosed, "ImagePolicy", name, &condition.message);
+            differences.extend(missing);
+        }
         let row = &explained[*name];
         let difference = match (*name, verdicts.get(*name)) {
             ("suspended", None) => of_suspended(row),
@@ -308,6 +327,14 @@ fn policies_end_as_explain_says() {
             (_, None) => Some("the reflector says nothing".to_owned()),
         };
         differences.extend(difference.map(|how| format!("{name}: {how}\n  {row}")));
+    }
+    let repositories = outcomes.verdicts(NAMESPACE, "imagerepositories", |_| true);
+    for (name, (condition, _)) in repositories
+        .iter()
+        .filter(|(_, (verdict, _))| !verdict.ready)
+    {
+        let missing = undiagnosed(&diagnosed, "ImageRepository", name, &condition.message);
+        differences.extend(missing);
     }
     // Those that fail would be tried again and again.
     plane
@@ -319,6 +346,28 @@ fn policies_end_as_explain_says() {
         differences.len()
     ));
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// That no finding about an object quotes the controller's words, if none does.
+fn undiagnosed(findings: &[Value], kind: &str, name: &str, message: &str) -> Option<String> {
+    let words = message
+        .strip_prefix("retrying in ")
+        .and_then(|rest| rest.split_once(" error: "))
+        .map_or(message, |(_, words)| words);
+    let quotes = |finding: &Value| {
+        let subject = &finding["subject"];
+        subject["kind"] == json!(kind)
+            && subject["name"] == json!(name)
+            && finding["evidence"]
+                .as_str()
+                .is_some_and(|text| text.contains(words))
+    };
+    let told: Vec<&Value> = findings
+        .iter()
+        .filter(|finding| finding["subject"]["name"] == json!(name))
+        .collect();
+    (!findings.iter().any(quotes))
+        .then(|| format!("doctor doesn't quote {words:?} of {kind} {name}: {told:?}"))
 }
 
 /// What differs between an explanation and the reflector's verdict, if anything does.
