@@ -27,6 +27,7 @@ mod reconcile;
 mod reconcile_local;
 mod reconcile_safety;
 mod registry;
+mod sarif;
 mod schema;
 mod server;
 mod shop;
