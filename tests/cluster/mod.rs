@@ -4,6 +4,7 @@
 
 use std::io::Write as _;
 
+mod alerting;
 pub mod api;
 pub mod article;
 mod clones;
