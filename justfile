@@ -56,6 +56,14 @@ bench-live:
 bench-registry:
     scripts/bench-registry
 
+# Ask the libraries of the controller about new YAML for some minutes (Go besides); what disagrees is saved.
+fuzz-yaml MINUTES:
+    cargo test --locked --test fuzz-yaml -- {{MINUTES}}
+
+# Rewriting of large trees, beside a Go program with the controller's libraries and grep (Go besides).
+bench-rewrite:
+    scripts/bench-rewrite
+
 # What the dependencies may be (needs cargo-deny).
 deny:
     cargo deny check bans licenses sources

@@ -6,6 +6,8 @@
 pub mod diagnose;
 pub mod explain;
 pub mod local;
+pub mod mark;
+pub mod reformat;
 pub mod relay;
 pub mod request;
 pub mod session;
@@ -20,6 +22,7 @@ mod decide;
 mod downgrade;
 mod dry_run;
 mod fetch;
+mod files;
 mod gate;
 mod git_token;
 mod inspect;

@@ -44,6 +44,17 @@ pub struct DiffArgs {
     )]
     unified: usize,
 
+    /// How files are changed: `exact` as the controller does, byte for byte; `minimal` touches nothing but the marked values
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        default_value_t = Rewrite::Exact,
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    rewrite: Rewrite,
+
     /// Print one line for each file with the count of its changed lines, instead of the diff
     #[arg(long, conflicts_with = "output", help_heading = "Output")]
     stat: bool,
@@ -63,6 +74,15 @@ pub struct DiffArgs {
     /// With `never`, exit with 0 where changes or a predicted failure would give 1
     #[arg(long, value_enum, value_name = "WHEN", help_heading = "Output")]
     fail_on: Option<FailOn>,
+}
+
+/// `--rewrite`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Rewrite {
+    /// The controller's bytes.
+    Exact,
+    /// The marked values alone.
+    Minimal,
 }
 
 /// `--fail-on`.
@@ -167,7 +187,8 @@ fn request(
         updates: update_names("diff", &args.updates)?,
         needs_files: true,
         forgives: false,
-        messages: global.output != Some(OutputFormat::Name) && !args.stat,
+        messages: global.output != Some(OutputFormat::Name) || args.dry_run == DryRunMode::Server,
+        minimal: args.rewrite == Rewrite::Minimal,
     })
 }
 

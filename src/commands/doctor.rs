@@ -146,6 +146,7 @@ fn examine(
         assumptions: global.assumptions()?,
         updates: Vec::new(),
         messages: true,
+        minimal: false,
         needs_files: false,
         forgives: true,
     };

@@ -126,6 +126,7 @@ pub fn run(
             assumptions: Vec::new(),
             updates: Vec::new(),
             messages: true,
+            minimal: false,
             needs_files: false,
             forgives: true,
         },

@@ -7,11 +7,13 @@ mod diff;
 mod doctor;
 mod explain;
 mod fail_on;
+mod fmt;
 mod get;
 mod input;
 mod interruption;
 mod invocation;
 mod lint;
+mod mark;
 mod overview;
 mod reconcile;
 mod selection;
@@ -59,6 +61,8 @@ enum Command {
     #[command(visible_alias = "check")]
     Doctor(doctor::DoctorArgs),
     Lint(lint::LintArgs),
+    Fmt(fmt::FmtArgs),
+    Mark(mark::MarkArgs),
     Reconcile(reconcile::ReconcileArgs),
     Trigger(trigger::TriggerArgs),
     Completion(completion::CompletionArgs),
@@ -75,6 +79,8 @@ impl Command {
             Self::Diff(_) => " diff",
             Self::Doctor(_) => " doctor",
             Self::Lint(_) => " lint",
+            Self::Fmt(_) => " fmt",
+            Self::Mark(_) => " mark",
             Self::Reconcile(_) => " reconcile",
             Self::Trigger(_) => " trigger",
             Self::Completion(_) => " completion",
@@ -110,6 +116,8 @@ fn command(invocation: &Invocation) -> clap::Command {
         .mut_subcommand("doctor", |doctor| {
             doctor.after_help(doctor::examples(*invocation))
         })
+        .mut_subcommand("fmt", |fmt| fmt.after_help(fmt::examples(*invocation)))
+        .mut_subcommand("mark", |mark| mark.after_help(mark::examples(*invocation)))
         .mut_subcommand("explain", |explain| {
             explain.after_help(explain::examples(*invocation))
         })
@@ -141,6 +149,8 @@ fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
         Some(Command::Diff(args)) => diff::run(invocation, &cli.global, args, &mut terminal),
         Some(Command::Doctor(args)) => doctor::run(invocation, &cli.global, &args, &mut terminal),
         Some(Command::Lint(args)) => lint::run(invocation, &cli.global, &args, &mut terminal),
+        Some(Command::Fmt(args)) => fmt::run(&cli.global, args, &mut terminal),
+        Some(Command::Mark(args)) => mark::run(invocation, &cli.global, args, &mut terminal),
         Some(Command::Reconcile(args)) => {
             reconcile::run(invocation, &cli.global, &args, &mut terminal)
         }

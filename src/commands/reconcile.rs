@@ -157,6 +157,7 @@ pub fn run(
         needs_files: true,
         forgives: false,
         messages: true,
+        minimal: false,
     };
     let session = global.session(&ground, terminal)?;
     talk_about(&local::recover(&request)?, terminal);

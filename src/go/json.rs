@@ -1,6 +1,7 @@
 //! JSON as Go's `encoding/json` reads it, and as the bytes that it writes.
 
 mod reader;
+pub mod strict;
 
 use std::fmt::Write as _;
 

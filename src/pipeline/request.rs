@@ -162,8 +162,10 @@ pub struct Request {
     pub assumptions: Vec<Assumption>,
     /// Automations by name; empty: all.
     pub updates: Vec<String>,
-    /// Whether commit messages are wanted.
+    /// Whether commit messages and the bytes of changed files are wanted.
     pub messages: bool,
+    /// Change nothing but the marked values, which isn't what the controller does.
+    pub minimal: bool,
     /// Whether the run is pointless without the files of every automation.
     pub needs_files: bool,
     /// Whether the run goes on without what may not be listed.

@@ -349,6 +349,8 @@ pub struct PreviewedFile {
     pub old: Option<Vec<u8>>,
     /// The bytes after.
     pub new: Vec<u8>,
+    /// What the controller would write, where that isn't asked for.
+    pub exact: Option<Vec<u8>>,
     /// The fields that change.
     pub changes: Vec<LocatedChange>,
 }

@@ -87,6 +87,7 @@ pub fn closing(preview: &Preview) -> Vec<Talk> {
     if preview.error.is_none() && preview.unknown.is_none() {
         talk.push(Talk::new(Tone::Success, tally(preview)));
     }
+    talk.extend(spared(preview).map(|text| Talk::new(Tone::Note, text)));
     for policy in &preview.without_latest {
         talk.push(Talk::new(
             Tone::Note,
@@ -127,16 +128,57 @@ pub fn closing(preview: &Preview) -> Vec<Talk> {
 
 /// What is said of a finding; a note stands in JSON alone.
 pub(super) fn finding_talk(finding: &Finding) -> Option<Talk> {
+    (finding.severity > Severity::Note).then(|| finding_line(finding))
+}
+
+/// A finding on one line.
+pub fn finding_line(finding: &Finding) -> Talk {
     let tone = match finding.severity {
         Severity::Error => Tone::Error,
         Severity::Warning => Tone::Warning,
-        Severity::Note => return None,
+        Severity::Note => Tone::Note,
     };
-    let text = format!(
-        "{}[{}]: {}: {}",
-        finding.severity, finding.id, finding.subject, finding.message
-    );
-    Some(Talk::new(tone, text))
+    Talk::new(
+        tone,
+        format!(
+            "{}[{}]: {}: {}",
+            finding.severity, finding.id, finding.subject, finding.message
+        ),
+    )
+}
+
+/// How many lines the controller would change besides the marked values, where it isn't imitated.
+fn spared(preview: &Preview) -> Option<String> {
+    let compared: Vec<(&PreviewedFile, &[u8])> = preview
+        .files
+        .iter()
+        .filter_map(|file| Some((file, file.exact.as_deref()?)))
+        .collect();
+    if compared.is_empty() {
+        return None;
+    }
+    let lines: usize = compared
+        .iter()
+        .map(|(file, exact)| {
+            let (added, removed) = unified_diff::counts(FilePair {
+                path: &file.path,
+                old: Some(&file.new),
+                new: exact,
+            });
+            added.max(removed)
+        })
+        .sum();
+    let (noun, them) = if lines == 1 {
+        ("line", "it")
+    } else {
+        ("lines", "them")
+    };
+    Some(match lines {
+        0 => "--rewrite minimal spares nothing: the controller writes the same bytes".to_owned(),
+        _ => format!(
+            "--rewrite minimal spares {lines} {noun} of reformatting; the controller will change {them}"
+        ),
+    })
 }
 
 fn described_message(message: &str) -> String {

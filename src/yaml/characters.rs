@@ -1,16 +1,19 @@
 //! The character classes of the dialect, on bytes. Byte 0 stands for the end of the text and never occurs inside it.
 
 /// A space or a tab.
+#[inline]
 pub(super) fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
 /// The byte at `at`, or 0 past the end.
+#[inline]
 pub(super) fn byte_at(text: &[u8], at: usize) -> u8 {
     text.get(at).copied().unwrap_or(0)
 }
 
 /// Whether a line break starts at `at`: CR, LF, NEL, LS or PS.
+#[inline]
 pub(super) fn is_break(text: &[u8], at: usize) -> bool {
     match byte_at(text, at) {
         b'\n' | b'\r' => true,
@@ -21,11 +24,13 @@ pub(super) fn is_break(text: &[u8], at: usize) -> bool {
 }
 
 /// Whether a line break or the end of the text is at `at`.
+#[inline]
 pub(super) fn is_break_or_end(text: &[u8], at: usize) -> bool {
     byte_at(text, at) == 0 || is_break(text, at)
 }
 
 /// Whether a blank, a line break or the end of the text is at `at`.
+#[inline]
 pub(super) fn is_space_or_end(text: &[u8], at: usize) -> bool {
     is_blank(byte_at(text, at)) || is_break_or_end(text, at)
 }
@@ -44,6 +49,12 @@ pub(super) fn character_width(lead: u8) -> usize {
         0xF0..=0xF7 => 4,
         _ => 0,
     }
+}
+
+/// How many characters a piece of UTF-8 has.
+#[inline]
+pub(super) fn count_characters(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }
 
 /// Whether the writer copies this character as it is; the others force double quotes.

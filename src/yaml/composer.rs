@@ -1,191 +1,218 @@
 //! Events to a tree, with the last decisions about comments.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
 use super::ReadError;
-use super::document::{CommentSlot, Document, Node, NodeComments, NodeId, NodeKind};
-use super::parser::{Event, EventKind, Parser, Properties};
-use super::resolve::resolve;
-use super::text::CheckedText;
-use super::token::ScalarStyle;
+use super::comments::Comment;
+use super::parser::{Event, EventKind, Parser, Written};
+use super::text::Source;
+use super::token::Name;
+use super::tree::{CommentSlot, Document, NodeId, NodeProperties, Tree};
 
 const LONG_TAG_PREFIX: &[u8] = b"tag:yaml.org,2002:";
 
 /// A collection whose children are being read.
 struct Open {
     id: NodeId,
-    key: Option<NodeId>,
+    is_mapping: bool,
+    flow: bool,
+    /// The key whose value is read next, with the comment below it.
+    key: Option<(NodeId, Comment)>,
+    /// The key of the field before, with the comment below it. What follows may still replace this.
+    last: Option<(NodeId, Comment)>,
 }
 
-struct Composer<'t> {
-    nodes: Vec<Node<'t>>,
-    anchors: HashSet<&'t str>,
+struct Composer<'c> {
+    tree: &'c mut Tree,
+    text: &'c str,
+    anchors: Anchors,
     open: Vec<Open>,
 }
 
-/// Reads the first document of a text; `None` if there is none.
-pub(super) fn compose<'t>(source: &'t CheckedText<'_>) -> Result<Option<Document<'t>>, ReadError> {
+/// Reads the first document of a text into a tree; `None` if there is none. `chunk` is the number of the text.
+pub(super) fn compose(
+    source: &Source<'_>,
+    chunk: u32,
+    tree: &mut Tree,
+) -> Result<Option<Document>, ReadError> {
     let mut parser = Parser::new(source);
     let start = parser.next_event()?;
     if matches!(start.kind, EventKind::StreamEnd) {
         return Ok(None);
     }
+    let root = NodeId(tree.len());
+    let met = tree.met.len() as u32;
+    let head = parser.comments().map(|comments| comments.head.take());
+    if let Some(head) = head.filter(|head| !head.is_empty()) {
+        tree.add_outer_comment(root, CommentSlot::Head, head);
+    }
     let mut composer = Composer {
-        nodes: Vec::new(),
-        anchors: HashSet::new(),
+        text: parser.text(),
+        tree,
+        anchors: Anchors::default(),
         open: Vec::new(),
     };
     loop {
         let event = parser.next_event()?;
         if let EventKind::DocumentEnd { rest } = event.kind {
+            let foot = parser.comments().map(|comments| comments.foot.take());
+            if let Some(foot) = foot.filter(|foot| !foot.is_empty()) {
+                composer
+                    .tree
+                    .add_outer_comment(root, CommentSlot::Foot, foot);
+            }
+            composer.tree.sort_comments(root.0);
+            composer.tree.met.extend(parser.take_comments_met());
+            let met = (met, composer.tree.met.len() as u32);
             return Ok(Some(Document {
-                source_nodes: composer.nodes.len(),
-                removed: Vec::new(),
-                comments: parser.comments_met(),
-                nodes: composer.nodes,
-                root: NodeId(0),
-                head: start.comments.head,
-                foot: event.comments.foot,
+                chunk,
+                root,
+                end: composer.tree.len(),
                 rest,
+                met,
+                is_odd: false,
+                is_list_item: false,
             }));
         }
-        composer.add(event)?;
+        composer.add(event, &mut parser)?;
     }
 }
 
-impl<'t> Composer<'t> {
-    fn add(&mut self, event: Event<'t>) -> Result<(), ReadError> {
-        let line = event.start.line + 1;
-        match event.kind {
+impl Composer<'_> {
+    fn add(&mut self, event: Event, parser: &mut Parser<'_>) -> Result<(), ReadError> {
+        let line = event.start.line as usize + 1;
+        let (id, opens) = match event.kind {
             EventKind::SequenceEnd | EventKind::MappingEnd => {
-                self.close(event);
+                self.close(parser);
                 return Ok(());
             }
-            EventKind::Alias(name) if !self.anchors.contains(name) => {
-                return Err(ReadError::malformed("unknown anchor referenced", line));
+            EventKind::Alias(name) => {
+                if !self.anchors.is_known(self.text, name) {
+                    return Err(ReadError::malformed("unknown anchor referenced", line));
+                }
+                (self.tree.push_alias(name, self.text), None)
             }
-            _ => {}
-        }
-        let opens = matches!(
-            event.kind,
-            EventKind::SequenceStart { .. } | EventKind::MappingStart { .. }
-        );
-        let Some(node) = self.make_node(event) else {
-            return Err(ReadError::malformed("unexpected end of the text", line));
-        };
-        let id = NodeId(self.nodes.len());
-        self.nodes.push(node);
-        if opens {
-            self.open.push(Open { id, key: None });
-        } else {
-            self.attach(id);
-        }
-        Ok(())
-    }
-
-    fn make_node(&mut self, event: Event<'t>) -> Option<Node<'t>> {
-        let (kind, properties, implied) = match event.kind {
-            EventKind::Alias(name) => (NodeKind::Alias(name), Properties::default(), ""),
             EventKind::Scalar {
                 properties,
                 value,
                 style,
             } => {
-                let implied = match style {
-                    ScalarStyle::Plain if value == "<<" => "!!merge",
-                    ScalarStyle::Plain if properties.tag.len() > 1 => "",
-                    ScalarStyle::Plain => resolve(&value).tag(),
-                    _ => "!!str",
-                };
-                (NodeKind::Scalar { value, style }, properties, implied)
+                let properties = self.properties(properties);
+                let id = self
+                    .tree
+                    .push_scalar(value, style, properties, event.start, self.text);
+                (id, None)
             }
             EventKind::SequenceStart { properties, flow } => {
-                let items = Vec::new();
-                (NodeKind::Sequence { items, flow }, properties, "!!seq")
+                let properties = self.properties(properties);
+                let id = self.tree.push_collection(false, flow, properties);
+                (id, Some((false, flow)))
             }
             EventKind::MappingStart { properties, flow } => {
-                let fields = Vec::new();
-                (NodeKind::Mapping { fields, flow }, properties, "!!map")
+                let properties = self.properties(properties);
+                let id = self.tree.push_collection(true, flow, properties);
+                (id, Some((true, flow)))
             }
-            _ => return None,
+            EventKind::StreamEnd | EventKind::DocumentStart | EventKind::DocumentEnd { .. } => {
+                return Err(ReadError::malformed("unexpected end of the text", line));
+            }
         };
-        let explicit_tag = !properties.tag.is_empty() && properties.tag != b"!";
-        let tag = if explicit_tag {
-            Cow::Owned(short_tag(properties.tag))
+        let mut foot = Comment::default();
+        if let Some(comments) = parser.comments() {
+            self.give(id, CommentSlot::Head, comments.head.take());
+            if opens.is_none() {
+                self.give(id, CommentSlot::Line, comments.line.take());
+                foot = comments.foot.take();
+            }
+        }
+        match opens {
+            Some((is_mapping, flow)) => self.open.push(Open {
+                id,
+                is_mapping,
+                flow,
+                key: None,
+                last: None,
+            }),
+            None => self.attach(id, foot),
+        }
+        Ok(())
+    }
+
+    fn properties(&mut self, written: Written) -> Option<NodeProperties> {
+        let written = *written?;
+        if let Some(name) = written.anchor {
+            self.anchors.add(self.text, name);
+        }
+        let tag = if written.tag == b"!" {
+            Vec::new()
         } else {
-            Cow::Borrowed(implied.as_bytes())
+            short_tag(written.tag)
         };
-        self.anchors.extend(properties.anchor);
-        let comments = event.comments;
-        Some(Node {
-            kind,
-            tag,
-            explicit_tag,
-            anchor: properties.anchor,
-            start: event.start.offset,
-            content_start: event.content_start.offset,
-            comments: NodeComments::new(comments.head, comments.line, comments.foot),
+        Some(NodeProperties {
+            anchor: written.anchor,
+            tag: tag.into_boxed_slice(),
         })
     }
 
-    /// Hands a finished node to the collection around it.
-    fn attach(&mut self, id: NodeId) {
-        let Some(parent) = self.open.last_mut() else {
-            return;
-        };
-        let key = parent.key.take();
-        let (before, rest) = self.nodes.split_at_mut(parent.id.0 + 1);
-        let first = before.len();
-        let node_at = |id: NodeId| id.0 - first;
-        match &mut before[parent.id.0].kind {
-            NodeKind::Sequence { items, .. } => items.push(id),
-            NodeKind::Mapping { fields, flow } => match key {
-                None => {
-                    parent.key = Some(id);
-                    // Below the last field, above a key that is further to the left: the comment is the field's.
-                    if !*flow
-                        && !rest[node_at(id)].comments.foot().is_empty()
-                        && let Some((previous, _)) = fields.last()
-                    {
-                        let foot = rest[node_at(id)].comments.take_foot();
-                        rest[node_at(*previous)]
-                            .comments
-                            .set(CommentSlot::Foot, foot);
-                    }
-                }
-                Some(key) => {
-                    fields.push((key, id));
-                    if rest[node_at(key)].comments.foot().is_empty() {
-                        let foot = rest[node_at(id)].comments.take_foot();
-                        rest[node_at(key)].comments.set(CommentSlot::Foot, foot);
-                    }
-                }
-            },
-            _ => {}
+    fn give(&mut self, id: NodeId, slot: CommentSlot, comment: Comment) {
+        if !comment.is_empty() {
+            self.tree.add_comment(id, slot, comment);
         }
     }
 
-    fn close(&mut self, event: Event<'t>) {
-        let Some(Open { id, .. }) = self.open.pop() else {
+    /// Hands a finished node, and the comment below it, to the collection around it.
+    fn attach(&mut self, id: NodeId, mut foot: Comment) {
+        let Some(parent) = self.open.last_mut() else {
+            self.give(id, CommentSlot::Foot, foot);
             return;
         };
-        let node = &mut self.nodes[id.0];
-        let comments = &mut node.comments;
-        comments.set(CommentSlot::Line, event.comments.line);
-        comments.set(CommentSlot::Foot, event.comments.foot);
-        if let NodeKind::Mapping {
-            fields,
-            flow: false,
-        } = &node.kind
-            && !node.comments.foot().is_empty()
-            && let Some((key, _)) = fields.last()
-        {
-            let key = *key;
-            let foot = node.comments.take_foot();
-            self.nodes[key.0].comments.set(CommentSlot::Foot, foot);
+        if !parent.is_mapping {
+            self.give(id, CommentSlot::Foot, foot);
+            return;
         }
-        self.attach(id);
+        match parent.key.take() {
+            None => {
+                // Below the last field, above a key that is further to the left: the comment is the field's.
+                if !parent.flow
+                    && !foot.is_empty()
+                    && let Some((_, last)) = &mut parent.last
+                {
+                    *last = foot.take();
+                }
+                parent.key = Some((id, foot));
+                if let Some((last, foot)) = parent.last.take() {
+                    self.give(last, CommentSlot::Foot, foot);
+                    // The key stays the last one until its follower has a value.
+                }
+            }
+            Some((key, of_key)) => {
+                if of_key.is_empty() {
+                    parent.last = Some((key, foot));
+                } else {
+                    parent.last = Some((key, of_key));
+                    self.give(id, CommentSlot::Foot, foot);
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, parser: &mut Parser<'_>) {
+        let Some(open) = self.open.pop() else {
+            return;
+        };
+        self.tree.close_collection(open.id);
+        let mut foot = Comment::default();
+        if let Some(comments) = parser.comments() {
+            self.give(open.id, CommentSlot::Line, comments.line.take());
+            foot = comments.foot.take();
+        }
+        if let Some((key, mut of_key)) = open.last {
+            if !open.flow && !foot.is_empty() {
+                of_key = foot.take();
+            }
+            self.give(key, CommentSlot::Foot, of_key);
+        }
+        self.attach(open.id, foot);
     }
 }
 
@@ -197,9 +224,56 @@ fn short_tag(tag: Vec<u8>) -> Vec<u8> {
 }
 
 /// The form of a tag that the writer cuts into handle and suffix.
-pub(super) fn long_tag(tag: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn long_tag(tag: &[u8]) -> std::borrow::Cow<'_, [u8]> {
     match tag.strip_prefix(b"!!") {
-        Some(rest) => Cow::Owned([LONG_TAG_PREFIX, rest].concat()),
-        None => Cow::Borrowed(tag),
+        Some(rest) => [LONG_TAG_PREFIX, rest].concat().into(),
+        None => tag.into(),
+    }
+}
+
+/// The names that aliases may refer to, as a hash table over the text.
+#[derive(Default)]
+struct Anchors {
+    names: Vec<Name>,
+    /// Numbers of names, from 1; 0 is free. Their count is a power of two, or 0.
+    slots: Vec<u32>,
+    hasher: RandomState,
+}
+
+impl Anchors {
+    fn text(source: &str, name: Name) -> &str {
+        &source[name.start as usize..(name.start + name.length) as usize]
+    }
+
+    /// The slot of a name, or the free one where it belongs.
+    fn slot(&self, source: &str, name: &str) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut at = self.hasher.hash_one(name) as usize & mask;
+        while let Some(number) = self.slots[at].checked_sub(1) {
+            if Self::text(source, self.names[number as usize]) == name {
+                break;
+            }
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    fn add(&mut self, source: &str, name: Name) {
+        if (self.names.len() + 1) * 2 > self.slots.len() {
+            self.slots = vec![0; (self.slots.len() * 2).max(16)];
+            for number in 0..self.names.len() {
+                let at = self.slot(source, Self::text(source, self.names[number]));
+                self.slots[at] = number as u32 + 1;
+            }
+        }
+        let at = self.slot(source, Self::text(source, name));
+        if self.slots[at] == 0 {
+            self.names.push(name);
+            self.slots[at] = self.names.len() as u32;
+        }
+    }
+
+    fn is_known(&self, source: &str, name: Name) -> bool {
+        !self.slots.is_empty() && self.slots[self.slot(source, Self::text(source, name))] != 0
     }
 }

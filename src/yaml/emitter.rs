@@ -3,27 +3,47 @@
 //! Comments don't sit in the text where they sit in the tree: each node hands its comments over when its turn comes, and they wait until
 //! the layout comes to a place where a comment of their kind can be written. One that is handed over too early is replaced.
 
+use std::borrow::Cow;
+
+use super::characters::is_break_character;
 use super::composer::long_tag;
-use super::document::{Document, Node, NodeId, NodeKind};
 use super::scalar::{Analysis, write_style};
 use super::sequence_indent::SequenceIndent;
 use super::token::ScalarStyle;
+use super::tree::{Children, Comment, CommentSlot, Kind, NodeId, Tag, View};
 
 /// Columns for each level.
 const INDENT: isize = 2;
 /// The longest key that is written without `?`, in bytes with its anchor and tag.
 const MAX_SIMPLE_KEY: usize = 128;
 
+/// A comment of one of the documents.
+#[derive(Clone, Debug)]
+pub(super) struct Pending<'d> {
+    text: Cow<'d, str>,
+    /// The number of the document and where the comment starts in it.
+    origin: (u32, u32),
+}
+
+impl Pending<'_> {
+    fn detached<'e>(self) -> Pending<'e> {
+        Pending {
+            text: Cow::Owned(self.text.into_owned()),
+            origin: self.origin,
+        }
+    }
+}
+
 /// Comments handed over and not written yet.
 #[derive(Debug, Default)]
 struct Waiting<'d> {
-    head: &'d str,
-    line: &'d str,
-    foot: &'d str,
+    head: Option<Pending<'d>>,
+    line: Option<Pending<'d>>,
+    foot: Option<Pending<'d>>,
     /// The foot comment of the field before.
-    tail: &'d str,
+    tail: Option<Pending<'d>>,
     /// The line comment of a key, which goes behind the value.
-    key_line: &'d str,
+    key_line: Option<Pending<'d>>,
 }
 
 /// What comes next in a collection.
@@ -43,19 +63,13 @@ enum Turn {
 struct Open<'d> {
     id: NodeId,
     children: Children<'d>,
+    is_mapping: bool,
     flow: bool,
     turn: Turn,
-    at: usize,
     outer_indent: isize,
-    tail: &'d str,
+    tail: Option<Pending<'d>>,
     /// It is the key of a field.
     is_key: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Children<'d> {
-    Items(&'d [NodeId]),
-    Fields(&'d [(NodeId, NodeId)]),
 }
 
 /// How a tag is written: a short form, or the whole between `!<` and `>`.
@@ -82,12 +96,17 @@ pub(super) struct Emitter<'d> {
     pub(super) is_simple_key: bool,
     waiting: Waiting<'d>,
     open: Vec<Open<'d>>,
+    /// The number of the document that is written.
+    document: u32,
+    /// The comments written: document and start.
+    written: Vec<(u32, u32)>,
 }
 
 impl<'d> Emitter<'d> {
-    pub(super) fn new() -> Self {
+    /// A writer of some `size` bytes.
+    pub(super) fn new(size: usize) -> Self {
         Self {
-            output: String::new(),
+            output: String::with_capacity(size),
             column: 0,
             whitespace: true,
             indention: true,
@@ -100,118 +119,189 @@ impl<'d> Emitter<'d> {
             is_simple_key: false,
             waiting: Waiting::default(),
             open: Vec::new(),
+            document: 0,
+            written: Vec::new(),
         }
     }
 
-    /// The text written.
-    pub(super) fn finish(self) -> String {
-        self.output
+    /// The same writer, which refers to no document any more.
+    pub(super) fn detached<'e>(self) -> Emitter<'e> {
+        let waiting = self.waiting;
+        let own = |pending: Option<Pending<'d>>| pending.map(Pending::detached);
+        Emitter {
+            waiting: Waiting {
+                head: own(waiting.head),
+                line: own(waiting.line),
+                foot: own(waiting.foot),
+                tail: own(waiting.tail),
+                key_line: own(waiting.key_line),
+            },
+            open: Vec::new(),
+            output: self.output,
+            column: self.column,
+            whitespace: self.whitespace,
+            indention: self.indention,
+            indent: self.indent,
+            foot_indent: self.foot_indent,
+            flow_level: self.flow_level,
+            compact: self.compact,
+            is_first_document: self.is_first_document,
+            in_mapping: self.in_mapping,
+            is_simple_key: self.is_simple_key,
+            document: self.document,
+            written: self.written,
+        }
     }
 
-    /// Writes a document behind those before.
-    pub(super) fn document(&mut self, document: &'d Document<'_>, indent: SequenceIndent) {
+    /// The text written, and the comments in it: number of the document, from 0, and start, in order.
+    pub(super) fn finish(mut self) -> (String, Vec<(u32, u32)>) {
+        self.written.sort_unstable();
+        (self.output, self.written)
+    }
+
+    /// Writes a document behind those before: the node `root` of it. The comments of the whole document count only if it is the
+    /// root of the document.
+    pub(super) fn document(
+        &mut self,
+        view: View<'d>,
+        root: NodeId,
+        whole: bool,
+        indent: SequenceIndent,
+    ) {
         self.compact = indent == SequenceIndent::Compact;
-        replace(&mut self.waiting.head, &document.head.text);
+        let outer = |slot| view.outer_comment(slot).filter(|_| whole);
+        self.replace(|waiting| &mut waiting.head, outer(CommentSlot::Head));
         if !self.is_first_document {
             self.write_indent();
             self.indicator("---", true, false, false);
             self.write_indent();
         }
         self.is_first_document = false;
-        if !self.waiting.head.is_empty() {
+        if self.waiting.head.is_some() {
             self.write_head();
             self.put_break();
         }
-        let root = document.node(document.root);
-        self.hand_over_start(root, "");
+        self.hand_over_start(view, root, None);
         self.write_head();
         self.in_mapping = false;
-        self.node(document, document.root, false);
+        self.node(view, root, false);
         self.write_line();
         self.write_foot();
         while !self.open.is_empty() {
-            self.step(document);
+            self.step(view);
         }
-        replace(&mut self.waiting.foot, &document.foot.text);
+        self.replace(|waiting| &mut waiting.foot, outer(CommentSlot::Foot));
         self.foot_indent = 0;
         self.write_foot();
         self.foot_indent = -1;
         self.write_indent();
+        self.document += 1;
+    }
+
+    fn pending(&self, comment: Option<Comment<'d>>) -> Option<Pending<'d>> {
+        comment.map(|comment| Pending {
+            text: Cow::Borrowed(comment.text),
+            origin: (self.document, comment.start),
+        })
+    }
+
+    /// Has a comment wait instead of the one that waits; none changes nothing.
+    #[inline]
+    fn replace(
+        &mut self,
+        slot: impl for<'w> FnOnce(&'w mut Waiting<'d>) -> &'w mut Option<Pending<'d>>,
+        comment: Option<Comment<'d>>,
+    ) {
+        if comment.is_some() {
+            *slot(&mut self.waiting) = self.pending(comment);
+        }
     }
 
     /// Takes the comments that come with the start of a node.
-    fn hand_over_start(&mut self, node: &'d Node<'_>, tail: &'d str) {
-        replace(&mut self.waiting.head, &node.comments.head().text);
-        match node.kind {
-            NodeKind::Sequence { .. } => {}
-            NodeKind::Mapping { .. } => replace(&mut self.waiting.tail, tail),
-            NodeKind::Scalar { .. } | NodeKind::Alias(_) => {
-                replace(&mut self.waiting.line, &node.comments.line().text);
-                if !matches!(node.kind, NodeKind::Alias(_)) {
-                    replace(&mut self.waiting.tail, tail);
-                }
+    #[inline]
+    fn hand_over_start(&mut self, view: View<'d>, id: NodeId, tail: Option<Pending<'d>>) {
+        let kind = view.kind(id);
+        if tail.is_some() && matches!(kind, Kind::Mapping | Kind::Scalar) {
+            self.waiting.tail = tail;
+        }
+        if view.has_comments(id) {
+            self.replace(
+                |waiting| &mut waiting.head,
+                view.comment(id, CommentSlot::Head),
+            );
+            if matches!(kind, Kind::Scalar | Kind::Alias) {
+                self.replace(
+                    |waiting| &mut waiting.line,
+                    view.comment(id, CommentSlot::Line),
+                );
             }
         }
     }
 
     /// Takes the foot comment of a node that is no key.
-    fn hand_over_foot(&mut self, node: &'d Node<'_>) {
-        if matches!(node.kind, NodeKind::Scalar { .. } | NodeKind::Alias(_)) {
-            replace(&mut self.waiting.foot, &node.comments.foot().text);
+    #[inline]
+    fn hand_over_foot(&mut self, view: View<'d>, id: NodeId) {
+        if view.has_comments(id) && matches!(view.kind(id), Kind::Scalar | Kind::Alias) {
+            self.replace(
+                |waiting| &mut waiting.foot,
+                view.comment(id, CommentSlot::Foot),
+            );
         }
     }
 
     /// Takes the comments that come with the end of the innermost open collection. The foot comment of a key
     /// isn't among them: it is written below the value.
-    fn hand_over_end(&mut self, document: &'d Document<'_>, tail: &'d str) {
+    fn hand_over_end(&mut self, view: View<'d>, tail: Option<Pending<'d>>) {
         let Some(open) = self.open.last() else {
             return;
         };
-        let node = document.node(open.id);
-        replace(&mut self.waiting.tail, tail);
-        replace(&mut self.waiting.line, &node.comments.line().text);
-        if !open.is_key {
-            replace(&mut self.waiting.foot, &node.comments.foot().text);
+        let (id, is_key) = (open.id, open.is_key);
+        if tail.is_some() {
+            self.waiting.tail = tail;
+        }
+        self.replace(
+            |waiting| &mut waiting.line,
+            view.comment(id, CommentSlot::Line),
+        );
+        if !is_key {
+            self.replace(
+                |waiting| &mut waiting.foot,
+                view.comment(id, CommentSlot::Foot),
+            );
         }
     }
 
     /// Writes a scalar or alias, or opens a collection.
-    fn node(&mut self, document: &'d Document<'_>, id: NodeId, is_simple_key: bool) {
+    fn node(&mut self, view: View<'d>, id: NodeId, is_simple_key: bool) {
         self.is_simple_key = is_simple_key;
-        let node = document.node(id);
-        if let NodeKind::Alias(name) = node.kind {
-            self.indicator("*", true, false, false);
-            self.put_word(name);
-            return;
-        }
-        if let NodeKind::Scalar { value, style } = &node.kind {
-            self.scalar(node, value, *style);
-            return;
-        }
-        self.anchor_and_tag(node, written_tag(node).0);
-        let (children, flow) = match &node.kind {
-            NodeKind::Sequence { items, flow } => {
-                (Children::Items(items), *flow || items.is_empty())
+        let kind = view.kind(id);
+        match kind {
+            Kind::Alias => {
+                self.indicator("*", true, false, false);
+                self.put_word(view.value(id));
+                return;
             }
-            NodeKind::Mapping { fields, flow } => {
-                (Children::Fields(fields), *flow || fields.is_empty())
-            }
-            _ => return,
-        };
+            Kind::Scalar => return self.scalar(view, id),
+            Kind::Sequence | Kind::Mapping => {}
+        }
+        self.anchor_and_tag(view, id, written_tag(view, id).0);
+        let children = view.children(id);
+        let is_childless = children.clone().next().is_none();
         self.open.push(Open {
             id,
-            children,
-            flow: flow || self.flow_level > 0,
+            is_mapping: kind == Kind::Mapping,
+            flow: view.is_flow(id) || is_childless || self.flow_level > 0,
             turn: Turn::First,
-            at: 0,
             outer_indent: self.indent,
-            tail: "",
+            tail: None,
             is_key: self.is_next_a_value(),
+            children,
         });
     }
 
-    fn anchor_and_tag(&mut self, node: &Node<'_>, tag: Option<WrittenTag>) {
-        if let Some(anchor) = node.anchor {
+    fn anchor_and_tag(&mut self, view: View<'d>, id: NodeId, tag: Option<WrittenTag>) {
+        let anchor = view.anchor(id);
+        if !anchor.is_empty() {
             self.indicator("&", true, false, false);
             self.put_word(anchor);
         }
@@ -233,10 +323,12 @@ impl<'d> Emitter<'d> {
         }
     }
 
-    fn scalar(&mut self, node: &'d Node<'_>, value: &'d str, style: ScalarStyle) {
-        let (tag, wanted) = written_tag(node);
-        let style = self.choose_style(&Analysis::of(value), wanted.unwrap_or(style), value);
-        self.anchor_and_tag(node, tag);
+    fn scalar(&mut self, view: View<'d>, id: NodeId) {
+        let value = view.value(id);
+        let (tag, wanted) = written_tag(view, id);
+        let style = wanted.unwrap_or_else(|| view.style(id));
+        let style = self.choose_style(&Analysis::of(value), style, value);
+        self.anchor_and_tag(view, id, tag);
         let outer = self.indent;
         let in_block_sequence = self.open.last().is_some_and(is_block_sequence);
         self.increase_indent(true, in_block_sequence, false);
@@ -285,15 +377,15 @@ impl<'d> Emitter<'d> {
     }
 
     /// Writes the next child of the innermost open collection, or its end.
-    fn step(&mut self, document: &'d Document<'_>) {
+    fn step(&mut self, view: View<'d>) {
         let Some(open) = self.open.last() else {
             return;
         };
-        match (open.children, open.flow) {
-            (Children::Items(items), false) => self.block_item(document, items),
-            (Children::Items(items), true) => self.flow_item(document, items),
-            (Children::Fields(fields), false) => self.block_field(document, fields),
-            (Children::Fields(fields), true) => self.flow_field(document, fields),
+        match (open.is_mapping, open.flow) {
+            (false, false) => self.block_item(view),
+            (false, true) => self.flow_item(view),
+            (true, false) => self.block_field(view),
+            (true, true) => self.flow_field(view),
         }
     }
 
@@ -311,11 +403,12 @@ impl<'d> Emitter<'d> {
         }
     }
 
-    /// The next child's index and what is to be done, and the foot comment of the field before.
-    fn turn(&self) -> (usize, Turn, &'d str) {
-        self.open
-            .last()
-            .map_or((0, Turn::Next, ""), |open| (open.at, open.turn, open.tail))
+    /// What is to be done now, the next child, and the foot comment of the field before.
+    fn turn(&mut self) -> (Turn, Option<NodeId>, Option<Pending<'d>>) {
+        match self.open.last_mut() {
+            Some(open) => (open.turn, open.children.next(), open.tail.clone()),
+            None => (Turn::Next, None, None),
+        }
     }
 
     /// Whether the innermost open collection is an item of a block sequence.
@@ -329,85 +422,87 @@ impl<'d> Emitter<'d> {
         }
     }
 
-    fn block_item(&mut self, document: &'d Document<'_>, items: &'d [NodeId]) {
-        let (at, turn, _) = self.turn();
-        let Some(&item) = items.get(at) else {
-            self.hand_over_end(document, "");
+    fn block_item(&mut self, view: View<'d>) {
+        let (turn, item, _) = self.turn();
+        let Some(item) = item else {
+            self.hand_over_end(view, None);
             self.close();
             return;
         };
-        let node = document.node(item);
-        self.hand_over_start(node, "");
-        self.hand_over_foot(node);
+        self.hand_over_start(view, item, None);
+        self.hand_over_foot(view, item);
         if turn == Turn::First {
             let compact = self.in_mapping && (self.column == 0 || !self.indention) && self.compact;
             self.increase_indent(false, self.is_item_of_block_sequence(), compact);
         }
-        self.update_open(|open| {
-            open.at += 1;
-            open.turn = Turn::Next;
-        });
+        self.update_open(|open| open.turn = Turn::Next);
         self.write_head();
         self.write_indent();
         self.indicator("-", true, false, true);
         self.in_mapping = false;
-        self.node(document, item, false);
+        self.node(view, item, false);
         self.write_line();
         self.write_foot();
     }
 
-    fn block_field(&mut self, document: &'d Document<'_>, fields: &'d [(NodeId, NodeId)]) {
-        let (at, turn, tail) = self.turn();
+    fn block_field(&mut self, view: View<'d>) {
+        let (turn, child, tail) = self.turn();
         if let Turn::Value { simple } = turn {
-            self.block_value(document, fields[at].1, simple);
+            if let Some(value) = child {
+                self.block_value(view, value, simple);
+            }
             return;
         }
-        let key = fields.get(at).map(|(key, _)| *key);
-        match key {
-            Some(key) => self.hand_over_start(document.node(key), tail),
-            None => self.hand_over_end(document, tail),
+        match child {
+            Some(key) => self.hand_over_start(view, key, tail),
+            None => self.hand_over_end(view, tail),
         }
         if turn == Turn::First {
             self.increase_indent(false, self.is_item_of_block_sequence(), false);
         }
         self.write_head();
-        let Some(key) = key else {
+        let Some(key) = child else {
             self.close();
             return;
         };
         self.write_indent();
-        if !self.waiting.line.is_empty() {
-            self.waiting.key_line = std::mem::take(&mut self.waiting.line);
+        if self.waiting.line.is_some() {
+            self.waiting.key_line = self.waiting.line.take();
         }
-        let simple = is_simple_key(document, key);
-        let foot = document.node(key).comments.foot().text.as_str();
-        self.update_open(|open| {
-            open.turn = Turn::Value { simple };
-            open.tail = foot;
-        });
+        let simple = self.expect_value(view, key);
         if !simple {
             self.indicator("?", true, false, true);
         }
         self.in_mapping = true;
-        self.node(document, key, simple);
+        self.node(view, key, simple);
     }
 
-    fn block_value(&mut self, document: &'d Document<'_>, value: NodeId, simple: bool) {
-        let node = document.node(value);
-        self.hand_over_start(node, "");
-        self.hand_over_foot(node);
+    /// Notes that the value of this key is next, and whether the key can do without `?`.
+    fn expect_value(&mut self, view: View<'d>, key: NodeId) -> bool {
+        let simple = is_simple_key(view, key);
+        let foot = self.pending(view.comment(key, CommentSlot::Foot));
+        self.update_open(|open| {
+            open.turn = Turn::Value { simple };
+            open.tail = foot;
+        });
+        simple
+    }
+
+    fn block_value(&mut self, view: View<'d>, value: NodeId, simple: bool) {
+        self.hand_over_start(view, value, None);
+        self.hand_over_foot(view, value);
         if simple {
             self.indicator(":", false, false, false);
         } else {
             self.write_indent();
             self.indicator(":", true, false, true);
         }
-        if !self.waiting.key_line.is_empty() {
-            match node.kind {
-                NodeKind::Scalar { .. } if self.waiting.line.is_empty() => {
-                    self.waiting.line = std::mem::take(&mut self.waiting.key_line);
+        if self.waiting.key_line.is_some() {
+            match view.kind(value) {
+                Kind::Scalar if self.waiting.line.is_none() => {
+                    self.waiting.line = self.waiting.key_line.take();
                 }
-                NodeKind::Sequence { flow: false, .. } | NodeKind::Mapping { flow: false, .. } => {
+                Kind::Sequence | Kind::Mapping if !view.is_flow(value) => {
                     let waiting = &mut self.waiting;
                     std::mem::swap(&mut waiting.line, &mut waiting.key_line);
                     self.write_line();
@@ -417,12 +512,9 @@ impl<'d> Emitter<'d> {
                 _ => {}
             }
         }
-        self.update_open(|open| {
-            open.at += 1;
-            open.turn = Turn::Next;
-        });
+        self.update_open(|open| open.turn = Turn::Next);
         self.in_mapping = true;
-        self.node(document, value, false);
+        self.node(view, value, false);
         self.write_line();
         self.write_foot();
     }
@@ -435,7 +527,7 @@ impl<'d> Emitter<'d> {
 
     fn has_trailing_comments(&self) -> bool {
         let waiting = &self.waiting;
-        !(waiting.line.is_empty() && waiting.foot.is_empty() && waiting.tail.is_empty())
+        waiting.line.is_some() || waiting.foot.is_some() || waiting.tail.is_some()
     }
 
     /// Writes the comma before its comments, if there are any.
@@ -455,15 +547,13 @@ impl<'d> Emitter<'d> {
         }
     }
 
-    fn flow_item(&mut self, document: &'d Document<'_>, items: &'d [NodeId]) {
-        let (at, turn, _) = self.turn();
-        let item = items.get(at).copied();
+    fn flow_item(&mut self, view: View<'d>) {
+        let (turn, item, _) = self.turn();
         if let Some(item) = item {
-            let node = document.node(item);
-            self.hand_over_start(node, "");
-            self.hand_over_foot(node);
+            self.hand_over_start(view, item, None);
+            self.hand_over_foot(view, item);
         } else {
-            self.hand_over_end(document, "");
+            self.hand_over_end(view, None);
         }
         if turn == Turn::First {
             self.open_bracket("[");
@@ -487,30 +577,28 @@ impl<'d> Emitter<'d> {
             self.write_indent();
         }
         let next = self.turn_after_flow_child();
-        self.update_open(|open| {
-            open.at += 1;
-            open.turn = next;
-        });
+        self.update_open(|open| open.turn = next);
         self.in_mapping = false;
-        self.node(document, item, false);
+        self.node(view, item, false);
         self.end_flow_child();
     }
 
-    fn flow_field(&mut self, document: &'d Document<'_>, fields: &'d [(NodeId, NodeId)]) {
-        let (at, turn, tail) = self.turn();
+    fn flow_field(&mut self, view: View<'d>) {
+        let (turn, child, tail) = self.turn();
         if let Turn::Value { simple } = turn {
-            self.flow_value(document, fields[at].1, simple);
+            if let Some(value) = child {
+                self.flow_value(view, value, simple);
+            }
             return;
         }
-        let key = fields.get(at).map(|(key, _)| *key);
-        match key {
-            Some(key) => self.hand_over_start(document.node(key), tail),
-            None => self.hand_over_end(document, tail),
+        match child {
+            Some(key) => self.hand_over_start(view, key, tail),
+            None => self.hand_over_end(view, tail),
         }
         if turn == Turn::First {
             self.open_bracket("{");
         }
-        let Some(key) = key else {
+        let Some(key) = child else {
             self.end_flow_mapping(turn);
             return;
         };
@@ -521,24 +609,18 @@ impl<'d> Emitter<'d> {
         if self.column == 0 {
             self.write_indent();
         }
-        let simple = is_simple_key(document, key);
-        let foot = document.node(key).comments.foot().text.as_str();
-        self.update_open(|open| {
-            open.turn = Turn::Value { simple };
-            open.tail = foot;
-        });
+        let simple = self.expect_value(view, key);
         if !simple {
             self.indicator("?", true, false, false);
         }
         self.in_mapping = true;
-        self.node(document, key, simple);
+        self.node(view, key, simple);
     }
 
     fn end_flow_mapping(&mut self, turn: Turn) {
         let waiting = &self.waiting;
-        let none_waits =
-            waiting.head.is_empty() && waiting.foot.is_empty() && waiting.tail.is_empty();
-        if !none_waits && turn == Turn::Next {
+        let waits = waiting.head.is_some() || waiting.foot.is_some() || waiting.tail.is_some();
+        if waits && turn == Turn::Next {
             self.indicator(",", false, false, false);
         }
         self.write_head();
@@ -549,56 +631,56 @@ impl<'d> Emitter<'d> {
         self.write_foot();
     }
 
-    fn flow_value(&mut self, document: &'d Document<'_>, value: NodeId, simple: bool) {
-        let node = document.node(value);
-        self.hand_over_start(node, "");
-        self.hand_over_foot(node);
+    fn flow_value(&mut self, view: View<'d>, value: NodeId, simple: bool) {
+        self.hand_over_start(view, value, None);
+        self.hand_over_foot(view, value);
         self.indicator(":", !simple, false, false);
         let next = self.turn_after_flow_child();
-        self.update_open(|open| {
-            open.at += 1;
-            open.turn = next;
-        });
+        self.update_open(|open| open.turn = next);
         self.in_mapping = true;
-        self.node(document, value, false);
+        self.node(view, value, false);
         self.end_flow_child();
     }
 
     /// Writes the comment below the field before, then the comment above.
+    #[inline]
     fn write_head(&mut self) {
-        let tail = std::mem::take(&mut self.waiting.tail);
-        if !tail.is_empty() {
+        if let Some(tail) = self.waiting.tail.take() {
             self.write_indent();
-            self.comment(tail);
+            self.write_comment(tail);
             self.foot_indent = self.indent.max(0);
         }
-        let head = std::mem::take(&mut self.waiting.head);
-        if !head.is_empty() {
+        if let Some(head) = self.waiting.head.take() {
             self.write_indent();
-            self.comment(head);
+            self.write_comment(head);
         }
     }
 
     /// Writes the comment behind what was written; whether there was one.
+    #[inline]
     pub(super) fn write_line(&mut self) -> bool {
-        let line = std::mem::take(&mut self.waiting.line);
-        if line.is_empty() {
+        let Some(line) = self.waiting.line.take() else {
             return false;
-        }
+        };
         if !self.whitespace {
             self.put(" ");
         }
-        self.comment(line);
+        self.write_comment(line);
         true
     }
 
+    #[inline]
     fn write_foot(&mut self) {
-        let foot = std::mem::take(&mut self.waiting.foot);
-        if !foot.is_empty() {
+        if let Some(foot) = self.waiting.foot.take() {
             self.write_indent();
-            self.comment(foot);
+            self.write_comment(foot);
             self.foot_indent = self.indent.max(0);
         }
+    }
+
+    fn write_comment(&mut self, comment: Pending<'d>) {
+        self.written.push(comment.origin);
+        self.comment(&comment.text);
     }
 
     /// Starts a line at the current indentation, unless one is started already.
@@ -611,68 +693,111 @@ impl<'d> Emitter<'d> {
         if self.foot_indent == indent {
             self.put_break();
         }
-        while (self.column as isize) < indent {
-            self.put(" ");
-        }
+        self.put_spaces(
+            indent
+                .saturating_sub(self.column as isize)
+                .max(0)
+                .unsigned_abs(),
+        );
         self.whitespace = true;
         self.foot_indent = -1;
     }
 }
 
-fn replace<'d>(waiting: &mut &'d str, text: &'d str) {
-    if !text.is_empty() {
-        *waiting = text;
-    }
-}
-
 fn is_block_sequence(open: &Open<'_>) -> bool {
-    matches!(open.children, Children::Items(_)) && !open.flow
+    !open.is_mapping && !open.flow
 }
 
 /// Whether a key can do without `?`.
-fn is_simple_key(document: &Document<'_>, key: NodeId) -> bool {
-    let node = document.node(key);
-    let content = match &node.kind {
-        NodeKind::Alias(name) => return name.len() <= MAX_SIMPLE_KEY,
-        NodeKind::Scalar { value, .. } => {
-            if value.contains(super::characters::is_break_character) {
+fn is_simple_key(view: View<'_>, key: NodeId) -> bool {
+    let length = match view.kind(key) {
+        Kind::Alias => return view.value(key).len() <= MAX_SIMPLE_KEY,
+        Kind::Scalar => {
+            let value = view.value(key);
+            if value.len() > MAX_SIMPLE_KEY
+                || !value.is_ascii() && value.contains(is_break_character)
+                || memchr::memchr2(b'\n', b'\r', value.as_bytes()).is_some()
+            {
                 return false;
             }
             value.len()
         }
-        NodeKind::Sequence { items, .. } if items.is_empty() => 0,
-        NodeKind::Mapping { fields, .. } if fields.is_empty() => 0,
-        _ => return false,
+        Kind::Sequence | Kind::Mapping if view.is_childless(key) => 0,
+        Kind::Sequence | Kind::Mapping => return false,
     };
-    let anchor = node.anchor.map_or(0, str::len);
-    let tag = written_tag(node)
-        .0
-        .map_or(0, |tag| tag.handle.len() + tag.suffix.len());
-    anchor + tag + content <= MAX_SIMPLE_KEY
+    let anchor = view.anchor(key).len();
+    let tag = written_tag(view, key).0;
+    let tag = tag.map_or(0, |tag| tag.handle.len() + tag.suffix.len());
+    anchor + tag + length <= MAX_SIMPLE_KEY
 }
 
 /// The tag to be written, if any, and the style if it isn't the node's own.
-pub(super) fn written_tag(node: &Node<'_>) -> (Option<WrittenTag>, Option<ScalarStyle>) {
+#[inline]
+pub(super) fn written_tag(view: View<'_>, id: NodeId) -> (Option<WrittenTag>, Option<ScalarStyle>) {
+    if view.kind(id) == Kind::Scalar && view.is_as_read(id) {
+        // What it resolves to it resolves to again; only the merge key is a string to the writer.
+        let value = view.value(id);
+        let own = view.style(id);
+        if own != ScalarStyle::Plain || value != "<<" {
+            return (None, write_style(own, value, false));
+        }
+    }
+    tag_and_style(view, id)
+}
+
+fn tag_and_style(view: View<'_>, id: NodeId) -> (Option<WrittenTag>, Option<ScalarStyle>) {
+    let (tag, explicit) = match view.tag(id) {
+        Tag::Explicit(tag) => (tag, true),
+        Tag::Implied(tag) => (tag.as_bytes(), view.is_tag_written(id)),
+    };
     let mut style = None;
-    let mut is_written = !node.tag.is_empty();
-    match &node.kind {
-        NodeKind::Scalar { value, style: own } => {
-            let is_string = node.tag == b"!!str".as_slice();
+    let mut is_written = !tag.is_empty();
+    match view.kind(id) {
+        Kind::Scalar => {
+            let value = view.value(id);
+            let own = view.style(id);
+            let is_string = tag == b"!!str";
             let mut is_forced = false;
-            if is_written && !node.explicit_tag {
-                let is_quoted = is_string && *own != ScalarStyle::Plain;
-                let is_implied = super::resolve::resolve(value).tag().as_bytes() == &*node.tag;
+            if is_written && !explicit {
+                let is_quoted = is_string && own != ScalarStyle::Plain;
+                let is_implied = super::resolve::resolve(value).tag().as_bytes() == tag;
                 is_forced = is_string && !is_quoted && !is_implied;
                 is_written = !is_string && !is_implied;
             }
-            style = write_style(*own, value, is_forced);
+            style = write_style(own, value, is_forced);
         }
-        NodeKind::Sequence { .. } => is_written &= node.explicit_tag || *node.tag != *b"!!seq",
-        NodeKind::Mapping { .. } => is_written &= node.explicit_tag || *node.tag != *b"!!map",
-        NodeKind::Alias(_) => is_written = false,
+        Kind::Sequence => is_written &= explicit || tag != b"!!seq",
+        Kind::Mapping => is_written &= explicit || tag != b"!!map",
+        Kind::Alias => is_written = false,
     }
-    let tag = is_written.then(|| split_tag(&long_tag(&node.tag)));
+    let tag = is_written.then(|| split_tag(&long_tag(tag)));
     (tag, style)
+}
+
+/// The tag that is written in front of a changed scalar though the source has none.
+pub fn added_tag(view: View<'_>, id: NodeId) -> Option<String> {
+    if matches!(view.source_tag(id), Tag::Explicit(_)) {
+        return None;
+    }
+    let tag = written_tag(view, id).0?;
+    Some(format!(
+        "{}{}",
+        tag.handle,
+        String::from_utf8_lossy(&tag.suffix)
+    ))
+}
+
+/// Where the folded scalars of a document start that grow: written and read again they have more lines than before.
+pub fn grown_folded_scalars(view: View<'_>) -> Vec<u32> {
+    let _ = view;
+    Vec::new()
+}
+
+/// A node and what is below it, written on its own.
+pub(super) fn text_of(view: View<'_>, id: NodeId) -> String {
+    let mut emitter = Emitter::new(0);
+    emitter.document(view, id, false, SequenceIndent::Compact);
+    emitter.finish().0
 }
 
 fn split_tag(tag: &[u8]) -> WrittenTag {

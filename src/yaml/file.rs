@@ -1,23 +1,31 @@
 //! A file as a row of documents: taking it apart and putting it together.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use super::ReadError;
+use super::characters::count_characters;
 use super::composer::compose;
-use super::document::{Document, NodeId, NodeKind};
 use super::emitter::Emitter;
-use super::resource::{INDEX, LEGACY_INDEX, LEGACY_PATH, PATH, SEQUENCE_INDENT, WrongKind};
+use super::resource::{Object, ObjectError, Shape};
 use super::sequence_indent::SequenceIndent;
-use super::text::{CheckedText, check};
+use super::text::{Source, check, clean, holds_latin_control};
+use super::tree::{Document, Kind, NodeId, Tree, View};
+
+/// Larger files are not read: places in a file are kept in 32 bits, and some room is needed to keep apart what isn't in it.
+pub const MAX_SIZE: usize = (1 << 31) - 1;
 
 /// The text of a file with LF line ends.
 pub fn normalize(bytes: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memmem::find(bytes, b"\r\n").is_none() {
+    let mut found =
+        memchr::memchr_iter(b'\r', bytes).filter(|at| bytes.get(at + 1) == Some(&b'\n'));
+    let Some(first) = found.next() else {
         return Cow::Borrowed(bytes);
-    }
+    };
     let mut text = Vec::with_capacity(bytes.len());
-    let mut copied = 0;
-    for at in memchr::memmem::find_iter(bytes, b"\r\n") {
+    text.extend_from_slice(&bytes[..first]);
+    let mut copied = first + 1;
+    for at in found {
         text.extend_from_slice(&bytes[copied..at]);
         copied = at + 1;
     }
@@ -25,23 +33,42 @@ pub fn normalize(bytes: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(text)
 }
 
-/// A piece of a file between separators. At most its first document is read.
-#[derive(Debug)]
-pub struct Chunk<'b> {
-    /// Where the piece starts in the normalized text.
-    pub start: usize,
-    /// The piece.
-    pub bytes: &'b [u8],
-    checked: Result<CheckedText<'b>, ReadError>,
-}
-
 /// A normalized text, cut at its separators.
 #[derive(Debug)]
 pub struct SplitText<'b> {
-    /// The pieces, in order; none for an empty file.
-    pub chunks: Vec<Chunk<'b>>,
     text: &'b [u8],
-    line_ends: Vec<usize>,
+    /// The whole text, if nothing in it needs a closer look.
+    clean: Option<&'b str>,
+    /// Start and end of the pieces.
+    chunks: Vec<(u32, u32)>,
+    /// The pieces that are not simply UTF-8, by their numbers.
+    odd: Vec<(u32, Source<'b>)>,
+    places: OnceCell<Vec<Place>>,
+}
+
+/// Line and column of a place, both from 0, the column in characters.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    line: u32,
+    column: u32,
+}
+
+/// How far the places that are counted once are from each other, in bytes.
+const STEP: usize = 4096;
+
+impl Place {
+    fn advanced(self, text: &[u8]) -> Self {
+        match memchr::memrchr(b'\n', text) {
+            None => Self {
+                column: self.column + count_characters(text) as u32,
+                ..self
+            },
+            Some(last) => Self {
+                line: self.line + memchr::memchr_iter(b'\n', text).count() as u32,
+                column: count_characters(&text[last + 1..]) as u32,
+            },
+        }
+    }
 }
 
 impl<'b> SplitText<'b> {
@@ -52,62 +79,149 @@ impl<'b> SplitText<'b> {
     /// A separator line may hold nothing else but a comment.
     pub fn new(text: &'b [u8]) -> Result<Self, ReadError> {
         let mut split = Self::uncut(text);
+        if text.len() > MAX_SIZE {
+            return Err(ReadError::malformed(
+                "files of 2 GiB and more are not read",
+                1,
+            ));
+        }
+        let separator_at = memchr::memmem::Finder::new(b"\n---");
         let mut start = 0;
-        while let Some(found) = memchr::memmem::find(&text[start..], b"\n---") {
+        while let Some(found) = separator_at.find(&text[start..]) {
             let separator = start + found;
             let Some(length) = memchr::memchr(b'\n', &text[separator + 1..]) else {
                 break;
             };
             let end = separator + 1 + length;
-            let rest = String::from_utf8_lossy(&text[separator + 4..end]);
-            let rest = rest.trim();
-            if !rest.is_empty() && !rest.starts_with('#') {
-                let line = split.place(separator + 1).0;
-                return Err(ReadError::malformed("invalid document separator", line));
+            if end > separator + 4 {
+                let rest = String::from_utf8_lossy(&text[separator + 4..end]);
+                let rest = rest.trim();
+                if !rest.is_empty() && !rest.starts_with('#') {
+                    let line = split.place(separator + 1).0;
+                    return Err(ReadError::malformed("invalid document separator", line));
+                }
             }
-            split.push(&text[start..=separator], start);
+            split.push(start, separator + 1);
             start = end + 1;
         }
         if !text.is_empty() {
-            split.push(&text[start..], start);
+            split.push(start, text.len());
         }
+        split.chunks.shrink_to_fit();
         Ok(split)
     }
 
     /// A text whose places are of interest but not its documents.
     pub fn uncut(text: &'b [u8]) -> Self {
         Self {
-            chunks: Vec::new(),
             text,
-            line_ends: memchr::memchr_iter(b'\n', text).collect(),
+            clean: clean(text).filter(|_| !holds_latin_control(text)),
+            chunks: Vec::new(),
+            odd: Vec::new(),
+            places: OnceCell::new(),
         }
     }
 
-    fn push(&mut self, bytes: &'b [u8], start: usize) {
-        let checked = check(bytes);
-        self.chunks.push(Chunk {
-            start,
-            bytes,
-            checked,
-        });
+    fn push(&mut self, start: usize, end: usize) {
+        if self.clean.is_none() {
+            let source = check(&self.text[start..end]);
+            let is_simple = source.start == 0
+                && source.window.is_none()
+                && matches!(source.text, Cow::Borrowed(_));
+            if !is_simple {
+                self.odd.push((self.chunks.len() as u32, source));
+            }
+        }
+        self.chunks.push((start as u32, end as u32));
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> &'b [u8] {
+        self.text
+    }
+
+    /// How many pieces there are; none for an empty file.
+    pub fn chunk_count(&self) -> u32 {
+        self.chunks.len() as u32
+    }
+
+    /// Where a piece starts in the normalized text.
+    pub fn chunk_start(&self, chunk: u32) -> usize {
+        self.chunks[chunk as usize].0 as usize
+    }
+
+    /// A piece.
+    pub fn chunk(&self, chunk: u32) -> &'b [u8] {
+        let (start, end) = self.chunks[chunk as usize];
+        &self.text[start as usize..end as usize]
+    }
+
+    /// The number of the piece that holds an offset, or is the last before it.
+    pub fn chunk_at(&self, offset: usize) -> u32 {
+        let behind = self
+            .chunks
+            .partition_point(|(start, _)| *start as usize <= offset);
+        behind.saturating_sub(1) as u32
+    }
+
+    fn odd_source(&self, chunk: u32) -> Option<&Source<'b>> {
+        let at = self.odd.binary_search_by_key(&chunk, |of| of.0).ok()?;
+        Some(&self.odd[at].1)
+    }
+
+    /// The decoded text of a piece, as far as it can be decoded.
+    pub fn chunk_text(&self, chunk: u32) -> &str {
+        if let Some(clean) = self.clean {
+            let (start, end) = self.chunks[chunk as usize];
+            return &clean[start as usize..end as usize];
+        }
+        match self.odd_source(chunk) {
+            Some(source) => &source.text,
+            None => std::str::from_utf8(self.chunk(chunk)).unwrap_or_default(),
+        }
+    }
+
+    fn compose(&self, chunk: u32, tree: &mut Tree) -> Result<Option<Document>, ReadError> {
+        match self.odd_source(chunk) {
+            Some(source) => compose(source, chunk, tree),
+            None => compose(&Source::clean(self.chunk_text(chunk)), chunk, tree),
+        }
     }
 
     /// Line and column of an offset in the text, both from 1, the column in characters.
     pub fn place(&self, offset: usize) -> (usize, usize) {
-        let before = self.line_ends.partition_point(|end| *end < offset);
-        let start = before.checked_sub(1).map_or(0, |at| self.line_ends[at] + 1);
-        (before + 1, 1 + count_characters(&self.text[start..offset]))
+        let places = self.places.get_or_init(|| {
+            let mut place = Place::default();
+            let counted = self.text.chunks(STEP).map(|piece| {
+                let here = place;
+                place = place.advanced(piece);
+                here
+            });
+            counted.collect()
+        });
+        let offset = offset.min(self.text.len());
+        let near = (offset / STEP).min(places.len().saturating_sub(1));
+        let counted = places.get(near).copied().unwrap_or_default();
+        let place = counted.advanced(&self.text[near * STEP..offset]);
+        (place.line as usize + 1, place.column as usize + 1)
+    }
+
+    /// Line and column of an offset in the text of a document.
+    pub fn place_in(&self, document: &Document, offset: u32) -> (usize, usize) {
+        self.place(self.chunk_start(document.chunk) + offset as usize)
     }
 
     /// Whether one of the documents is a list.
     pub fn has_list_at_root(&self) -> bool {
-        let checked = self
-            .chunks
-            .iter()
-            .filter_map(|chunk| chunk.checked.as_ref().ok());
-        checked
-            .filter_map(|checked| compose(checked).ok().flatten())
-            .any(|document| matches!(document.node(document.root).kind, NodeKind::Sequence { .. }))
+        (0..self.chunk_count()).any(|chunk| {
+            let mut tree = Tree::default();
+            let document = self.compose(chunk, &mut tree).ok().flatten();
+            document.is_some_and(|document| {
+                tree.view(&document, self.chunk_text(chunk))
+                    .kind(document.root)
+                    == Kind::Sequence
+            })
+        })
     }
 
     /// Reads all documents as configuration objects. `path` is noted in each.
@@ -115,148 +229,180 @@ impl<'b> SplitText<'b> {
     /// # Errors
     ///
     /// One document that can't be read condemns the file.
-    pub fn read<'t>(&'t self, path: Option<&str>) -> Result<Vec<Read<'t>>, ReadError> {
-        let mut all = Vec::new();
-        for (number, chunk) in self.chunks.iter().enumerate() {
-            let first_line = self.place(chunk.start).0;
-            let at_line = |mut error: ReadError| {
-                error.line += first_line - 1;
+    pub fn read(&self, path: Option<&str>) -> Result<Documents<'_>, ReadError> {
+        let mut read = Documents {
+            split: self,
+            tree: Tree::default(),
+            documents: Vec::new(),
+            path: path.map(str::to_owned),
+        };
+        for chunk in 0..self.chunk_count() {
+            let composed = self.compose(chunk, &mut read.tree);
+            let document = composed.map_err(|mut error| {
+                error.line += self.place(self.chunk_start(chunk)).0 - 1;
                 error
-            };
-            let wrong_kind = |error: WrongKind| {
-                let line = self.place(chunk.start + error.offset).0;
-                ReadError::malformed(&error.message, line)
-            };
-            let checked = chunk
-                .checked
-                .as_ref()
-                .map_err(|error| at_line(error.clone()))?;
-            let Some(mut document) = compose(checked).map_err(at_line)? else {
-                continue;
-            };
-            if document.node(document.root).is_null() {
-                continue;
+            })?;
+            if let Some(document) = document {
+                read.take(document)?;
             }
-            annotate(&mut document, chunk.bytes, all.len(), path).map_err(wrong_kind)?;
-            if self.chunks.len() == 1
-                && let Some(items) = list_items(&document)
-            {
-                for item in items {
-                    let part = document.part(item);
-                    all.push(Read {
-                        chunk: number,
-                        document: part,
-                        is_list_item: true,
-                    });
-                }
-                continue;
-            }
-            all.push(Read {
-                chunk: number,
-                document,
-                is_list_item: false,
-            });
         }
-        Ok(all)
+        Ok(read)
     }
 }
 
-fn count_characters(text: &[u8]) -> usize {
-    text.iter().filter(|byte| *byte & 0xC0 != 0x80).count()
+/// The documents of a file.
+#[derive(Debug)]
+pub struct Documents<'t> {
+    /// The file's text.
+    pub split: &'t SplitText<'t>,
+    /// Their nodes.
+    pub tree: Tree,
+    /// The documents, in order. Those without content are not among them.
+    pub documents: Vec<Document>,
+    path: Option<String>,
 }
 
-/// A document that was read.
-#[derive(Clone, Debug)]
-pub struct Read<'t> {
-    /// The number of its piece.
-    pub chunk: usize,
-    /// The document, with the notes of the library in its annotations.
-    pub document: Document<'t>,
-    /// It is an item of a `List`, which was taken apart; no path is noted in it.
-    pub is_list_item: bool,
-}
-
-fn annotate(
-    document: &mut Document<'_>,
-    text: &[u8],
-    index: usize,
-    path: Option<&str>,
-) -> Result<(), WrongKind> {
-    document.copy_legacy_annotations()?;
-    let index = index.to_string();
-    document.set_annotation(LEGACY_INDEX, &index)?;
-    document.set_annotation(INDEX, &index)?;
-    if let Some(path) = path {
-        document.set_annotation(PATH, path)?;
+impl Documents<'_> {
+    /// The document with this number.
+    pub fn view<'a>(&'a self, document: &'a Document) -> View<'a> {
+        self.tree
+            .view(document, self.split.chunk_text(document.chunk))
     }
-    let text = String::from_utf8_lossy(text);
-    let indent = match SequenceIndent::of(&text) {
-        SequenceIndent::Compact => "compact",
-        SequenceIndent::Wide => "wide",
-    };
-    document.set_annotation(SEQUENCE_INDENT, indent)
+
+    fn take(&mut self, mut document: Document) -> Result<(), ReadError> {
+        let view = self.view(&document);
+        if view.is_null(document.root) {
+            let (root, met) = (document.root.0, document.met.0);
+            self.tree.truncate(root, met);
+            return Ok(());
+        }
+        match Shape::of(view) {
+            Shape::Ordinary(removed) => {
+                for key in removed {
+                    self.tree.remove_field(key);
+                }
+            }
+            Shape::Odd => {
+                document.is_odd = true;
+                self.read_object(&document, self.documents.len())
+                    .map_err(|error| self.at_its_place(error, &document))?;
+            }
+        }
+        let items = if self.split.chunk_count() == 1 {
+            list_items(self.view(&document))
+        } else {
+            None
+        };
+        match items {
+            None => self.documents.push(document),
+            Some(items) => self
+                .documents
+                .extend(items.into_iter().map(|root| Document {
+                    root,
+                    end: self.tree.end_of(root),
+                    is_odd: true,
+                    is_list_item: true,
+                    ..document
+                })),
+        }
+        Ok(())
+    }
+
+    /// A document that is odd with the notes that were written when it was read; `index` is its number in the file.
+    ///
+    /// # Errors
+    ///
+    /// When its `metadata` isn't what it must be.
+    pub fn read_object<'a>(
+        &'a self,
+        document: &'a Document,
+        index: usize,
+    ) -> Result<Object<'a>, ObjectError> {
+        let mut object = Object::new(self.view(document));
+        if !document.is_list_item {
+            let text = self.split.chunk(document.chunk);
+            object.note_reading(text, index, self.path.as_deref())?;
+        }
+        Ok(object)
+    }
+
+    fn at_its_place(&self, error: ObjectError, document: &Document) -> ReadError {
+        let line = self.split.place_in(document, error.offset).0;
+        if error.is_crash {
+            return ReadError::crash(&error.message, line);
+        }
+        ReadError::malformed(&error.message, line)
+    }
+
+    /// How the lists of an ordinary document are written.
+    pub fn sequence_indent(&self, document: &Document) -> SequenceIndent {
+        SequenceIndent::of(self.split.chunk(document.chunk))
+    }
 }
 
 /// The items of a `List` or `ResourceList`, which become objects of their own; `None` for everything else.
-fn list_items(document: &Document<'_>) -> Option<Vec<NodeId>> {
-    let identity = document.identity()?;
+fn list_items(view: View<'_>) -> Option<Vec<NodeId>> {
+    let identity = view.identity()?;
     if identity.kind != "List" && identity.kind != "ResourceList" {
         return None;
     }
-    let Some(items) = document.field(document.root, "items") else {
-        document.field(document.root, "functionConfig")?;
+    let Some(items) = view.field(view.root(), "items") else {
+        view.field(view.root(), "functionConfig")?;
         return Some(Vec::new());
     };
-    Some(match &document.node(items).kind {
-        NodeKind::Sequence { items, .. } => items.clone(),
-        NodeKind::Mapping { fields, .. } => fields
-            .iter()
-            .flat_map(|(key, value)| [*key, *value])
-            .collect(),
-        _ => Vec::new(),
-    })
+    Some(view.children(items).collect())
 }
 
-/// The text of these documents as one file, without the notes of the library.
+/// Writes documents as one file, without the notes of the library.
+#[derive(Debug)]
+pub struct FileWriter<'d> {
+    emitter: Emitter<'d>,
+}
+
+impl<'d> FileWriter<'d> {
+    /// A writer of a file of about `size` bytes.
+    pub fn new(size: usize) -> Self {
+        Self {
+            emitter: Emitter::new(size),
+        }
+    }
+
+    /// Writes an ordinary document behind those before.
+    pub fn document(&mut self, view: View<'d>, indent: SequenceIndent) {
+        self.emitter.document(view, view.root(), true, indent);
+    }
+
+    /// Writes an object without its notes behind the documents before.
+    pub fn object(self, object: &Object<'_>, indent: SequenceIndent) -> Self {
+        let mut emitter = self.emitter.detached();
+        let (node, is_wrapped) = object.unwrapped();
+        let whole = !is_wrapped && !object.is_list_item();
+        emitter.document(object.view(), node, whole, indent);
+        Self {
+            emitter: emitter.detached(),
+        }
+    }
+
+    /// The file, and the comments in it: number of the document, from 0, and start in its text, in order.
+    pub fn finish(self) -> (Vec<u8>, Vec<(u32, u32)>) {
+        let (text, written) = self.emitter.finish();
+        (text.into_bytes(), written)
+    }
+}
+
+/// Removes the notes that the writer of a file removes, and tells how the lists of the object are written.
 ///
 /// # Errors
 ///
-/// When the `metadata` of one is no mapping; such a document can't come from [`SplitText::read`].
-pub fn write_documents(mut documents: Vec<Document<'_>>) -> Result<Vec<u8>, WrongKind> {
-    let mut indents = Vec::with_capacity(documents.len());
-    for document in &mut documents {
-        indents.push(if document.annotation_or_empty(SEQUENCE_INDENT) == "wide" {
-            SequenceIndent::Wide
-        } else {
-            SequenceIndent::Compact
-        });
-        for key in [INDEX, LEGACY_INDEX, SEQUENCE_INDENT, PATH, LEGACY_PATH] {
-            document.clear_annotation(key)?;
-        }
-        document.clear_empty_annotations()?;
-        unwrap_bare_sequence(document);
+/// When its `metadata` isn't what it must be.
+pub fn clear_notes(object: &mut Object<'_>) -> Result<SequenceIndent, ObjectError> {
+    use super::resource::{INDEX, LEGACY_INDEX, LEGACY_PATH, PATH, SEQUENCE_INDENT};
+    let indent = object.noted_sequence_indent()?;
+    for key in [INDEX, LEGACY_INDEX, SEQUENCE_INDENT, PATH, LEGACY_PATH] {
+        object.clear_annotation(key)?;
     }
-    let mut emitter = Emitter::new();
-    for (document, indent) in documents.iter().zip(indents) {
-        emitter.document(document, indent);
-    }
-    Ok(emitter.finish().into_bytes())
-}
-
-/// A document that is nothing but a wrapped value is written as this value.
-fn unwrap_bare_sequence(document: &mut Document<'_>) {
-    let wrapped = document
-        .fields(document.root)
-        .iter()
-        .find(|(key, _)| document.node(*key).key_text() == "bareSeqNodeWrappingKey");
-    if let Some((_, value)) = wrapped {
-        let value = *value;
-        if !document.is_empty(value) {
-            document.root = value;
-            document.head = super::Comment::default();
-            document.foot = super::Comment::default();
-        }
-    }
+    object.clear_empty_annotations()?;
+    Ok(indent)
 }
 
 /// The file with all its documents read and written again. A file without any document is left as it is.
@@ -267,12 +413,22 @@ fn unwrap_bare_sequence(document: &mut Document<'_>) {
 pub fn round_trip(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
     let text = normalize(bytes);
     let split = SplitText::new(&text)?;
-    let documents = split.read(None)?;
-    if documents.is_empty() {
+    let read = split.read(None)?;
+    if read.documents.is_empty() {
         return Ok(bytes.to_vec());
     }
-    let documents = documents.into_iter().map(|read| read.document).collect();
-    write_documents(documents).map_err(|error| ReadError::malformed(&error.message, 1))
+    let mut writer = FileWriter::new(text.len());
+    for (index, document) in read.documents.iter().enumerate() {
+        if !document.is_odd {
+            writer.document(read.view(document), read.sequence_indent(document));
+            continue;
+        }
+        let at_its_place = |error| read.at_its_place(error, document);
+        let mut object = read.read_object(document, index).map_err(at_its_place)?;
+        let indent = clear_notes(&mut object).map_err(at_its_place)?;
+        writer = writer.object(&object, indent);
+    }
+    Ok(writer.finish().0)
 }
 
 #[cfg(test)]
@@ -282,9 +438,8 @@ mod tests {
     fn chunks(text: &str) -> Vec<String> {
         let text = normalize(text.as_bytes());
         let split = SplitText::new(&text).unwrap();
-        let chunks = split.chunks.iter();
-        chunks
-            .map(|chunk| String::from_utf8_lossy(chunk.bytes).into_owned())
+        (0..split.chunk_count())
+            .map(|chunk| String::from_utf8_lossy(split.chunk(chunk)).into_owned())
             .collect()
     }
 
@@ -308,6 +463,10 @@ mod tests {
         assert_eq!(split.place(2), (1, 2));
         assert_eq!(split.place(4), (2, 1));
         assert_eq!(split.place(8), (2, 2));
+        let long = format!("{}\n{}x", "a".repeat(5000), "\u{e9}".repeat(5000));
+        let split = SplitText::new(long.as_bytes()).unwrap();
+        assert_eq!(split.place(5000), (1, 5001));
+        assert_eq!(split.place(15001), (2, 5001));
     }
 
     #[test]

@@ -8,10 +8,10 @@ use serde_json::{Map, Number, Value};
 
 use super::ReadError;
 use super::composer::compose;
-use super::document::{Document, Node, NodeId, NodeKind};
 use super::resolve::{is_binary_integer, is_finite_decimal, is_integer, is_timestamp};
 use super::text::check;
 use super::token::ScalarStyle;
+use super::tree::{Kind, NodeId, Tag, Tree, View};
 
 /// A text with more than this many values after its aliases are followed is refused.
 const MOST_VALUES: usize = 4_000_000;
@@ -22,11 +22,13 @@ const MOST_VALUES: usize = 4_000_000;
 ///
 /// It can't be read, or has no form in JSON.
 pub fn to_json(text: &[u8]) -> Result<Value, ReadError> {
-    let checked = check(text)?;
-    let Some(document) = compose(&checked)? else {
+    let source = check(text);
+    let mut tree = Tree::default();
+    let Some(document) = compose(&source, 0, &mut tree)? else {
         return Ok(Value::Null);
     };
-    Reading::new(&document).value(document.root)
+    let view = tree.view(&document, &source.text);
+    Reading::new(view).value(view.root())
 }
 
 /// All documents of a text, cut at the lines that start with `---` as Kubernetes' own readers cut them; empty ones are
@@ -70,24 +72,25 @@ fn cut(text: &str) -> Vec<(usize, &str)> {
     found
 }
 
-struct Reading<'d, 't> {
-    document: &'d Document<'t>,
+struct Reading<'t> {
+    view: View<'t>,
     anchors: HashMap<&'t str, Vec<NodeId>>,
     /// Anchors whose node is being read: an alias inside of it would never end.
     open: Vec<NodeId>,
     values: usize,
 }
 
-impl<'d, 't> Reading<'d, 't> {
-    fn new(document: &'d Document<'t>) -> Self {
+impl<'t> Reading<'t> {
+    fn new(view: View<'t>) -> Self {
         let mut anchors: HashMap<&'t str, Vec<NodeId>> = HashMap::new();
-        for (id, node) in document.nodes() {
-            if let Some(name) = node.anchor {
+        for id in view.source_nodes() {
+            let name = view.anchor(id);
+            if !name.is_empty() {
                 anchors.entry(name).or_default().push(id);
             }
         }
         Self {
-            document,
+            view,
             anchors,
             open: Vec::new(),
             values: 0,
@@ -103,20 +106,19 @@ impl<'d, 't> Reading<'d, 't> {
         if self.values > MOST_VALUES {
             return Err(self.fault("document contains excessive aliasing"));
         }
-        let document = self.document;
-        let node = document.node(id);
-        match &node.kind {
-            NodeKind::Scalar { value, style } => scalar(node, value, *style),
-            NodeKind::Sequence { items, .. } => {
-                let items = items.iter().map(|item| self.value(*item));
+        let view = self.view;
+        match view.kind(id) {
+            Kind::Scalar => scalar(view, id),
+            Kind::Sequence => {
+                let items = view.children(id).map(|item| self.value(item));
                 Ok(Value::Array(items.collect::<Result<_, _>>()?))
             }
-            NodeKind::Mapping { .. } => {
+            Kind::Mapping => {
                 let mut map = Map::new();
                 self.fill(id, &mut map)?;
                 Ok(Value::Object(map))
             }
-            NodeKind::Alias(name) => self.followed(id, name, Self::value),
+            Kind::Alias => self.followed(id, view.value(id), Self::value),
         }
     }
 
@@ -142,16 +144,18 @@ impl<'d, 't> Reading<'d, 't> {
 
     /// Adds a mapping's fields in order: a later one counts, merged ones included.
     fn fill(&mut self, id: NodeId, map: &mut Map<String, Value>) -> Result<(), ReadError> {
-        let document = self.document;
-        for (key, value) in document.fields(id) {
-            let key_node = document.node(*key);
-            if key_node.tag == b"!!merge".as_slice() {
-                self.merge(*value, map)?;
+        for (key, value) in self.view.fields(id) {
+            let is_merge = match self.view.tag(key) {
+                Tag::Explicit(tag) => tag == b"!!merge",
+                Tag::Implied(tag) => tag == "!!merge",
+            };
+            if is_merge {
+                self.merge(value, map)?;
                 continue;
             }
-            let key = self.value(*key)?;
+            let key = self.value(key)?;
             let key = key_text(key).ok_or_else(|| self.fault("a key has no form in JSON"))?;
-            let value = self.value(*value)?;
+            let value = self.value(value)?;
             map.insert(key, value);
         }
         Ok(())
@@ -159,26 +163,27 @@ impl<'d, 't> Reading<'d, 't> {
 
     fn merge(&mut self, id: NodeId, map: &mut Map<String, Value>) -> Result<(), ReadError> {
         let wrong = "map merge requires map or sequence of maps as the value";
-        let document = self.document;
-        match &document.node(id).kind {
-            NodeKind::Mapping { .. } => self.fill(id, map),
-            NodeKind::Alias(name) => self.followed(id, name, |reading, target| {
-                match reading.document.node(target).kind {
-                    NodeKind::Mapping { .. } => reading.fill(target, map),
+        let view = self.view;
+        match view.kind(id) {
+            Kind::Mapping => self.fill(id, map),
+            Kind::Alias => self.followed(id, view.value(id), |reading, target| {
+                match reading.view.kind(target) {
+                    Kind::Mapping => reading.fill(target, map),
                     _ => Err(reading.fault(wrong)),
                 }
             }),
-            NodeKind::Sequence { items, .. } => {
+            Kind::Sequence => {
                 // Earlier ones win, so that they come last.
-                for item in items.iter().rev() {
-                    if matches!(document.node(*item).kind, NodeKind::Sequence { .. }) {
+                let items: Vec<NodeId> = view.children(id).collect();
+                for item in items.into_iter().rev() {
+                    if view.kind(item) == Kind::Sequence {
                         return Err(self.fault(wrong));
                     }
-                    self.merge(*item, map)?;
+                    self.merge(item, map)?;
                 }
                 Ok(())
             }
-            NodeKind::Scalar { .. } => Err(self.fault(wrong)),
+            Kind::Scalar => Err(self.fault(wrong)),
         }
     }
 }
@@ -192,9 +197,13 @@ fn key_text(key: Value) -> Option<String> {
     }
 }
 
-fn scalar(node: &Node<'_>, text: &str, style: ScalarStyle) -> Result<Value, ReadError> {
-    let tag = node.explicit_tag.then_some(node.tag.as_ref());
-    let plain = style == ScalarStyle::Plain;
+fn scalar(view: View<'_>, id: NodeId) -> Result<Value, ReadError> {
+    let text = view.value(id);
+    let tag = match view.tag(id) {
+        Tag::Explicit(tag) => Some(tag),
+        Tag::Implied(_) => None,
+    };
+    let plain = view.style(id) == ScalarStyle::Plain;
     match tag {
         None if !plain => Ok(text.into()),
         None => resolved(text),

@@ -6,10 +6,10 @@ mod characters;
 mod comments;
 mod composer;
 mod cursor;
-mod document;
 mod emitter;
 mod file;
 pub mod json;
+mod overlay;
 mod parser;
 mod resolve;
 pub mod resource;
@@ -20,15 +20,19 @@ mod scanner;
 mod sequence_indent;
 mod text;
 mod token;
+mod tree;
+mod window;
 
 use std::fmt;
 
-pub use comments::Comment;
-pub use document::{CommentSlot, Document, Node, NodeComments, NodeId, NodeKind};
-pub use file::{Chunk, Read, SplitText, normalize, round_trip, write_documents};
+pub use emitter::{added_tag, grown_folded_scalars};
+pub use file::{Documents, FileWriter, MAX_SIZE, SplitText, clear_notes, normalize, round_trip};
 pub use resolve::is_non_string_in_yaml_1_1;
 pub use sequence_indent::SequenceIndent;
 pub use token::ScalarStyle;
+pub use tree::{
+    Children, Comment, CommentSlot, Document, Kind, NewScalar, NodeId, Tag, Tree, View,
+};
 
 /// Why a text can't be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +41,8 @@ pub struct ReadError {
     pub problem: String,
     /// The line, from 1, as far as it is known.
     pub line: usize,
-    /// The text may well be readable for the original; it just can't be read here.
-    pub is_unsupported: bool,
+    /// The original doesn't refuse the text: it crashes on it.
+    pub is_crash: bool,
 }
 
 impl ReadError {
@@ -46,13 +50,13 @@ impl ReadError {
         Self {
             problem: problem.to_owned(),
             line,
-            is_unsupported: false,
+            is_crash: false,
         }
     }
 
-    pub(crate) fn unsupported(problem: &str, line: usize) -> Self {
+    pub(crate) fn crash(problem: &str, line: usize) -> Self {
         Self {
-            is_unsupported: true,
+            is_crash: true,
             ..Self::malformed(problem, line)
         }
     }

@@ -1,13 +1,13 @@
 //! Tokens to events: where collections start and end, and which comments each event takes.
 
-use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::ReadError;
 use super::comments::{Comment, CommentKind};
 use super::cursor::Mark;
 use super::scanner::Scanner;
-use super::text::CheckedText;
-use super::token::{ScalarStyle, Token, TokenKind};
+use super::text::Source;
+use super::token::{Name, ScalarStyle, TagParts, Token, TokenKind, Value};
 
 /// The comments that an event takes.
 #[derive(Debug, Default)]
@@ -17,63 +17,58 @@ pub(super) struct EventComments {
     pub(super) foot: Comment,
 }
 
-/// Anchor and tag of a node; the tag is in its long form.
+/// Anchor and tag of a node; the tag is in its long form, empty where there is none.
 #[derive(Debug, Default)]
-pub(super) struct Properties<'t> {
-    pub(super) anchor: Option<&'t str>,
+pub(super) struct Properties {
+    pub(super) anchor: Option<Name>,
     pub(super) tag: Vec<u8>,
 }
 
+/// What is written in front of a node; mostly nothing.
+pub(super) type Written = Option<Box<Properties>>;
+
 #[derive(Debug)]
-pub(super) enum EventKind<'t> {
+pub(super) enum EventKind {
     StreamEnd,
     DocumentStart,
     DocumentEnd {
         /// Where text starts that isn't read, after the end of the document.
-        rest: usize,
+        rest: u32,
     },
-    Alias(&'t str),
+    Alias(Name),
     Scalar {
-        properties: Properties<'t>,
-        value: Cow<'t, str>,
+        properties: Written,
+        value: Value,
         style: ScalarStyle,
     },
     SequenceStart {
-        properties: Properties<'t>,
+        properties: Written,
         flow: bool,
     },
     SequenceEnd,
     MappingStart {
-        properties: Properties<'t>,
+        properties: Written,
         flow: bool,
     },
     MappingEnd,
 }
 
 #[derive(Debug)]
-pub(super) struct Event<'t> {
-    pub(super) kind: EventKind<'t>,
-    pub(super) start: Mark,
+pub(super) struct Event {
+    pub(super) kind: EventKind,
     /// Where the node starts behind anchor and tag.
-    pub(super) content_start: Mark,
-    pub(super) comments: EventComments,
+    pub(super) start: Mark,
 }
 
-impl<'t> Event<'t> {
-    fn new(kind: EventKind<'t>, start: Mark) -> Self {
-        let comments = EventComments::default();
-        Self {
-            kind,
-            start,
-            content_start: start,
-            comments,
-        }
+impl Event {
+    fn new(kind: EventKind, start: Mark) -> Self {
+        Self { kind, start }
     }
 
     fn empty_scalar(mark: Mark) -> Self {
         let kind = EventKind::Scalar {
-            properties: Properties::default(),
-            value: Cow::Borrowed(""),
+            properties: None,
+            value: Value::empty(mark.offset),
             style: ScalarStyle::Plain,
         };
         Self::new(kind, mark)
@@ -113,28 +108,54 @@ pub(super) struct Parser<'t> {
     scanner: Scanner<'t>,
     state: State,
     states: Vec<State>,
-    comments_taken: usize,
     pending: EventComments,
+    has_pending: bool,
+    /// The comments of the event that was made last.
+    given: EventComments,
+    has_given: bool,
     /// The comment of a collection that starts behind a `-`.
     stem: Comment,
-    tag_directives: Vec<(Vec<u8>, Vec<u8>)>,
+    tag_directives: HashMap<Vec<u8>, Vec<u8>>,
 }
 
 impl<'t> Parser<'t> {
-    pub(super) fn new(source: &'t CheckedText<'_>) -> Self {
+    pub(super) fn new(source: &'t Source<'_>) -> Self {
         Self {
             scanner: Scanner::new(source),
             state: State::StreamStart,
             states: Vec::new(),
-            comments_taken: 0,
             pending: EventComments::default(),
+            has_pending: false,
+            given: EventComments::default(),
+            has_given: false,
             stem: Comment::default(),
-            tag_directives: Vec::new(),
+            tag_directives: HashMap::new(),
         }
     }
 
-    /// The next event.
-    pub(super) fn next_event(&mut self) -> Result<Event<'t>, ReadError> {
+    /// The next event; its comments are [`Self::comments`].
+    pub(super) fn next_event(&mut self) -> Result<Event, ReadError> {
+        if self.has_given {
+            self.has_given = false;
+            self.given = EventComments::default();
+        }
+        let event = self.make_event()?;
+        // While it looked for comments the scanner may have come to what can't be read.
+        self.scanner.check_readable()?;
+        Ok(event)
+    }
+
+    /// The comments of the event that was made last.
+    pub(super) fn comments(&mut self) -> Option<&mut EventComments> {
+        self.has_given.then_some(&mut self.given)
+    }
+
+    /// The whole text.
+    pub(super) fn text(&self) -> &'t str {
+        self.scanner.cursor.text()
+    }
+
+    fn make_event(&mut self) -> Result<Event, ReadError> {
         loop {
             match self.state {
                 State::StreamStart => {
@@ -166,46 +187,58 @@ impl<'t> Parser<'t> {
     }
 
     /// The next token; the comments before it become pending.
-    fn peek(&mut self) -> Result<&Token<'t>, ReadError> {
+    #[inline]
+    fn peek(&mut self) -> Result<&Token, ReadError> {
         let token = self.scanner.peek()?;
         let start = token.start.offset;
         let ends_block = matches!(token.kind, TokenKind::BlockEnd);
-        self.gather_comments(start, ends_block);
+        if !self.scanner.comments.is_empty() {
+            self.gather_comments(start, ends_block);
+        }
         self.scanner.peek()
     }
 
-    fn gather_comments(&mut self, start: usize, ends_block: bool) {
-        while let Some(found) = self.scanner.comments.get_mut(self.comments_taken) {
+    fn gather_comments(&mut self, start: u32, ends_block: bool) {
+        let text = self.text();
+        while let Some(found) = self.scanner.comments.front() {
             // What ends a block has no head; the comment waits for the next token.
             if found.belongs_to > start || ends_block && found.kind == CommentKind::Head {
                 return;
             }
-            let comment = found.comment.take();
-            found.scanned_to = None;
-            self.comments_taken += 1;
-            if comment.is_empty() {
-                continue;
-            }
+            let Some(found) = self.scanner.comments.pop_front() else {
+                return;
+            };
+            self.has_pending = true;
             match found.kind {
-                CommentKind::Head => self.pending.head.append(comment),
-                CommentKind::Line => self.pending.line.append(comment),
-                CommentKind::Foot => self.pending.foot.append(comment),
+                CommentKind::Head => self.pending.head.append(found.comment, text),
+                CommentKind::Line => self.pending.line.append(found.comment, text),
+                CommentKind::Foot => self.pending.foot.append(found.comment, text),
             }
         }
     }
 
-    /// Start and end of all comments met so far.
-    pub(super) fn comments_met(&self) -> Vec<(usize, usize)> {
-        self.scanner
-            .comments
-            .iter()
-            .map(|found| found.span)
-            .collect()
+    /// Start and end of all comments met so far; they are forgotten.
+    pub(super) fn take_comments_met(&mut self) -> Vec<(u32, u32)> {
+        std::mem::take(&mut self.scanner.comments_met)
     }
 
-    fn take_comments(&mut self) -> EventComments {
-        self.stem.take();
-        std::mem::take(&mut self.pending)
+    /// The event that is made now gets the pending comments.
+    fn give_comments(&mut self) {
+        if !self.stem.is_empty() {
+            self.stem.take();
+        }
+        if self.has_pending {
+            self.has_pending = false;
+            self.given = std::mem::take(&mut self.pending);
+            self.has_given = true;
+        }
+    }
+
+    fn give_head(&mut self, head: Comment) {
+        if !head.is_empty() {
+            self.given.head = head;
+            self.has_given = true;
+        }
     }
 
     fn pop_state(&mut self) {
@@ -216,7 +249,7 @@ impl<'t> Parser<'t> {
         self.scanner.error_at(problem, mark)
     }
 
-    fn document_start(&mut self, first: bool) -> Result<Event<'t>, ReadError> {
+    fn document_start(&mut self, first: bool) -> Result<Event, ReadError> {
         if !first {
             while matches!(self.peek()?.kind, TokenKind::DocumentEnd) {
                 self.scanner.take();
@@ -227,7 +260,7 @@ impl<'t> Parser<'t> {
         let explicit = matches!(
             token.kind,
             TokenKind::VersionDirective { .. }
-                | TokenKind::TagDirective { .. }
+                | TokenKind::TagDirective(_)
                 | TokenKind::DocumentStart
         );
         if matches!(token.kind, TokenKind::StreamEnd) {
@@ -236,11 +269,12 @@ impl<'t> Parser<'t> {
             return Ok(Event::new(EventKind::StreamEnd, start));
         }
         self.directives()?;
-        let mut event = Event::new(EventKind::DocumentStart, start);
+        let event = Event::new(EventKind::DocumentStart, start);
         self.states.push(State::DocumentEnd);
         if first && !explicit {
             self.state = State::BlockNode;
-            event.comments.head = self.split_document_head();
+            let head = self.split_document_head();
+            self.give_head(head);
             return Ok(event);
         }
         let token = self.peek()?;
@@ -255,8 +289,9 @@ impl<'t> Parser<'t> {
 
     /// Takes the part before the last empty line off the pending head: it belongs to the document.
     fn split_document_head(&mut self) -> Comment {
+        let source = self.text();
         let head = &mut self.pending.head;
-        let bytes = head.text.as_bytes();
+        let bytes = head.text(source).as_bytes();
         let last = bytes.len().saturating_sub(1);
         let split = (1..bytes.len())
             .rev()
@@ -265,11 +300,15 @@ impl<'t> Parser<'t> {
             return Comment::default();
         };
         let end = if at == last { at } else { at - 1 };
-        let document = Comment {
-            text: head.text[..end].to_owned(),
-            ..*head
-        };
-        head.text.drain(..=at);
+        let text = head.text_mut(source);
+        let rest = text.split_off(at + 1);
+        text.truncate(end);
+        let document = head.clone();
+        if rest.is_empty() {
+            head.take();
+        } else {
+            head.text = Some(rest);
+        }
         document
     }
 
@@ -289,39 +328,26 @@ impl<'t> Parser<'t> {
                     }
                     version_seen = true;
                 }
-                TokenKind::TagDirective { handle, prefix } => {
-                    let directive = (handle.clone(), prefix.clone());
-                    if self.tag_prefix(&directive.0).is_some() {
+                TokenKind::TagDirective(parts) => {
+                    let (handle, prefix) = (parts.handle.clone(), parts.rest.clone());
+                    if self.tag_directives.insert(handle, prefix).is_some() {
                         return Err(self.error("found duplicate %TAG directive", mark));
                     }
-                    self.tag_directives.push(directive);
                 }
                 _ => break,
             }
             self.scanner.take();
         }
-        for (handle, prefix) in [("!", "!"), ("!!", "tag:yaml.org,2002:")] {
-            if self.tag_prefix(handle.as_bytes()).is_none() {
-                self.tag_directives.push((handle.into(), prefix.into()));
-            }
-        }
         Ok(())
     }
 
-    fn tag_prefix(&self, handle: &[u8]) -> Option<&[u8]> {
-        self.tag_directives
-            .iter()
-            .find(|(known, _)| known == handle)
-            .map(|(_, prefix)| prefix.as_slice())
-    }
-
-    fn document_content(&mut self) -> Result<Event<'t>, ReadError> {
+    fn document_content(&mut self) -> Result<Event, ReadError> {
         let token = self.peek()?;
         let mark = token.start;
         if matches!(
             token.kind,
             TokenKind::VersionDirective { .. }
-                | TokenKind::TagDirective { .. }
+                | TokenKind::TagDirective(_)
                 | TokenKind::DocumentStart
                 | TokenKind::DocumentEnd
                 | TokenKind::StreamEnd
@@ -332,7 +358,7 @@ impl<'t> Parser<'t> {
         self.node(Allowed::Block)
     }
 
-    fn document_end(&mut self) -> Result<Event<'t>, ReadError> {
+    fn document_end(&mut self) -> Result<Event, ReadError> {
         let token = self.peek()?;
         let start = token.start;
         let mut rest = start.offset;
@@ -342,23 +368,21 @@ impl<'t> Parser<'t> {
         }
         self.tag_directives.clear();
         self.state = State::DocumentStart { first: false };
-        let mut event = Event::new(EventKind::DocumentEnd { rest }, start);
-        event.comments = self.take_comments();
-        if event.comments.foot.is_empty() {
-            event.comments.foot = event.comments.head.take();
+        self.give_comments();
+        if self.given.foot.is_empty() {
+            self.given.foot = self.given.head.take();
         }
-        Ok(event)
+        Ok(Event::new(EventKind::DocumentEnd { rest }, start))
     }
 
-    fn node(&mut self, allowed: Allowed) -> Result<Event<'t>, ReadError> {
+    fn node(&mut self, allowed: Allowed) -> Result<Event, ReadError> {
         let token = self.peek()?;
         let start = token.start;
         if let TokenKind::Alias(name) = token.kind {
             self.pop_state();
-            let mut event = Event::new(EventKind::Alias(name), start);
-            event.comments = self.take_comments();
+            self.give_comments();
             self.scanner.take();
-            return Ok(event);
+            return Ok(Event::new(EventKind::Alias(name), start));
         }
         let properties = self.properties()?;
         let token = self.peek()?;
@@ -368,11 +392,7 @@ impl<'t> Parser<'t> {
             TokenKind::BlockEntry if allowed == Allowed::BlockOrIndentlessSequence => {
                 (State::IndentlessSequenceEntry, false)
             }
-            TokenKind::Scalar { .. } => {
-                let mut event = self.scalar(properties, start);
-                event.content_start = mark;
-                return Ok(event);
-            }
+            TokenKind::Scalar { .. } => return Ok(self.scalar(properties, mark)),
             TokenKind::FlowSequenceStart => (State::FlowSequenceEntry { first: true }, true),
             TokenKind::FlowMappingStart => (State::FlowMappingKey { first: true }, true),
             TokenKind::BlockSequenceStart if block => {
@@ -381,7 +401,7 @@ impl<'t> Parser<'t> {
             TokenKind::BlockMappingStart if block => {
                 (State::BlockMappingKey { first: true }, false)
             }
-            _ if properties.anchor.is_some() || !properties.tag.is_empty() => {
+            _ if properties.is_some() => {
                 self.pop_state();
                 let mut event = Event::empty_scalar(start);
                 if let EventKind::Scalar { properties: of, .. } = &mut event.kind {
@@ -398,19 +418,19 @@ impl<'t> Parser<'t> {
             }
             _ => EventKind::SequenceStart { properties, flow },
         };
-        let mut event = Event::new(kind, start);
         if flow {
-            event.comments = self.take_comments();
-        } else if state != State::IndentlessSequenceEntry {
-            event.comments.head = self.stem.take();
+            self.give_comments();
+        } else if state != State::IndentlessSequenceEntry && !self.stem.is_empty() {
+            let head = self.stem.take();
+            self.give_head(head);
         }
-        Ok(event)
+        Ok(Event::new(kind, mark))
     }
 
-    fn scalar(&mut self, properties: Properties<'t>, start: Mark) -> Event<'t> {
+    fn scalar(&mut self, properties: Written, start: Mark) -> Event {
         self.pop_state();
         let mut event = Event::empty_scalar(start);
-        event.comments = self.take_comments();
+        self.give_comments();
         if let Some(Token {
             kind: TokenKind::Scalar { value, style },
             ..
@@ -426,45 +446,62 @@ impl<'t> Parser<'t> {
     }
 
     /// An anchor and a tag, in either order, each at most once.
-    fn properties(&mut self) -> Result<Properties<'t>, ReadError> {
-        let mut properties = Properties::default();
+    #[inline]
+    fn properties(&mut self) -> Result<Written, ReadError> {
+        if matches!(self.peek()?.kind, TokenKind::Anchor(_) | TokenKind::Tag(_)) {
+            return self.written_properties();
+        }
+        Ok(None)
+    }
+
+    fn written_properties(&mut self) -> Result<Written, ReadError> {
+        let mut properties = Box::<Properties>::default();
         let mut tag_seen = false;
         loop {
             let token = self.peek()?;
             let mark = token.start;
             match &token.kind {
                 TokenKind::Anchor(name) if properties.anchor.is_none() => {
-                    properties.anchor = Some(name);
+                    properties.anchor = Some(*name);
                     self.scanner.take();
                 }
-                TokenKind::Tag { handle, suffix } if !tag_seen => {
+                TokenKind::Tag(_) if !tag_seen => {
                     tag_seen = true;
-                    let (handle, suffix) = (handle.clone(), suffix.clone());
-                    self.scanner.take();
+                    let Some(TokenKind::Tag(parts)) = self.scanner.take().map(|token| token.kind)
+                    else {
+                        return Ok(Some(properties));
+                    };
                     // The token behind a tag is looked at before the tag is.
                     self.peek()?;
-                    properties.tag = self.resolve_tag(&handle, &suffix, mark)?;
+                    properties.tag = self.resolve_tag(*parts, mark)?;
                 }
-                _ => return Ok(properties),
+                _ => return Ok(Some(properties)),
             }
         }
     }
 
-    fn resolve_tag(&self, handle: &[u8], suffix: &[u8], mark: Mark) -> Result<Vec<u8>, ReadError> {
+    fn resolve_tag(&self, parts: TagParts, mark: Mark) -> Result<Vec<u8>, ReadError> {
+        let TagParts { handle, rest } = parts;
         if handle.is_empty() {
-            return Ok(suffix.to_vec());
+            return Ok(rest);
         }
-        let Some(prefix) = self.tag_prefix(handle) else {
+        let implied: Option<&[u8]> = match handle.as_slice() {
+            b"!" => Some(b"!"),
+            b"!!" => Some(b"tag:yaml.org,2002:"),
+            _ => None,
+        };
+        let directive = self.tag_directives.get(&handle).map(Vec::as_slice);
+        let Some(prefix) = directive.or(implied) else {
             return Err(self.error("found undefined tag handle", mark));
         };
-        let tag = [prefix, suffix].concat();
+        let tag = [prefix, &rest].concat();
         if tag.is_empty() {
             return Err(self.error("found undefined tag handle", mark));
         }
         Ok(tag)
     }
 
-    fn block_sequence_entry(&mut self, first: bool) -> Result<Event<'t>, ReadError> {
+    fn block_sequence_entry(&mut self, first: bool) -> Result<Event, ReadError> {
         if first {
             self.peek()?;
             self.scanner.take();
@@ -491,7 +528,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn indentless_sequence_entry(&mut self) -> Result<Event<'t>, ReadError> {
+    fn indentless_sequence_entry(&mut self) -> Result<Event, ReadError> {
         let token = self.peek()?;
         let (start, end) = (token.start, token.end);
         if !matches!(token.kind, TokenKind::BlockEntry) {
@@ -513,7 +550,8 @@ impl<'t> Parser<'t> {
 
     /// Takes a `-`. If a block collection follows, the head comment so far is the collection's, not its first entry's.
     fn take_entry(&mut self) -> Result<(), ReadError> {
-        let length = self.pending.head.text.len();
+        let source = self.text();
+        let length = self.pending.head.text(source).len();
         let end = self.pending.head.end;
         self.scanner.take();
         if length == 0 {
@@ -527,21 +565,24 @@ impl<'t> Parser<'t> {
             return Ok(());
         }
         let head = &mut self.pending.head;
-        self.stem = Comment {
-            text: head.text[..length].to_owned(),
-            start: head.start,
-            end,
-        };
-        if head.text.len() == length {
-            head.take();
-        } else {
-            head.text.drain(..=length);
-            head.start = end;
+        if head.text(source).len() == length {
+            self.stem = head.take();
+            return Ok(());
         }
+        let text = head.text_mut(source);
+        let rest = text.split_off(length + 1);
+        text.truncate(length);
+        let later = Comment {
+            start: end,
+            end: head.end,
+            text: Some(rest),
+        };
+        self.stem = std::mem::replace(head, later);
+        self.stem.end = end;
         Ok(())
     }
 
-    fn block_mapping_key(&mut self, first: bool) -> Result<Event<'t>, ReadError> {
+    fn block_mapping_key(&mut self, first: bool) -> Result<Event, ReadError> {
         if first {
             self.peek()?;
             self.scanner.take();
@@ -555,16 +596,15 @@ impl<'t> Parser<'t> {
             }
             TokenKind::BlockEnd => {
                 self.pop_state();
-                let mut event = Event::new(EventKind::MappingEnd, start);
-                event.comments = self.take_comments();
+                self.give_comments();
                 self.scanner.take();
-                Ok(event)
+                Ok(Event::new(EventKind::MappingEnd, start))
             }
             _ => Err(self.error("did not find expected key", start)),
         }
     }
 
-    fn block_mapping_value(&mut self) -> Result<Event<'t>, ReadError> {
+    fn block_mapping_value(&mut self) -> Result<Event, ReadError> {
         let token = self.peek()?;
         let (start, end) = (token.start, token.end);
         if matches!(token.kind, TokenKind::Value) {
@@ -576,7 +616,7 @@ impl<'t> Parser<'t> {
     }
 
     /// What is behind a `?` or `:` in a block mapping.
-    fn key_or_value(&mut self, then: State, indicator_end: Mark) -> Result<Event<'t>, ReadError> {
+    fn key_or_value(&mut self, then: State, indicator_end: Mark) -> Result<Event, ReadError> {
         let next = &self.peek()?.kind;
         if matches!(
             next,
@@ -589,7 +629,7 @@ impl<'t> Parser<'t> {
         self.node(Allowed::BlockOrIndentlessSequence)
     }
 
-    fn flow_sequence_entry(&mut self, first: bool) -> Result<Event<'t>, ReadError> {
+    fn flow_sequence_entry(&mut self, first: bool) -> Result<Event, ReadError> {
         if first {
             self.peek()?;
             self.scanner.take();
@@ -604,7 +644,7 @@ impl<'t> Parser<'t> {
                 TokenKind::Key => {
                     self.scanner.take();
                     self.state = State::PairKey;
-                    let properties = Properties::default();
+                    let properties = None;
                     let flow = true;
                     return Ok(Event::new(
                         EventKind::MappingStart { properties, flow },
@@ -631,16 +671,15 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    fn end_flow(&mut self, kind: EventKind<'t>) -> Result<Event<'t>, ReadError> {
+    fn end_flow(&mut self, kind: EventKind) -> Result<Event, ReadError> {
         let start = self.peek()?.start;
         self.pop_state();
-        let mut event = Event::new(kind, start);
-        event.comments = self.take_comments();
+        self.give_comments();
         self.scanner.take();
-        Ok(event)
+        Ok(Event::new(kind, start))
     }
 
-    fn pair_key(&mut self) -> Result<Event<'t>, ReadError> {
+    fn pair_key(&mut self) -> Result<Event, ReadError> {
         let token = self.peek()?;
         let end = token.end;
         if matches!(
@@ -656,7 +695,7 @@ impl<'t> Parser<'t> {
         self.node(Allowed::Flow)
     }
 
-    fn pair_value(&mut self) -> Result<Event<'t>, ReadError> {
+    fn pair_value(&mut self) -> Result<Event, ReadError> {
         let token = self.peek()?;
         let start = token.start;
         if matches!(token.kind, TokenKind::Value) {
@@ -671,7 +710,7 @@ impl<'t> Parser<'t> {
         Ok(Event::empty_scalar(start))
     }
 
-    fn flow_mapping_key(&mut self, first: bool) -> Result<Event<'t>, ReadError> {
+    fn flow_mapping_key(&mut self, first: bool) -> Result<Event, ReadError> {
         if first {
             self.peek()?;
             self.scanner.take();
@@ -705,7 +744,7 @@ impl<'t> Parser<'t> {
         self.end_flow(EventKind::MappingEnd)
     }
 
-    fn flow_mapping_value(&mut self, absent: bool) -> Result<Event<'t>, ReadError> {
+    fn flow_mapping_value(&mut self, absent: bool) -> Result<Event, ReadError> {
         let token = self.peek()?;
         let mut start = token.start;
         if !absent && matches!(token.kind, TokenKind::Value) {

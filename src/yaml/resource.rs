@@ -1,14 +1,15 @@
 //! A document as a configuration object: its name, and the notes that the library keeps in its annotations while it works on it.
 //!
-//! The notes are really written into the tree and removed again, because that isn't without traces: empty `metadata` and
-//! `annotations` go with them, and objects whose `metadata` is no mapping can't be read at all.
+//! Writing the notes and removing them again isn't without traces: empty `metadata` and `annotations` go with them, notes that are
+//! in the source are lost, and objects whose `metadata` is no mapping can't be read at all. For documents as they mostly are these
+//! traces are known beforehand ([`Shape::Ordinary`]); for all others the notes are really written, into an [`Overlay`].
 
 use std::fmt;
 
-use super::document::{Document, NodeId, NodeKind};
-use super::emitter::Emitter;
+use super::overlay::Overlay;
 use super::sequence_indent::SequenceIndent;
 use super::token::ScalarStyle;
+use super::tree::{Document, Kind, NodeId, Tag, Tree, View};
 
 /// Number of the object in its file.
 pub const INDEX: &str = "internal.config.kubernetes.io/index";
@@ -29,245 +30,340 @@ pub const MIGRATION_ID: &str = "internal.config.kubernetes.io/annotations-migrat
 
 const METADATA: &str = "metadata";
 const ANNOTATIONS: &str = "annotations";
+/// The key under which a document that is no mapping is wrapped.
+const WRAPPING_KEY: &str = "bareSeqNodeWrappingKey";
 
-/// A node is of another kind than it must be.
+/// Why an object can't have its notes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WrongKind {
+pub struct ObjectError {
     /// The library's text.
     pub message: String,
-    /// Where the node starts, in bytes from the start of the document's text.
-    pub offset: usize,
+    /// Where the trouble is, in bytes from the start of the document's text.
+    pub offset: u32,
+    /// The library doesn't report this, but crashes.
+    pub is_crash: bool,
 }
 
-impl fmt::Display for WrongKind {
+impl fmt::Display for ObjectError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.message)
     }
 }
 
-impl std::error::Error for WrongKind {}
+impl std::error::Error for ObjectError {}
 
 /// What names an object; each part may be empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity<'a> {
     /// `apiVersion`.
-    pub api_version: String,
+    pub api_version: &'a str,
     /// `kind`.
-    pub kind: String,
+    pub kind: &'a str,
     /// `metadata.name`.
-    pub name: String,
+    pub name: &'a str,
     /// `metadata.namespace`.
-    pub namespace: String,
+    pub namespace: &'a str,
 }
 
-impl Document<'_> {
+/// How much of a document's `metadata` is as it mostly is.
+pub(super) enum Shape {
+    /// At most one `metadata` that is a mapping or empty, in it at most one `annotations`, and none of the library's own notes. All
+    /// that remains of the notes is that these keys are removed.
+    Ordinary(Vec<NodeId>),
+    /// Anything else.
+    Odd,
+}
+
+impl Shape {
+    pub(super) fn of(view: View<'_>) -> Self {
+        Self::ordinary(view).map_or(Self::Odd, Self::Ordinary)
+    }
+
+    fn ordinary(view: View<'_>) -> Option<Vec<NodeId>> {
+        if view.kind(view.root()) != Kind::Mapping || view.properties(view.root()).is_some() {
+            return None;
+        }
+        let mut metadata = None;
+        for (key, value) in view.fields(view.root()) {
+            match view.value(key) {
+                METADATA if metadata.is_none() => metadata = Some((key, value)),
+                METADATA | WRAPPING_KEY => return None,
+                _ => {}
+            }
+        }
+        let Some((metadata_key, metadata)) = metadata else {
+            return Some(Vec::new());
+        };
+        if view.properties(metadata).is_some() || view.properties(metadata_key).is_some() {
+            return None;
+        }
+        match view.kind(metadata) {
+            Kind::Mapping => {}
+            Kind::Scalar if view.is_null(metadata) => return Some(vec![metadata_key]),
+            _ => return None,
+        }
+        let mut annotations = None;
+        let mut fields = 0;
+        for (key, value) in view.fields(metadata) {
+            fields += 1;
+            if view.value(key) == ANNOTATIONS {
+                if annotations.is_some() || view.properties(key).is_some() {
+                    return None;
+                }
+                annotations = Some((key, value));
+            }
+        }
+        let mut removed = Vec::new();
+        if let Some((key, value)) = annotations {
+            if view.properties(value).is_some() {
+                return None;
+            }
+            if view.is_childless(value) {
+                removed.push(key);
+                fields -= 1;
+            } else if view.kind(value) != Kind::Mapping || holds_notes(view, value) {
+                return None;
+            }
+        }
+        if fields == 0 {
+            removed.insert(0, metadata_key);
+        }
+        Some(removed)
+    }
+}
+
+fn holds_notes(view: View<'_>, annotations: NodeId) -> bool {
+    view.fields(annotations).any(|(key, _)| {
+        let key = view.value(key);
+        key.starts_with("config.k") || key.starts_with("internal.config.")
+    })
+}
+
+impl<'a> View<'a> {
     /// The object's names. `None` when there is nothing at all that makes it an object.
-    pub fn identity(&self) -> Option<Identity> {
-        if self.node(self.root).is_null() {
+    pub fn identity(&self) -> Option<Identity<'a>> {
+        if self.is_null(self.root()) {
             return Some(Identity::default());
         }
-        let text = |parent, key| {
-            self.filled_field(parent, key)
-                .map(|id| self.node(id).key_text().to_owned())
-        };
-        let api_version = text(self.root, "apiVersion");
-        let kind = text(self.root, "kind");
-        let mut is_object = api_version.is_some() || kind.is_some();
-        let mut identity = Identity {
-            api_version: api_version.unwrap_or_default(),
-            kind: kind.unwrap_or_default(),
-            ..Identity::default()
-        };
-        if let Some(metadata) = self.filled_field(self.root, METADATA) {
+        let mut identity = Identity::default();
+        let mut is_object = false;
+        let mut metadata = None;
+        let [mut api_version, mut kind] = [None; 2];
+        for (key, value) in self.fields(self.root()) {
+            let field = match self.value(key) {
+                "apiVersion" => &mut api_version,
+                "kind" => &mut kind,
+                METADATA => &mut metadata,
+                _ => continue,
+            };
+            field.get_or_insert(value);
+        }
+        let filled = |field: Option<NodeId>| field.filter(|id| !self.is_empty(*id));
+        for (field, text) in [
+            (api_version, &mut identity.api_version),
+            (kind, &mut identity.kind),
+        ] {
+            if let Some(value) = filled(field) {
+                *text = self.value(value);
+                is_object = true;
+            }
+        }
+        if let Some(metadata) = filled(metadata) {
+            let field = |key| filled(self.field(metadata, key));
+            identity.name = field("name").map_or("", |id| self.value(id));
+            identity.namespace = field("namespace").map_or("", |id| self.value(id));
             is_object |= ["name", "namespace", "labels", ANNOTATIONS]
                 .iter()
-                .any(|key| self.filled_field(metadata, key).is_some());
-            identity.name = text(metadata, "name").unwrap_or_default();
-            identity.namespace = text(metadata, "namespace").unwrap_or_default();
+                .any(|key| field(key).is_some());
         }
         is_object.then_some(identity)
     }
 
-    /// The first field with this key, unless it is null or empty.
-    fn filled_field(&self, parent: NodeId, key: &str) -> Option<NodeId> {
-        self.field(parent, key).filter(|id| !self.is_empty(*id))
+    /// The values that the object's names are.
+    pub fn naming_nodes(&self) -> Vec<NodeId> {
+        let field = |parent: NodeId, key| self.field(parent, key);
+        let root = self.root();
+        let mut nodes: Vec<NodeId> = ["apiVersion", "kind"]
+            .iter()
+            .filter_map(|key| field(root, key))
+            .collect();
+        if let Some(metadata) = field(root, METADATA) {
+            nodes.extend(
+                ["name", "namespace"]
+                    .iter()
+                    .filter_map(|key| field(metadata, key)),
+            );
+        }
+        nodes
     }
 
-    pub(super) fn is_empty(&self, id: NodeId) -> bool {
-        let node = self.node(id);
-        match &node.kind {
-            _ if node.is_null() => true,
-            NodeKind::Sequence { items, .. } => items.is_empty(),
-            NodeKind::Mapping { fields, .. } => fields.is_empty(),
-            _ => false,
+    /// Whether a node is null or a collection without children.
+    fn is_empty(&self, id: NodeId) -> bool {
+        match self.kind(id) {
+            Kind::Sequence | Kind::Mapping => self.is_childless(id) || self.is_null(id),
+            Kind::Scalar | Kind::Alias => self.is_null(id),
         }
     }
 
-    /// The text of an annotation.
-    pub fn annotation(&self, key: &str) -> Option<&str> {
-        let metadata = self.filled_field(self.root, METADATA)?;
-        let annotations = self.filled_field(metadata, ANNOTATIONS)?;
-        let value = self.node(self.field(annotations, key)?);
-        if value.is_null() {
-            return Some("");
+    /// The text of an annotation; empty where it is null.
+    pub fn annotation(&self, key: &str) -> Option<&'a str> {
+        if self.is_null(self.root()) {
+            return None;
         }
-        Some(value.key_text())
+        let filled = |parent, key| self.field(parent, key).filter(|id| !self.is_empty(*id));
+        let metadata = filled(self.root(), METADATA)?;
+        let annotations = filled(metadata, ANNOTATIONS)?;
+        let (name, value) = self
+            .fields(annotations)
+            .find(|(name, _)| self.value(*name) == key)?;
+        if self.is_null(name) {
+            return None;
+        }
+        Some(if self.is_null(value) {
+            ""
+        } else {
+            self.value(value)
+        })
     }
 
     /// The text of an annotation; empty when it is absent.
-    pub fn annotation_or_empty(&self, key: &str) -> &str {
+    pub fn annotation_or_empty(&self, key: &str) -> &'a str {
         self.annotation(key).unwrap_or_default()
+    }
+}
+
+/// An object with its notes really written.
+#[derive(Clone, Debug)]
+pub struct Object<'a> {
+    tree: &'a Tree,
+    document: &'a Document,
+    text: &'a str,
+    overlay: Overlay,
+    /// Whether new values of scalars are seen.
+    changes: bool,
+}
+
+type Done = Result<(), ObjectError>;
+
+impl<'a> Object<'a> {
+    /// The object as it stands in its file, before any value was set.
+    pub fn new(view: View<'a>) -> Self {
+        Self {
+            tree: view.tree,
+            document: view.document,
+            text: view.text,
+            overlay: Overlay::default(),
+            changes: false,
+        }
+    }
+
+    /// From now on the object is seen with the values that were set.
+    pub fn show_changes(&mut self) {
+        self.changes = true;
+    }
+
+    /// Whether it is an item of a `List` that was taken apart.
+    pub(super) fn is_list_item(&self) -> bool {
+        self.document.is_list_item
+    }
+
+    /// The object as it is.
+    pub fn view(&self) -> View<'_> {
+        View {
+            overlay: Some(&self.overlay),
+            changes: self.changes,
+            ..self.tree.view(self.document, self.text)
+        }
+    }
+
+    /// Writes the notes of reading: which object of which file it is, and how its lists are written. `text` is its piece of the file.
+    ///
+    /// # Errors
+    ///
+    /// When `metadata` or `annotations` isn't what it must be.
+    pub fn note_reading(&mut self, text: &[u8], index: usize, path: Option<&str>) -> Done {
+        self.copy_legacy_annotations()?;
+        let index = index.to_string();
+        self.set_annotation(LEGACY_INDEX, &index)?;
+        self.set_annotation(INDEX, &index)?;
+        if let Some(path) = path {
+            self.set_annotation(PATH, path)?;
+        }
+        self.set_annotation(SEQUENCE_INDENT, SequenceIndent::of(text).word())
     }
 
     /// Sets an annotation, after removing empty `metadata` and `annotations`.
-    pub fn set_annotation(&mut self, key: &str, value: &str) -> Result<(), WrongKind> {
+    ///
+    /// # Errors
+    ///
+    /// When `metadata` or `annotations` isn't what it must be.
+    pub fn set_annotation(&mut self, key: &str, value: &str) -> Done {
         self.clear_empty_annotations()?;
-        let Some(metadata) = self.lookup_or_create(self.root, METADATA)? else {
+        let Some(metadata) = self.find_or_create(self.document.root, METADATA)? else {
             return Ok(());
         };
-        let Some(annotations) = self.lookup_or_create(metadata, ANNOTATIONS)? else {
+        let Some(annotations) = self.find_or_create(metadata, ANNOTATIONS)? else {
             return Ok(());
         };
-        self.expect_mapping(annotations)?;
-        let quoted = ScalarStyle::SingleQuoted;
-        if let Some(field) = self.field(annotations, key) {
-            // The old style and place stay, the comments go.
-            let style = match self.node(field).kind {
-                NodeKind::Scalar { style, .. } => style,
-                _ => ScalarStyle::Plain,
-            };
-            let new = self.add_scalar(value.to_owned(), style);
-            self.replace_field_value(annotations, key, new);
+        let Some((at, old)) = self.find(annotations, key)? else {
+            let key = self
+                .overlay
+                .add_string(key.to_owned(), ScalarStyle::Plain, false);
+            let value = self
+                .overlay
+                .add_string(value.to_owned(), ScalarStyle::SingleQuoted, false);
+            self.children_mut(annotations).extend([key, value]);
             return Ok(());
-        }
-        let value = self.add_scalar(value.to_owned(), quoted);
-        let key = self.add_scalar(key.to_owned(), ScalarStyle::Plain);
-        self.push_field(annotations, key, value);
+        };
+        // The old style and place stay, the comments go.
+        let view = self.view();
+        let is_scalar = view.kind(old) == Kind::Scalar;
+        let style = if is_scalar {
+            view.style(old)
+        } else {
+            ScalarStyle::Plain
+        };
+        let tagged = matches!(view.tag(old), Tag::Explicit(_));
+        let new = self.overlay.add_string(value.to_owned(), style, tagged);
+        self.children_mut(annotations)[at + 1] = new;
         Ok(())
     }
 
-    fn replace_field_value(&mut self, mapping: NodeId, key: &str, new: NodeId) {
-        let at = self
-            .fields(mapping)
-            .iter()
-            .position(|(of, _)| self.node(*of).key_text() == key);
-        if let NodeKind::Mapping { fields, .. } = &mut self.node_mut(mapping).kind
-            && let Some(at) = at
-        {
-            fields[at].1 = new;
-        }
-    }
-
-    fn push_field(&mut self, mapping: NodeId, key: NodeId, value: NodeId) {
-        if let NodeKind::Mapping { fields, .. } = &mut self.node_mut(mapping).kind {
-            fields.push((key, value));
-        }
-    }
-
     /// Removes an annotation, if there is one.
-    pub fn clear_annotation(&mut self, key: &str) -> Result<(), WrongKind> {
-        let Some(metadata) = self.lookup(self.root, METADATA)? else {
+    ///
+    /// # Errors
+    ///
+    /// When `metadata` or `annotations` isn't what it must be.
+    pub fn clear_annotation(&mut self, key: &str) -> Done {
+        let Some((_, metadata)) = self.find(self.document.root, METADATA)? else {
             return Ok(());
         };
-        match self.lookup(metadata, ANNOTATIONS)? {
-            Some(annotations) => self.clear_field(annotations, key, false),
+        match self.find(metadata, ANNOTATIONS)? {
+            Some((_, annotations)) => self.clear_field(annotations, key, false),
             None => Ok(()),
         }
     }
 
     /// Removes `annotations` and then `metadata` if they have no content. A scalar counts as no content.
-    pub fn clear_empty_annotations(&mut self) -> Result<(), WrongKind> {
-        if let Some(metadata) = self.lookup(self.root, METADATA)? {
+    ///
+    /// # Errors
+    ///
+    /// When `metadata` isn't what it must be.
+    pub fn clear_empty_annotations(&mut self) -> Done {
+        if let Some((_, metadata)) = self.find(self.document.root, METADATA)? {
             self.clear_field(metadata, ANNOTATIONS, true)?;
         }
-        self.clear_field(self.root, METADATA, true)
-    }
-
-    /// The value of the first field with this key; `None` if it is null or there is none.
-    fn lookup(&self, parent: NodeId, key: &str) -> Result<Option<NodeId>, WrongKind> {
-        if self.node(parent).is_null() {
-            return Ok(None);
-        }
-        self.expect_mapping(parent)?;
-        let found = self.field(parent, key);
-        Ok(found.filter(|id| !self.node(*id).is_null()))
-    }
-
-    /// As [`Self::lookup`], but a field that isn't there is added with an empty mapping.
-    fn lookup_or_create(
-        &mut self,
-        parent: NodeId,
-        name: &str,
-    ) -> Result<Option<NodeId>, WrongKind> {
-        if self.node(parent).is_null() {
-            return Ok(None);
-        }
-        self.expect_mapping(parent)?;
-        if let Some(found) = self.field(parent, name) {
-            return Ok(Some(found).filter(|id| !self.node(*id).is_null()));
-        }
-        let key = self.add_scalar(name.to_owned(), ScalarStyle::Plain);
-        let value = self.add_mapping();
-        self.push_field(parent, key, value);
-        Ok(Some(value))
-    }
-
-    /// Removes the first field with this key, or with `if_empty` the first such field without content.
-    fn clear_field(
-        &mut self,
-        mapping: NodeId,
-        name: &str,
-        if_empty: bool,
-    ) -> Result<(), WrongKind> {
-        self.expect_mapping(mapping)?;
-        let at = self.fields(mapping).iter().position(|(key, value)| {
-            self.node(*key).key_text() == name && !(if_empty && self.has_content(*value))
-        });
-        let Some(at) = at else {
-            return Ok(());
-        };
-        if let NodeKind::Mapping { fields, .. } = &mut self.node_mut(mapping).kind {
-            let (key, _) = fields.remove(at);
-            if if_empty && self.is_in_source(key) {
-                self.removed.push(key);
-            }
-        }
-        Ok(())
-    }
-
-    fn has_content(&self, id: NodeId) -> bool {
-        match &self.node(id).kind {
-            NodeKind::Sequence { items, .. } => !items.is_empty(),
-            NodeKind::Mapping { fields, .. } => !fields.is_empty(),
-            _ => false,
-        }
-    }
-
-    /// Fails unless the node is a mapping or null.
-    fn expect_mapping(&self, id: NodeId) -> Result<(), WrongKind> {
-        let node = self.node(id);
-        let actual = match node.kind {
-            NodeKind::Mapping { .. } => return Ok(()),
-            _ if node.is_null() => return Ok(()),
-            NodeKind::Sequence { .. } => "SequenceNode",
-            NodeKind::Scalar { .. } => "ScalarNode",
-            NodeKind::Alias(_) => "AliasNode",
-        };
-        let part = self.part(id);
-        let mut emitter = Emitter::new();
-        emitter.document(&part, SequenceIndent::Compact);
-        let content = emitter.finish();
-        Err(WrongKind {
-            message: format!(
-                "wrong node kind: expected MappingNode but got {actual}: node contents:\n{content}"
-            ),
-            offset: node.start,
-        })
+        self.clear_field(self.document.root, METADATA, true)
     }
 
     /// Gives each of two annotations that say the same under an old and a new name to the other, where it lacks.
-    pub fn copy_legacy_annotations(&mut self) -> Result<(), WrongKind> {
-        if self.identity().is_none() {
+    ///
+    /// # Errors
+    ///
+    /// When `metadata` or `annotations` isn't what it must be.
+    pub fn copy_legacy_annotations(&mut self) -> Done {
+        let view = self.view();
+        if view.identity().is_none() {
             return Ok(());
         }
         // All names are read before the first is written.
@@ -275,8 +371,8 @@ impl Document<'_> {
         let missing: Vec<(&str, String)> = pairs
             .into_iter()
             .filter_map(|(legacy, new)| {
-                let legacy_value = self.annotation_or_empty(legacy);
-                let new_value = self.annotation_or_empty(new);
+                let legacy_value = view.annotation_or_empty(legacy);
+                let new_value = view.annotation_or_empty(new);
                 match (new_value.is_empty(), legacy_value.is_empty()) {
                     (false, true) => Some((legacy, new_value.to_owned())),
                     (true, false) => Some((new, legacy_value.to_owned())),
@@ -288,5 +384,206 @@ impl Document<'_> {
             self.set_annotation(key, &value)?;
         }
         Ok(())
+    }
+
+    /// The text of an annotation as the writer of files sees it, to which a null is a text too.
+    ///
+    /// # Errors
+    ///
+    /// When `metadata` or `annotations` isn't what it must be.
+    pub fn raw_annotation(&self, key: &str) -> Result<Option<&str>, ObjectError> {
+        let mut at = self.document.root;
+        for name in [METADATA, ANNOTATIONS, key] {
+            let Some((_, found)) = self.find(at, name)? else {
+                return Ok(None);
+            };
+            at = found;
+        }
+        Ok(Some(self.view().value(at)))
+    }
+
+    /// How the lists of the object are to be written, as noted in it.
+    ///
+    /// # Errors
+    ///
+    /// When `metadata` or `annotations` isn't what it must be.
+    pub fn noted_sequence_indent(&self) -> Result<SequenceIndent, ObjectError> {
+        let mut noted = SequenceIndent::Compact;
+        let view = self.view();
+        let root = self.document.root;
+        if view.is_null(root) {
+            return Ok(noted);
+        }
+        let Some((_, metadata)) = self.find_pair(root, METADATA)? else {
+            return Ok(noted);
+        };
+        if view.is_empty(metadata) {
+            return Ok(noted);
+        }
+        let Some((_, annotations)) = self.find_pair(metadata, ANNOTATIONS)? else {
+            return Ok(noted);
+        };
+        // The last one counts here.
+        for (_, key, value) in self.pairs(annotations) {
+            let Some(value) = value else {
+                return Err(self.crash(self.content(annotations).len()));
+            };
+            if view.value(key) == SEQUENCE_INDENT {
+                noted = SequenceIndent::of_word(view.value(value));
+            }
+        }
+        Ok(noted)
+    }
+
+    /// The node that is written: the object, or what is wrapped in it.
+    pub(super) fn unwrapped(&self) -> (NodeId, bool) {
+        let view = self.view();
+        let root = self.document.root;
+        if view.kind(root) == Kind::Mapping && !view.is_null(root) {
+            let wrapped = view.field(root, WRAPPING_KEY);
+            if let Some(value) = wrapped.filter(|value| !view.is_empty(*value)) {
+                return (value, true);
+            }
+        }
+        (root, false)
+    }
+
+    fn content(&self, id: NodeId) -> Vec<NodeId> {
+        self.view().children(id).collect()
+    }
+
+    /// The children by twos, whatever the node is, with their places.
+    fn pairs(&self, id: NodeId) -> impl Iterator<Item = (usize, NodeId, Option<NodeId>)> + use<'_> {
+        let mut children = self.view().children(id);
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let key = children.next()?;
+            at += 2;
+            Some((at - 2, key, children.next()))
+        })
+    }
+
+    fn children_mut(&mut self, id: NodeId) -> &mut Vec<NodeId> {
+        let listed = self.overlay.children(id).is_some();
+        if !listed {
+            let children = self.content(id);
+            self.overlay.set_children(id, children);
+        }
+        self.overlay.children_mut(id)
+    }
+
+    /// Place and value of the first field with this key; `None` if there is none or the node is null.
+    fn find(&self, parent: NodeId, key: &str) -> Result<Option<(usize, NodeId)>, ObjectError> {
+        if self.view().is_null(parent) {
+            return Ok(None);
+        }
+        self.expect_mapping(parent)?;
+        self.find_pair(parent, key)
+    }
+
+    /// As [`Self::find`], whatever the node is.
+    fn find_pair(&self, parent: NodeId, key: &str) -> Result<Option<(usize, NodeId)>, ObjectError> {
+        for (at, name, value) in self.pairs(parent) {
+            let Some(value) = value else {
+                return Err(self.crash(self.content(parent).len()));
+            };
+            if self.view().value(name) == key {
+                return Ok(Some((at, value)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// As [`Self::find`], but a field that isn't there is added with an empty mapping.
+    fn find_or_create(
+        &mut self,
+        parent: NodeId,
+        name: &str,
+    ) -> Result<Option<NodeId>, ObjectError> {
+        if self.view().is_null(parent) {
+            return Ok(None);
+        }
+        if let Some((_, found)) = self.find(parent, name)? {
+            return Ok(Some(found));
+        }
+        let key = self
+            .overlay
+            .add_string(name.to_owned(), ScalarStyle::Plain, false);
+        let value = self.overlay.add_mapping();
+        self.children_mut(parent).extend([key, value]);
+        Ok(Some(value))
+    }
+
+    /// Removes the first field with this key, or with `if_empty` the first such field without content. A null node may be any
+    /// collection here.
+    fn clear_field(&mut self, parent: NodeId, name: &str, if_empty: bool) -> Done {
+        self.expect_mapping(parent)?;
+        let mut found = None;
+        for (at, key, value) in self.pairs(parent) {
+            let Some(value) = value else {
+                return Err(self.crash(self.content(parent).len()));
+            };
+            let view = self.view();
+            if view.value(key) == name && (!if_empty || view.is_childless(value)) {
+                found = Some((at, key));
+                break;
+            }
+        }
+        let Some((at, key)) = found else {
+            return Ok(());
+        };
+        self.children_mut(parent).drain(at..at + 2);
+        if if_empty {
+            self.overlay.note_removed(key);
+        }
+        Ok(())
+    }
+
+    fn crash(&self, length: usize) -> ObjectError {
+        ObjectError {
+            message: format!("runtime error: index out of range [{length}] with length {length}"),
+            offset: 0,
+            is_crash: true,
+        }
+    }
+
+    /// Fails unless the node is a mapping or null.
+    fn expect_mapping(&self, id: NodeId) -> Done {
+        let view = self.view();
+        let actual = match view.kind(id) {
+            Kind::Mapping => return Ok(()),
+            _ if view.is_null(id) => return Ok(()),
+            Kind::Sequence => "SequenceNode",
+            Kind::Scalar => "ScalarNode",
+            Kind::Alias => "AliasNode",
+        };
+        let content = super::emitter::text_of(view, id);
+        Err(ObjectError {
+            message: format!(
+                "wrong node kind: expected MappingNode but got {actual}: node contents:\n{content}"
+            ),
+            offset: self.offset_of(id),
+            is_crash: false,
+        })
+    }
+
+    /// Where a node stands, or near it.
+    fn offset_of(&self, id: NodeId) -> u32 {
+        let view = self.view();
+        let place_of = |id| match view.kind(id) {
+            Kind::Scalar | Kind::Alias => Some(view.start(id)),
+            Kind::Sequence | Kind::Mapping => None,
+        };
+        if let Some(start) = place_of(id) {
+            return start;
+        }
+        let metadata = view.field(view.root(), METADATA);
+        let parents = [Some(view.root()), metadata];
+        let mut keys = parents
+            .into_iter()
+            .flatten()
+            .flat_map(|parent| view.fields(parent));
+        let key = keys.find(|(_, value)| *value == id).map(|(key, _)| key);
+        key.and_then(place_of).unwrap_or(0)
     }
 }

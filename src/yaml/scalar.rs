@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::characters::{
-    is_blank, is_break, is_break_character, is_printable, is_space_or_end, is_word,
+    count_characters, is_blank, is_break, is_break_character, is_printable, is_space_or_end,
+    is_word,
 };
 use super::emitter::Emitter;
 use super::token::ScalarStyle;
@@ -23,8 +24,50 @@ pub(super) struct Analysis {
     pub(super) block: bool,
 }
 
+/// Bytes that mean nothing anywhere in a value, and those that only mean something at its start.
+const UNREMARKABLE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        table[byte as usize] =
+            !matches!(byte, b'#' | b',' | b'[' | b']' | b'{' | b'}' | b'?' | b':');
+        byte += 1;
+    }
+    table
+};
+
 impl Analysis {
+    #[inline]
     pub(super) fn of(value: &str) -> Self {
+        Self::of_word(value.as_bytes()).unwrap_or_else(|| Self::in_full(value))
+    }
+
+    /// The analysis of values such as `web`, `registry.example.com/team/web:1.0` and `two words`.
+    #[inline]
+    fn of_word(value: &[u8]) -> Option<Self> {
+        if !value.first()?.is_ascii_alphanumeric() || value.last()? == &b' ' {
+            return None;
+        }
+        let mut colon = false;
+        for (at, byte) in value.iter().enumerate() {
+            if UNREMARKABLE[*byte as usize] || *byte == b' ' {
+                continue;
+            }
+            if *byte != b':' || value.get(at + 1).is_none_or(|next| *next == b' ') {
+                return None;
+            }
+            colon = true;
+        }
+        Some(Self {
+            multiline: false,
+            flow_plain: !colon,
+            block_plain: true,
+            single_quoted: true,
+            block: true,
+        })
+    }
+
+    fn in_full(value: &str) -> Self {
         if value.is_empty() {
             return Self {
                 multiline: false,
@@ -135,9 +178,22 @@ pub(super) fn write_style(own: ScalarStyle, value: &str, is_forced: bool) -> Opt
 
 impl Emitter<'_> {
     /// Writes text without line breaks.
+    #[inline]
     pub(super) fn put(&mut self, text: &str) {
         self.output.push_str(text);
-        self.column += text.chars().count();
+        self.column += count_characters(text.as_bytes());
+    }
+
+    /// Writes spaces.
+    #[inline]
+    pub(super) fn put_spaces(&mut self, mut count: usize) {
+        const SPACES: &str = "                                                                ";
+        self.column += count;
+        while count > 0 {
+            let some = count.min(SPACES.len());
+            self.output.push_str(&SPACES[..some]);
+            count -= some;
+        }
     }
 
     fn put_character(&mut self, character: char) {
@@ -193,6 +249,12 @@ impl Emitter<'_> {
     }
 
     pub(super) fn comment(&mut self, text: &str) {
+        if text.starts_with('#') && is_one_line(text) {
+            self.put(text);
+            self.put_break();
+            self.whitespace = true;
+            return;
+        }
         let mut after_break = false;
         let mut marked = false;
         for character in text.chars() {
@@ -244,6 +306,11 @@ impl Emitter<'_> {
 
     fn single_quoted(&mut self, value: &str) {
         self.indicator("'", true, false, false);
+        if is_one_line(value) && !value.contains('\'') {
+            self.put_word(value);
+            self.indicator("'", false, false, false);
+            return;
+        }
         let mut after_break = false;
         for character in value.chars() {
             if is_break_character(character) {
@@ -272,6 +339,13 @@ impl Emitter<'_> {
 
     fn double_quoted(&mut self, value: &str) {
         self.indicator("\"", true, false, false);
+        let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+        if value.bytes().all(is_plain) {
+            self.put(value);
+            self.indicator("\"", false, false, false);
+            self.indention = false;
+            return;
+        }
         // A byte order mark at the start makes the writer escape everything.
         let escape_all = value.starts_with('\u{FEFF}');
         for character in value.chars() {
@@ -344,6 +418,20 @@ impl Emitter<'_> {
 
     fn literal(&mut self, value: &str) {
         self.block_header("|", value);
+        if value.is_ascii() && !value.contains('\r') {
+            for line in value.split_inclusive('\n') {
+                let text = line.strip_suffix('\n').unwrap_or(line);
+                if !text.is_empty() {
+                    self.write_indent();
+                    self.put(text);
+                    self.indention = false;
+                }
+                if text.len() < line.len() {
+                    self.put_break();
+                }
+            }
+            return;
+        }
         let mut after_break = true;
         for character in value.chars() {
             if is_break_character(character) {
@@ -383,6 +471,12 @@ impl Emitter<'_> {
             after_break = false;
         }
     }
+}
+
+/// Whether a text has no line breaks, as far as is easily seen.
+fn is_one_line(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii() && byte != b'\n' && byte != b'\r')
 }
 
 /// Whether a folded value gets an additional break at each break. What counts is how the value starts,

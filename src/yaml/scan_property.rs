@@ -4,21 +4,21 @@ use super::ReadError;
 use super::characters::{character_width, is_blank, is_word};
 use super::cursor::Mark;
 use super::scanner::Scanner;
-use super::token::TokenKind;
+use super::token::{Name, TagParts, TokenKind};
 
-impl<'t> Scanner<'t> {
+impl Scanner<'_> {
     /// `&name` or `*name`.
     pub(super) fn scan_anchor(&mut self) -> Result<(), ReadError> {
         let start = self.cursor.mark;
         let is_alias = self.cursor.byte(0) == b'*';
         self.cursor.advance();
-        let name = self.take_word();
+        let name = self.take_word()?;
         let ended = self.cursor.is_space_or_end(0)
             || matches!(
                 self.cursor.byte(0),
                 b'?' | b':' | b',' | b']' | b'}' | b'%' | b'@' | b'`'
             );
-        if name.is_empty() || !ended {
+        if name.length == 0 || !ended {
             return Err(self.error_at(
                 "did not find expected alphabetic or numeric character",
                 start,
@@ -33,17 +33,23 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
-    fn take_word(&mut self) -> &'t str {
+    fn take_word(&mut self) -> Result<Name, ReadError> {
         let start = self.cursor.mark.offset;
+        self.need(1)?;
         while is_word(self.cursor.byte(0)) {
             self.cursor.advance();
+            self.need(1)?;
         }
-        self.cursor.since(start)
+        Ok(Name {
+            start,
+            length: self.cursor.mark.offset - start,
+        })
     }
 
     /// `!suffix`, `!handle!suffix`, `!<uri>` or `!`.
     pub(super) fn scan_tag(&mut self) -> Result<(), ReadError> {
         let start = self.cursor.mark;
+        self.need(2)?;
         let handle;
         let suffix;
         if self.cursor.byte(1) == b'<' {
@@ -70,21 +76,24 @@ impl<'t> Scanner<'t> {
                 }
             }
         }
+        self.need(1)?;
         if !self.cursor.is_space_or_end(0) {
             return Err(self.error_at("did not find expected whitespace or line break", start));
         }
-        self.push(TokenKind::Tag { handle, suffix }, start);
+        let rest = suffix;
+        self.push(TokenKind::Tag(Box::new(TagParts { handle, rest })), start);
         Ok(())
     }
 
     /// `!`, `!word` or `!word!`; a directive allows only the first and the last.
     fn scan_tag_handle(&mut self, in_directive: bool, start: Mark) -> Result<Vec<u8>, ReadError> {
+        self.need(1)?;
         if self.cursor.byte(0) != b'!' {
             return Err(self.error_at("did not find expected '!'", start));
         }
         let from = self.cursor.mark.offset;
         self.cursor.advance();
-        self.take_word();
+        self.take_word()?;
         if self.cursor.byte(0) == b'!' {
             self.cursor.advance();
         } else if in_directive && self.cursor.since(from) != "!" {
@@ -97,6 +106,7 @@ impl<'t> Scanner<'t> {
     fn scan_tag_uri(&mut self, head: Option<&[u8]>, start: Mark) -> Result<Vec<u8>, ReadError> {
         let mut uri = head.map_or(Vec::new(), |head| head[1..].to_vec());
         let mut found = head.is_some();
+        self.need(1)?;
         loop {
             let byte = self.cursor.byte(0);
             if byte == b'%' {
@@ -107,6 +117,7 @@ impl<'t> Scanner<'t> {
             } else {
                 break;
             }
+            self.need(1)?;
             found = true;
         }
         if !found {
@@ -119,6 +130,7 @@ impl<'t> Scanner<'t> {
     fn scan_uri_escape(&mut self, uri: &mut Vec<u8>, start: Mark) -> Result<(), ReadError> {
         let mut left = None;
         loop {
+            self.need(3)?;
             let octet = self
                 .hexadecimal(1, 2)
                 .filter(|_| self.cursor.byte(0) == b'%')
@@ -159,34 +171,42 @@ impl<'t> Scanner<'t> {
     pub(super) fn scan_directive(&mut self) -> Result<(), ReadError> {
         let start = self.cursor.mark;
         self.cursor.advance();
-        let name = self.take_word();
-        if name.is_empty() {
+        let name = self.take_word()?;
+        if name.length == 0 {
             return Err(self.error_at("could not find expected directive name", start));
         }
         if !self.cursor.is_space_or_end(0) {
             return Err(self.error_at("found unexpected non-alphabetical character", start));
         }
-        let kind = match name {
+        let kind = match self.cursor.slice(name.start, name.start + name.length) {
             "YAML" => self.scan_version(start)?,
             "TAG" => self.scan_tag_directive(start)?,
             _ => return Err(self.error_at("found unknown directive name", start)),
         };
         self.push(kind, start);
-        self.cursor.skip_blanks();
-        if self.cursor.byte(0) == b'#' {
-            self.cursor.take_line();
+        self.skip_blanks()?;
+        if self.cursor.byte(0) == b'#' && !self.cursor.skip_line() {
+            self.check_readable()?;
         }
         if !self.cursor.is_break_or_end(0) {
             return Err(self.error_at("did not find expected comment or line break", start));
         }
         if self.cursor.is_break(0) {
+            self.need(2)?;
             self.cursor.take_break();
         }
         Ok(())
     }
 
-    fn scan_version(&mut self, start: Mark) -> Result<TokenKind<'t>, ReadError> {
-        self.cursor.skip_blanks();
+    fn skip_blanks(&mut self) -> Result<(), ReadError> {
+        if self.cursor.skip_blanks() {
+            return Ok(());
+        }
+        self.check_readable()
+    }
+
+    fn scan_version(&mut self, start: Mark) -> Result<TokenKind, ReadError> {
+        self.skip_blanks()?;
         let major = self.scan_version_number(start)?;
         if self.cursor.byte(0) != b'.' {
             return Err(self.error_at("did not find expected digit or '.' character", start));
@@ -199,6 +219,7 @@ impl<'t> Scanner<'t> {
     fn scan_version_number(&mut self, start: Mark) -> Result<u8, ReadError> {
         let mut value = 0;
         let mut digits = 0;
+        self.need(1)?;
         while self.cursor.byte(0).is_ascii_digit() {
             digits += 1;
             if digits > 2 {
@@ -206,6 +227,7 @@ impl<'t> Scanner<'t> {
             }
             value = value * 10 + (self.cursor.byte(0) - b'0');
             self.cursor.advance();
+            self.need(1)?;
         }
         if digits == 0 {
             return Err(self.error_at("did not find expected version number", start));
@@ -213,17 +235,19 @@ impl<'t> Scanner<'t> {
         Ok(value)
     }
 
-    fn scan_tag_directive(&mut self, start: Mark) -> Result<TokenKind<'t>, ReadError> {
-        self.cursor.skip_blanks();
+    fn scan_tag_directive(&mut self, start: Mark) -> Result<TokenKind, ReadError> {
+        self.skip_blanks()?;
         let handle = self.scan_tag_handle(true, start)?;
+        self.need(1)?;
         if !is_blank(self.cursor.byte(0)) {
             return Err(self.error_at("did not find expected whitespace", start));
         }
-        self.cursor.skip_blanks();
-        let prefix = self.scan_tag_uri(None, start)?;
+        self.skip_blanks()?;
+        let rest = self.scan_tag_uri(None, start)?;
+        self.need(1)?;
         if !self.cursor.is_space_or_end(0) {
             return Err(self.error_at("did not find expected whitespace or line break", start));
         }
-        Ok(TokenKind::TagDirective { handle, prefix })
+        Ok(TokenKind::TagDirective(Box::new(TagParts { handle, rest })))
     }
 }

@@ -1,53 +1,67 @@
 //! Tokens of scalars: plain, quoted and block.
 
-use std::borrow::Cow;
-
 use super::ReadError;
 use super::characters::is_blank;
 use super::cursor::{Cursor, Mark};
 use super::scanner::Scanner;
-use super::token::{ScalarStyle, TokenKind};
+use super::token::{ScalarStyle, TokenKind, Value};
 
-/// The value of a scalar being read: a piece of the text as long as nothing was folded or unescaped.
-enum Value<'t> {
-    Piece { start: usize, end: usize },
-    Built(Cow<'t, str>),
+/// Bytes at which the fast way through a text stops: blanks, breaks, what may start one, and those given.
+const fn stops(others: &[u8]) -> [bool; 256] {
+    let mut stops = [false; 256];
+    let always = [b' ', b'\t', b'\n', b'\r', 0xC2, 0xE2];
+    let mut at = 0;
+    while at < always.len() {
+        stops[always[at] as usize] = true;
+        at += 1;
+    }
+    at = 0;
+    while at < others.len() {
+        stops[others[at] as usize] = true;
+        at += 1;
+    }
+    stops
 }
 
-impl<'t> Value<'t> {
+const ENDS_OF_BLOCK_WORDS: [bool; 256] = stops(b":");
+const ENDS_OF_FLOW_WORDS: [bool; 256] = stops(b":,?[]{}");
+const ENDS_OF_QUOTED_WORDS: [bool; 256] = stops(b"\"'\\");
+
+/// A value being read.
+struct Reading {
+    value: Option<Value>,
+}
+
+impl Reading {
     fn new() -> Self {
-        Self::Piece { start: 0, end: 0 }
+        Self { value: None }
     }
 
     /// Adds the text from `start` to `end`.
-    fn push_text(&mut self, cursor: &Cursor<'t>, start: usize, end: usize) {
-        match self {
-            Self::Piece {
-                start: from,
-                end: to,
-            } if from == to => (*from, *to) = (start, end),
-            Self::Piece { end: to, .. } if *to == start => *to = end,
+    fn push_text(&mut self, cursor: &Cursor<'_>, start: u32, end: u32) {
+        match &mut self.value {
+            None => self.value = Some(Value::Piece { start, end }),
+            Some(Value::Piece { end: to, .. }) if *to == start => *to = end,
             _ => self.push_str(cursor, cursor.slice(start, end)),
         }
     }
 
-    fn push_str(&mut self, cursor: &Cursor<'t>, text: &str) {
+    fn push_str(&mut self, cursor: &Cursor<'_>, text: &str) {
         if text.is_empty() {
             return;
         }
-        if let Self::Piece { start, end } = *self {
-            *self = Self::Built(Cow::Borrowed(cursor.slice(start, end)));
-        }
-        if let Self::Built(value) = self {
-            value.to_mut().push_str(text);
+        match &mut self.value {
+            Some(Value::Built(value)) => value.push_str(text),
+            Some(Value::Piece { start, end }) => {
+                self.value = Some(Value::Built([cursor.slice(*start, *end), text].concat()));
+            }
+            None => self.value = Some(Value::Built(text.to_owned())),
         }
     }
 
-    fn finish(self, cursor: &Cursor<'t>) -> Cow<'t, str> {
-        match self {
-            Self::Piece { start, end } => Cow::Borrowed(cursor.slice(start, end)),
-            Self::Built(value) => value,
-        }
+    /// The value; an empty one stands at `start`.
+    fn finish(self, start: u32) -> Value {
+        self.value.unwrap_or(Value::empty(start))
     }
 }
 
@@ -57,13 +71,13 @@ struct Gap {
     /// There was a line break; the blanks around it don't count.
     broken: bool,
     /// Where blanks on one line start and end.
-    blanks: Option<(usize, usize)>,
+    blanks: Option<(u32, u32)>,
     first_break: &'static str,
     more_breaks: String,
 }
 
 impl Gap {
-    fn take_into<'t>(&mut self, value: &mut Value<'t>, cursor: &Cursor<'t>) {
+    fn take_into(&mut self, value: &mut Reading, cursor: &Cursor<'_>) {
         if !self.broken {
             if let Some((start, end)) = self.blanks.take() {
                 value.push_text(cursor, start, end);
@@ -113,21 +127,33 @@ enum Chomping {
     Keep,
 }
 
-impl<'t> Scanner<'t> {
+impl Scanner<'_> {
     /// A scalar without quotes.
     pub(super) fn scan_plain_scalar(&mut self) -> Result<(), ReadError> {
         let start = self.cursor.mark;
         let mut end = start;
         let indent = self.indent + 1;
-        let mut value = Value::new();
+        let mut value = Reading::new();
         let mut gap = Gap::default();
+        let in_flow = self.flow_level > 0;
+        let stops = if in_flow {
+            &ENDS_OF_FLOW_WORDS
+        } else {
+            &ENDS_OF_BLOCK_WORDS
+        };
         loop {
-            if self.cursor.at_document_indicator() || self.cursor.byte(0) == b'#' {
+            self.need(4)?;
+            if self.cursor.byte(0) == b'#' || self.cursor.at_document_indicator() {
                 break;
             }
             let from = self.cursor.mark.offset;
-            while !self.cursor.is_space_or_end(0) && !self.ends_plain_scalar() {
+            loop {
+                self.cursor.skip_run(stops);
+                if self.cursor.is_space_or_end(0) || self.ends_plain_scalar() {
+                    break;
+                }
                 self.cursor.advance();
+                self.need(2)?;
             }
             if self.cursor.mark.offset > from {
                 gap.take_into(&mut value, &self.cursor);
@@ -138,9 +164,10 @@ impl<'t> Scanner<'t> {
             if !is_blank(self.cursor.byte(0)) && !self.cursor.is_break(0) {
                 break;
             }
+            self.need(1)?;
             loop {
                 if is_blank(self.cursor.byte(0)) {
-                    let indented = self.cursor.mark.column as isize >= indent;
+                    let indented = self.cursor.mark.column as i32 >= indent;
                     if gap.broken && !indented && self.cursor.byte(0) == b'\t' {
                         return Err(
                             self.error_at("found a tab character that violates indentation", start)
@@ -148,23 +175,26 @@ impl<'t> Scanner<'t> {
                     }
                     gap.pass_blank(&mut self.cursor);
                 } else if self.cursor.is_break(0) {
+                    self.need(2)?;
                     gap.pass_break(&mut self.cursor);
                 } else {
                     break;
                 }
+                self.need(1)?;
             }
-            if self.flow_level == 0 && (self.cursor.mark.column as isize) < indent {
+            if !in_flow && (self.cursor.mark.column as i32) < indent {
                 break;
             }
         }
         if gap.broken {
             self.simple_key_allowed = true;
         }
-        let value = value.finish(&self.cursor);
+        let value = value.finish(start.offset);
         self.push_scalar(value, ScalarStyle::Plain, start, end);
         Ok(())
     }
 
+    #[inline]
     fn ends_plain_scalar(&self) -> bool {
         match self.cursor.byte(0) {
             b':' => self.cursor.is_space_or_end(1),
@@ -173,7 +203,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    fn push_scalar(&mut self, value: Cow<'t, str>, style: ScalarStyle, start: Mark, end: Mark) {
+    fn push_scalar(&mut self, value: Value, style: ScalarStyle, start: Mark, end: Mark) {
         self.push(TokenKind::Scalar { value, style }, start);
         if let Some(token) = self.tokens.back_mut() {
             token.end = end;
@@ -186,8 +216,10 @@ impl<'t> Scanner<'t> {
         let quote = self.cursor.byte(0);
         let is_double = quote == b'"';
         self.cursor.advance();
-        let mut value = Value::new();
+        let content = self.cursor.mark.offset;
+        let mut value = Reading::new();
         loop {
+            self.need(4)?;
             if self.cursor.at_document_indicator() {
                 return Err(self.error_at("found unexpected document indicator", start));
             }
@@ -195,7 +227,15 @@ impl<'t> Scanner<'t> {
                 return Err(self.error_at("found unexpected end of stream", start));
             }
             let mut gap = Gap::default();
-            while !self.cursor.is_space_or_end(0) {
+            loop {
+                let from = self.cursor.mark.offset;
+                self.cursor.skip_run(&ENDS_OF_QUOTED_WORDS);
+                if self.cursor.mark.offset > from {
+                    value.push_text(&self.cursor, from, self.cursor.mark.offset);
+                }
+                if self.cursor.is_space_or_end(0) {
+                    break;
+                }
                 let from = self.cursor.mark.offset;
                 if self.cursor.byte(0) == quote {
                     if is_double || self.cursor.byte(1) != quote {
@@ -205,6 +245,7 @@ impl<'t> Scanner<'t> {
                     value.push_str(&self.cursor, "'");
                 } else if is_double && self.cursor.byte(0) == b'\\' {
                     if self.cursor.is_break(1) {
+                        self.need(3)?;
                         self.cursor.advance();
                         self.cursor.take_break();
                         gap.broken = true;
@@ -216,7 +257,9 @@ impl<'t> Scanner<'t> {
                     self.cursor.advance();
                     value.push_text(&self.cursor, from, self.cursor.mark.offset);
                 }
+                self.need(2)?;
             }
+            self.need(1)?;
             if self.cursor.byte(0) == quote {
                 break;
             }
@@ -224,10 +267,12 @@ impl<'t> Scanner<'t> {
                 if is_blank(self.cursor.byte(0)) {
                     gap.pass_blank(&mut self.cursor);
                 } else if self.cursor.is_break(0) {
+                    self.need(2)?;
                     gap.pass_break(&mut self.cursor);
                 } else {
                     break;
                 }
+                self.need(1)?;
             }
             if gap.broken && gap.first_break.is_empty() {
                 // After an escaped break nothing is folded.
@@ -242,7 +287,7 @@ impl<'t> Scanner<'t> {
         } else {
             ScalarStyle::SingleQuoted
         };
-        let value = value.finish(&self.cursor);
+        let value = value.finish(content);
         self.push_scalar(value, style, start, self.cursor.mark);
         Ok(())
     }
@@ -261,14 +306,16 @@ impl<'t> Scanner<'t> {
                 return Ok(character);
             }
         };
-        let Some(code) = self.hexadecimal(2, digits) else {
+        self.cursor.advance_by(2);
+        self.need(digits)?;
+        let Some(code) = self.hexadecimal(0, digits) else {
             return Err(self.error_at("did not find expected hexdecimal number", start));
         };
         let character = u32::try_from(code).ok().and_then(char::from_u32);
         let Some(character) = character else {
             return Err(self.error_at("found invalid Unicode character escape code", start));
         };
-        self.cursor.advance_by(2 + digits);
+        self.cursor.advance_by(digits);
         Ok(character)
     }
 
@@ -284,6 +331,7 @@ impl<'t> Scanner<'t> {
         let mut first_break = "";
         let mut more_breaks = String::new();
         self.scan_block_breaks(&mut indent, &mut more_breaks, start, &mut end)?;
+        self.need(1)?;
         let mut after_blank_line = false;
         while Some(self.cursor.mark.column) == indent && !self.cursor.at_end() {
             let starts_blank = is_blank(self.cursor.byte(0));
@@ -297,7 +345,12 @@ impl<'t> Scanner<'t> {
             more_breaks.clear();
             first_break = "";
             after_blank_line = starts_blank;
-            value.push_str(self.cursor.take_line());
+            let from = self.cursor.mark.offset;
+            if !self.cursor.skip_line() {
+                self.check_readable()?;
+            }
+            value.push_str(self.cursor.since(from));
+            self.need(2)?;
             if self.cursor.is_break(0) {
                 first_break = self.cursor.take_break();
             }
@@ -314,52 +367,61 @@ impl<'t> Scanner<'t> {
         } else {
             ScalarStyle::Folded
         };
-        self.push_scalar(Cow::Owned(value), style, start, end);
+        value.shrink_to_fit();
+        self.push_scalar(Value::Built(value), style, start, end);
         Ok(())
     }
 
     /// The rest of the line of a `|` or `>`: chomping, indentation, comment.
-    fn scan_block_header(&mut self, start: Mark) -> Result<(Chomping, Option<usize>), ReadError> {
-        let mut chomping = self.scan_chomping();
+    fn scan_block_header(&mut self, start: Mark) -> Result<(Chomping, Option<u32>), ReadError> {
+        self.need(1)?;
+        let mut chomping = self.scan_chomping()?;
         let mut increment = None;
         if self.cursor.byte(0).is_ascii_digit() {
             if self.cursor.byte(0) == b'0' {
                 return Err(self.error_at("found an indentation indicator equal to 0", start));
             }
-            increment = Some(usize::from(self.cursor.byte(0) - b'0'));
+            increment = Some(u32::from(self.cursor.byte(0) - b'0'));
             self.cursor.advance();
             if chomping.is_none() {
-                chomping = self.scan_chomping();
+                self.need(1)?;
+                chomping = self.scan_chomping()?;
             }
         }
-        self.cursor.skip_blanks();
+        if !self.cursor.skip_blanks() {
+            self.check_readable()?;
+        }
         if self.cursor.byte(0) == b'#' {
-            self.scan_line_comment(start.offset);
-            self.cursor.take_line();
+            self.scan_line_comment(start.offset)?;
+            if !self.cursor.skip_line() {
+                self.check_readable()?;
+            }
         }
         if !self.cursor.is_break_or_end(0) {
             return Err(self.error_at("did not find expected comment or line break", start));
         }
         if self.cursor.is_break(0) {
+            self.need(2)?;
             self.cursor.take_break();
         }
         Ok((chomping.unwrap_or(Chomping::Clip), increment))
     }
 
-    fn scan_chomping(&mut self) -> Option<Chomping> {
+    fn scan_chomping(&mut self) -> Result<Option<Chomping>, ReadError> {
         let chomping = match self.cursor.byte(0) {
             b'+' => Chomping::Keep,
             b'-' => Chomping::Strip,
-            _ => return None,
+            _ => return Ok(None),
         };
         self.cursor.advance();
-        Some(chomping)
+        self.need(1)?;
+        Ok(Some(chomping))
     }
 
     /// Passes over indentation and empty lines; the first call finds the indentation if the header doesn't give it.
     fn scan_block_breaks(
         &mut self,
-        indent: &mut Option<usize>,
+        indent: &mut Option<u32>,
         breaks: &mut String,
         start: Mark,
         end: &mut Mark,
@@ -367,9 +429,10 @@ impl<'t> Scanner<'t> {
         *end = self.cursor.mark;
         let mut deepest = 0;
         loop {
-            let limit = indent.unwrap_or(usize::MAX);
-            while self.cursor.mark.column < limit && self.cursor.byte(0) == b' ' {
-                self.cursor.advance();
+            let limit = indent.unwrap_or(u32::MAX);
+            self.need(1)?;
+            if !self.cursor.skip_spaces(limit) {
+                self.check_readable()?;
             }
             deepest = deepest.max(self.cursor.mark.column);
             if self.cursor.mark.column < limit && self.cursor.byte(0) == b'\t' {
@@ -381,6 +444,7 @@ impl<'t> Scanner<'t> {
             if !self.cursor.is_break(0) {
                 break;
             }
+            self.need(2)?;
             breaks.push_str(self.cursor.take_break());
             *end = self.cursor.mark;
         }

@@ -8,13 +8,13 @@ use std::collections::VecDeque;
 use super::ReadError;
 use super::comments::FoundComment;
 use super::cursor::{Cursor, Mark};
-use super::text::CheckedText;
+use super::text::Source;
 use super::token::{Token, TokenKind};
 
 /// How deep flow collections, and how deep block collections, may nest.
 const MAX_DEPTH: usize = 10_000;
 /// How far before its `:` a key without `?` may start, in characters.
-const MAX_KEY_LENGTH: usize = 1024;
+const MAX_KEY_LENGTH: u32 = 1024;
 
 /// A place where a key without `?` may have started, one for each flow level.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,26 +31,26 @@ struct SimpleKey {
 #[derive(Debug)]
 pub(super) struct Scanner<'t> {
     pub(super) cursor: Cursor<'t>,
-    unreadable: Option<&'static str>,
-    pub(super) tokens: VecDeque<Token<'t>>,
+    pub(super) tokens: VecDeque<Token>,
     tokens_taken: usize,
     token_ready: bool,
     started: bool,
     /// The column of the current block, -1 outside.
-    pub(super) indent: isize,
-    indents: Vec<isize>,
+    pub(super) indent: i32,
+    indents: Vec<i32>,
     pub(super) flow_level: usize,
     pub(super) simple_key_allowed: bool,
     simple_keys: Vec<SimpleKey>,
-    /// All comments found, in order; those taken are empty.
-    pub(super) comments: Vec<FoundComment>,
+    /// The comments found that no token has taken yet, in order.
+    pub(super) comments: VecDeque<FoundComment>,
+    /// Start and end of all comments found, in order.
+    pub(super) comments_met: Vec<(u32, u32)>,
 }
 
 impl<'t> Scanner<'t> {
-    pub(super) fn new(source: &'t CheckedText<'_>) -> Self {
+    pub(super) fn new(source: &'t Source<'_>) -> Self {
         Self {
-            cursor: Cursor::new(&source.text, source.start),
-            unreadable: source.failure,
+            cursor: Cursor::new(source),
             tokens: VecDeque::new(),
             tokens_taken: 0,
             token_ready: false,
@@ -60,12 +60,13 @@ impl<'t> Scanner<'t> {
             flow_level: 0,
             simple_key_allowed: true,
             simple_keys: vec![SimpleKey::default()],
-            comments: Vec::new(),
+            comments: VecDeque::new(),
+            comments_met: Vec::new(),
         }
     }
 
     /// The next token, which stays in the queue.
-    pub(super) fn peek(&mut self) -> Result<&Token<'t>, ReadError> {
+    pub(super) fn peek(&mut self) -> Result<&Token, ReadError> {
         if !self.token_ready {
             self.fill_queue()?;
         }
@@ -75,23 +76,41 @@ impl<'t> Scanner<'t> {
     }
 
     /// Takes the token that was peeked at.
-    pub(super) fn take(&mut self) -> Option<Token<'t>> {
+    pub(super) fn take(&mut self) -> Option<Token> {
         self.token_ready = false;
         self.tokens_taken += 1;
         self.tokens.pop_front()
     }
 
     /// The current block's column, 0 outside.
-    pub(super) fn indent_or_zero(&self) -> usize {
+    pub(super) fn indent_or_zero(&self) -> u32 {
         self.indent.max(0).unsigned_abs()
     }
 
-    pub(super) fn error(&self, problem: &'static str) -> ReadError {
-        ReadError::malformed(problem, self.cursor.mark.line + 1)
+    /// Makes the next characters available.
+    #[inline]
+    pub(super) fn need(&mut self, characters: usize) -> Result<(), ReadError> {
+        if self.cursor.look(characters) {
+            return Ok(());
+        }
+        self.check_readable()
     }
 
+    /// Fails if the reader came to something that it can't decode.
+    pub(super) fn check_readable(&self) -> Result<(), ReadError> {
+        self.cursor
+            .failure
+            .map_or(Ok(()), |problem| Err(self.error(problem)))
+    }
+
+    #[cold]
+    pub(super) fn error(&self, problem: &'static str) -> ReadError {
+        self.error_at(problem, self.cursor.mark)
+    }
+
+    #[cold]
     pub(super) fn error_at(&self, problem: &'static str, mark: Mark) -> ReadError {
-        ReadError::malformed(problem, mark.line + 1)
+        ReadError::malformed(problem, mark.line as usize + 1)
     }
 
     fn fill_queue(&mut self) -> Result<(), ReadError> {
@@ -134,19 +153,9 @@ impl<'t> Scanner<'t> {
         Ok(true)
     }
 
-    /// Fails if the text can't be decoded within the next `ahead` bytes.
-    fn check_readable(&self, ahead: usize) -> Result<(), ReadError> {
-        match self.unreadable {
-            Some(problem) if self.cursor.mark.offset + ahead > self.cursor.text_length() => {
-                Err(self.error(problem))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Adds at least one token to the queue.
     fn fetch(&mut self) -> Result<(), ReadError> {
-        self.check_readable(1)?;
+        self.need(1)?;
         if !self.started {
             self.started = true;
             let mark = self.cursor.mark;
@@ -154,9 +163,9 @@ impl<'t> Scanner<'t> {
             return Ok(());
         }
         let scan_start = self.cursor.mark;
-        self.skip_to_token(scan_start);
-        self.check_readable(1)?;
-        self.close_blocks(self.cursor.mark.column as isize, scan_start);
+        self.skip_to_token(scan_start)?;
+        self.close_blocks(self.cursor.mark.column as i32, scan_start);
+        self.need(4)?;
         if self.cursor.at_end() {
             return self.fetch_end();
         }
@@ -175,12 +184,11 @@ impl<'t> Scanner<'t> {
             comment_owner = newest.start.offset;
         }
         self.fetch_content()?;
-        self.check_readable(1)?;
         if !matches!(
             self.tokens.back().map(|token| &token.kind),
             Some(TokenKind::BlockEntry)
         ) {
-            self.scan_line_comment(comment_owner);
+            self.scan_line_comment(comment_owner)?;
         }
         Ok(())
     }
@@ -238,20 +246,31 @@ impl<'t> Scanner<'t> {
     }
 
     /// Moves over blanks, line breaks and comments.
-    fn skip_to_token(&mut self, scan_start: Mark) {
+    fn skip_to_token(&mut self, scan_start: Mark) -> Result<(), ReadError> {
         loop {
+            self.need(1)?;
+            if self.cursor.mark.column == 0 && self.cursor.buffer_starts_with_mark() {
+                // The mark is looked for at the start of the buffer, not here: any character is lost.
+                self.cursor.advance();
+            }
+            self.need(1)?;
+            if !self.cursor.skip_spaces(u32::MAX) {
+                return self.check_readable();
+            }
             while self.cursor.byte(0) == b' '
                 || self.cursor.byte(0) == b'\t' && (self.flow_level > 0 || !self.simple_key_allowed)
             {
                 self.cursor.advance();
+                self.need(1)?;
             }
             self.lift_comment_of_entry();
             if self.cursor.byte(0) == b'#' {
-                self.scan_comment_block(scan_start);
+                self.scan_comment_block(scan_start)?;
             }
             if !self.cursor.is_break(0) {
-                return;
+                return Ok(());
             }
+            self.need(2)?;
             self.cursor.take_break();
             if self.flow_level == 0 {
                 self.simple_key_allowed = true;
@@ -259,20 +278,20 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    pub(super) fn push(&mut self, kind: TokenKind<'t>, start: Mark) {
+    pub(super) fn push(&mut self, kind: TokenKind, start: Mark) {
         let end = self.cursor.mark;
         self.tokens.push_back(Token::new(kind, start, end));
     }
 
     /// Adds the token of the one character here.
-    fn push_indicator(&mut self, kind: TokenKind<'t>) {
+    fn push_indicator(&mut self, kind: TokenKind) {
         let start = self.cursor.mark;
         self.cursor.advance();
         self.push(kind, start);
     }
 
     /// Adds a token before the one with this number, or at the end if that one is gone.
-    fn insert(&mut self, kind: TokenKind<'t>, number: usize, mark: Mark) {
+    fn insert(&mut self, kind: TokenKind, number: usize, mark: Mark) {
         let token = Token::new(kind, mark, mark);
         match number.checked_sub(self.tokens_taken) {
             Some(position) if position <= self.tokens.len() => self.tokens.insert(position, token),
@@ -289,7 +308,7 @@ impl<'t> Scanner<'t> {
             return Ok(());
         }
         let mark = self.cursor.mark;
-        let required = self.flow_level == 0 && self.indent == mark.column as isize;
+        let required = self.flow_level == 0 && self.indent == mark.column as i32;
         self.drop_simple_key()?;
         let token_number = self.next_token_number();
         if let Some(key) = self.simple_keys.last_mut() {
@@ -321,7 +340,7 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
-    fn open_flow(&mut self, kind: TokenKind<'t>) -> Result<(), ReadError> {
+    fn open_flow(&mut self, kind: TokenKind) -> Result<(), ReadError> {
         self.save_simple_key()?;
         let mark = self.cursor.mark;
         self.simple_keys.push(SimpleKey {
@@ -338,7 +357,7 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
-    fn close_flow(&mut self, kind: TokenKind<'t>) -> Result<(), ReadError> {
+    fn close_flow(&mut self, kind: TokenKind) -> Result<(), ReadError> {
         self.drop_simple_key()?;
         if self.flow_level > 0 {
             self.flow_level -= 1;
@@ -386,7 +405,7 @@ impl<'t> Scanner<'t> {
         if self.is_key_still_possible(level)? {
             let key = self.simple_keys[level];
             self.insert(TokenKind::Key, key.token_number, key.mark);
-            let column = key.mark.column as isize;
+            let column = key.mark.column as i32;
             if self.enter_block(column)? {
                 self.insert(TokenKind::BlockMappingStart, key.token_number, key.mark);
             }
@@ -407,15 +426,15 @@ impl<'t> Scanner<'t> {
     }
 
     /// Starts a block collection at the cursor, if it is deeper than the current one.
-    fn open_block(&mut self, kind: TokenKind<'t>) -> Result<(), ReadError> {
+    fn open_block(&mut self, kind: TokenKind) -> Result<(), ReadError> {
         let mark = self.cursor.mark;
-        if self.enter_block(mark.column as isize)? {
+        if self.enter_block(mark.column as i32)? {
             self.push(kind, mark);
         }
         Ok(())
     }
 
-    fn enter_block(&mut self, column: isize) -> Result<bool, ReadError> {
+    fn enter_block(&mut self, column: i32) -> Result<bool, ReadError> {
         if self.flow_level > 0 || self.indent >= column {
             return Ok(false);
         }
@@ -429,37 +448,54 @@ impl<'t> Scanner<'t> {
 
     /// Ends the block collections that are deeper than `column`. Each end is put before the comments that
     /// stand at the collection's own column, so that they go to what is around it.
-    pub(super) fn close_blocks(&mut self, column: isize, scan_start: Mark) {
-        if self.flow_level > 0 {
+    pub(super) fn close_blocks(&mut self, column: i32, scan_start: Mark) {
+        if self.flow_level > 0 || self.indent <= column {
             return;
         }
+        let right_above = self.comments_right_above(scan_start);
         let mut mark = scan_start;
         // One less than the offset where the scan began: comments found by this scan are at or after it.
-        let mut before = mark.offset as isize - 1;
+        let mut offset = scan_start.offset as i64 - 1;
         while self.indent > column {
-            let mut stop = before;
-            for found in self.comments.iter().rev() {
-                let Some(scanned_to) = found.scanned_to else {
-                    break;
-                };
-                if (scanned_to as isize) < stop {
-                    break;
-                }
-                if found.column as isize == self.indent + 1 {
-                    mark = Mark {
-                        offset: found.comment.start,
-                        line: found.line,
-                        column: found.column,
-                    };
-                    before = mark.offset as isize;
-                }
-                stop = found.scanned_from.unwrap_or(0) as isize;
+            let column_from_1 = self.indent_or_zero() + 1;
+            if let Ok(found) = right_above.binary_search_by_key(&column_from_1, |of| of.0) {
+                mark = right_above[found].1;
+                offset = mark.offset as i64;
             }
-            let mut token = Token::new(TokenKind::BlockEnd, mark, mark);
-            token.start.offset = before.max(0).unsigned_abs();
-            self.tokens.push_back(token);
+            let start = Mark {
+                offset: offset.max(0) as u32,
+                ..mark
+            };
+            self.tokens
+                .push_back(Token::new(TokenKind::BlockEnd, start, mark));
             self.indent = self.indents.pop().unwrap_or(-1);
         }
+    }
+
+    /// For each column with comments in the unbroken row of comments that ends here: the column, from 1, and where the first of
+    /// them starts. In order of the columns.
+    fn comments_right_above(&self, scan_start: Mark) -> Vec<(u32, Mark)> {
+        let mut first_of: Vec<(u32, Mark)> = Vec::new();
+        let mut stop = scan_start.offset as i64 - 1;
+        for found in self.comments.iter().rev() {
+            let Some((scanned_from, scanned_to)) = found.scanned else {
+                break;
+            };
+            if (scanned_to as i64) < stop {
+                break;
+            }
+            let place = Mark {
+                offset: found.comment.start,
+                line: found.line,
+                column: found.column,
+            };
+            match first_of.binary_search_by_key(&found.column, |of| of.0) {
+                Ok(at) => first_of[at].1 = place,
+                Err(at) => first_of.insert(at, (found.column, place)),
+            }
+            stop = scanned_from as i64;
+        }
+        first_of
     }
 
     fn fetch_end(&mut self) -> Result<(), ReadError> {

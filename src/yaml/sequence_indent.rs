@@ -10,34 +10,67 @@ pub enum SequenceIndent {
 }
 
 impl SequenceIndent {
-    /// Looks at the lines of a document, those inside of block scalars too.
-    pub fn of(text: &str) -> Self {
-        let mut key_line = "";
-        for line in text.split('\n') {
-            if let Some(found) = Self::shown_by(line, key_line) {
-                return found;
-            }
-            if !line.trim_matches(' ').starts_with('#') {
-                key_line = line.split('#').next().unwrap_or_default();
-            }
+    /// The word by which it is noted in an object.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Compact => "compact",
+            Self::Wide => "wide",
         }
-        Self::Compact
     }
 
-    /// What an item shows whose nearest line above that isn't a comment is `key_line`.
-    fn shown_by(line: &str, key_line: &str) -> Option<Self> {
-        let (indent, _) = line.split_once("- ")?;
-        let key = key_line.trim_matches(' ');
-        if !indent.trim_matches(' ').is_empty() || key.find(':')? + 1 != key.len() {
+    /// What a word means that is noted in an object.
+    pub(super) fn of_word(word: &str) -> Self {
+        if word == "wide" {
+            Self::Wide
+        } else {
+            Self::Compact
+        }
+    }
+
+    /// Looks at the lines of a document, those inside of block scalars too.
+    pub fn of(text: &[u8]) -> Self {
+        let mut key_line: &[u8] = b"";
+        let mut rest = text;
+        loop {
+            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            let line = &rest[..length];
+            let indent = spaces(line);
+            match line.get(indent..).unwrap_or_default() {
+                [b'-', b' ', ..] => {
+                    if let Some(found) = Self::shown_by(indent, key_line) {
+                        return found;
+                    }
+                    key_line = line;
+                }
+                [b'#', ..] => {}
+                _ => key_line = line,
+            }
+            if length == rest.len() {
+                return Self::Compact;
+            }
+            rest = &rest[length + 1..];
+        }
+    }
+
+    /// What an item with this indentation shows, whose nearest line above that isn't a comment is `key_line`.
+    fn shown_by(indent: usize, key_line: &[u8]) -> Option<Self> {
+        let end = memchr::memchr(b'#', key_line).unwrap_or(key_line.len());
+        let key_indent = spaces(key_line);
+        let key = &key_line[key_indent.min(end)..end];
+        let key = &key[..key.len() - key.iter().rev().take_while(|byte| **byte == b' ').count()];
+        if memchr::memchr(b':', key)? + 1 != key.len() {
             return None;
         }
-        let key_indent = key_line.len() - key_line.trim_start_matches(' ').len();
-        match indent.len().checked_sub(key_indent) {
+        match indent.checked_sub(key_indent) {
             Some(0) => Some(Self::Compact),
             Some(2) => Some(Self::Wide),
             _ => None,
         }
     }
+}
+
+fn spaces(line: &[u8]) -> usize {
+    line.iter().take_while(|byte| **byte == b' ').count()
 }
 
 #[cfg(test)]
@@ -59,7 +92,7 @@ mod tests {
             ("a:\n  -\n", Compact),
             ("", Compact),
         ] {
-            assert_eq!(SequenceIndent::of(text), expected, "{text:?}");
+            assert_eq!(SequenceIndent::of(text.as_bytes()), expected, "{text:?}");
         }
     }
 }

@@ -1,131 +1,201 @@
 //! From the bytes of one document to checked text: byte order marks, UTF-8, UTF-16 and forbidden characters.
 //!
 //! The reader that is mirrored decodes pieces of 512 bytes when the scanner asks for them. A bad byte is therefore only noticed
-//! when the scanner comes to the piece that holds it, which it may never do: only the first document of a text is read.
+//! when the scanner comes to the piece that holds it, which it may never do: only the first document of a text is read. And it
+//! looks for byte order marks at the start of its buffer, wherever that is in the text. Texts to which neither matters, almost
+//! all, are [`Source`]s without a [`Window`].
 
 use std::borrow::Cow;
 
-use super::ReadError;
 use super::characters::character_width;
+use super::window::Window;
 
+/// The bytes that the reader decodes at a time.
 const PIECE: usize = 512;
 
-/// The readable part of a text and what is wrong with the rest.
-#[derive(Debug)]
-pub(super) struct CheckedText<'t> {
-    /// The text up to the piece that can't be decoded. May start with a byte order mark, see `start`.
+const MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// The readable part of a text.
+#[derive(Clone, Debug)]
+pub(super) struct Source<'t> {
+    /// The text up to the piece that can't be decoded.
     pub(super) text: Cow<'t, str>,
     /// Where scanning starts: after the byte order mark.
     pub(super) start: usize,
-    /// Why the text ends before the bytes do.
-    pub(super) failure: Option<&'static str>,
+    /// The state of the reader, where it matters.
+    pub(super) window: Option<Window>,
+}
+
+impl<'t> Source<'t> {
+    /// A text of which it is known that it holds nothing odd.
+    pub(super) fn clean(text: &'t str) -> Self {
+        Self {
+            text: Cow::Borrowed(text),
+            start: 0,
+            window: None,
+        }
+    }
+}
+
+/// The text, if nothing in it needs a closer look: it is UTF-8 without forbidden characters and byte order marks.
+pub(super) fn clean(bytes: &[u8]) -> Option<&str> {
+    if bytes.starts_with(b"\xFF\xFE")
+        || bytes.starts_with(b"\xFE\xFF")
+        || bytes.iter().any(is_suspicious)
+    {
+        return None;
+    }
+    std::str::from_utf8(bytes).ok()
+}
+
+/// Whether a byte is, or may start, a character that must not occur; or may start a byte order mark. U+FFFE and U+FFFF start with
+/// the same byte as the mark does, the controls of Latin-1 with the same as accented letters.
+fn is_suspicious(byte: &u8) -> bool {
+    match byte {
+        b'\t' | b'\n' | b'\r' => false,
+        0x00..=0x1F | 0x7F | 0xEF => true,
+        _ => false,
+    }
 }
 
 /// Checks the bytes of one text.
-pub(super) fn check(bytes: &[u8]) -> Result<CheckedText<'_>, ReadError> {
+pub(super) fn check(bytes: &[u8]) -> Source<'_> {
+    if let Some(text) = clean(bytes)
+        && !holds_latin_control(bytes)
+    {
+        return Source::clean(text);
+    }
     if bytes.starts_with(b"\xFF\xFE") {
-        return Ok(from_utf16(&bytes[2..], u16::from_le_bytes));
+        return from_utf16(bytes, u16::from_le_bytes);
     }
     if bytes.starts_with(b"\xFE\xFF") {
-        return Ok(from_utf16(&bytes[2..], u16::from_be_bytes));
+        return from_utf16(bytes, u16::from_be_bytes);
     }
-    let start = if bytes.starts_with(b"\xEF\xBB\xBF") {
-        3
+    from_utf8(bytes)
+}
+
+/// Whether U+0080 to U+009F occur, save NEL.
+pub(super) fn holds_latin_control(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(0xC2, bytes)
+        .any(|at| matches!(bytes.get(at + 1), Some(0x80..=0x84 | 0x86..=0x9F)))
+}
+
+fn from_utf8(bytes: &[u8]) -> Source<'_> {
+    let start = if bytes.starts_with(MARK) {
+        MARK.len()
     } else {
         0
     };
-    if bytes[start..].starts_with(b"\xEF\xBB\xBF") && start > 0 {
-        return Err(ReadError::unsupported("two byte order marks in a row", 1));
-    }
-    let (text, mut failure) = match std::str::from_utf8(bytes) {
-        Ok(text) => (text, None),
-        Err(error) => {
-            let valid = &bytes[..error.valid_up_to()];
-            let text = std::str::from_utf8(valid).unwrap_or_default();
-            (text, Some("invalid UTF-8"))
-        }
-    };
-    let mut bad = text.len();
-    if let Some(at) = find_forbidden(&text[start..]) {
-        bad = start + at;
-        failure = Some("control characters are not allowed");
-    }
-    let end = if failure.is_some() {
-        readable_end(bytes, bad)
-    } else {
-        bytes.len()
-    };
-    Ok(CheckedText {
-        text: Cow::Borrowed(&text[..end]),
-        start: start.min(end),
-        failure,
-    })
-}
-
-/// The start of the piece that holds the bad character at `bad`. One that seems to go on behind a piece is left to the next.
-fn readable_end(bytes: &[u8], bad: usize) -> usize {
-    let mut start = 0;
-    loop {
-        let mut end = bytes.len().min(start + PIECE);
-        if bad < end {
-            let seems_to_end = bad + character_width(bytes[bad]);
-            return if seems_to_end > end { bad } else { start };
-        }
-        while end > start && end < bytes.len() && bytes[end] & 0xC0 == 0x80 {
-            end -= 1;
-        }
-        start = end;
-    }
-}
-
-/// The offset of the first character that must not occur in a text.
-fn find_forbidden(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        let forbidden = match bytes[at] {
-            b'\t' | b'\n' | b'\r' => false,
-            0x00..=0x1F | 0x7F => true,
-            0xC2 => matches!(bytes[at + 1], 0x80..=0x9F) && bytes[at + 1] != 0x85,
-            0xEF => bytes[at + 1] == 0xBF && matches!(bytes[at + 2], 0xBE | 0xBF),
-            _ => false,
-        };
-        if forbidden {
-            return Some(at);
-        }
-        at += 1;
-    }
-    None
-}
-
-fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> CheckedText<'_> {
-    let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-    let mut text = String::with_capacity(bytes.len());
-    let mut failure = None;
-    for decoded in char::decode_utf16(units) {
-        match decoded {
-            Ok(character) => text.push(character),
-            Err(_) => {
-                failure = Some("invalid UTF-16");
+    let mut pieces = Vec::new();
+    let mut at = start;
+    let mut end = bytes.len().min(PIECE);
+    let mut problem = None;
+    'pieces: loop {
+        let from = at;
+        let mut characters = 0;
+        while at < end {
+            let width = character_width(bytes[at]);
+            if width == 0 {
+                problem = Some("invalid leading UTF-8 octet");
+                at = from;
+                break 'pieces;
+            }
+            if at + width > end {
                 break;
             }
+            if let Some(found) = problem_of(&bytes[at..at + width]) {
+                problem = Some(found);
+                at = from;
+                break 'pieces;
+            }
+            at += width;
+            characters += 1;
         }
+        if at == from && end == bytes.len() {
+            if at < end {
+                problem = Some("incomplete UTF-8 octet sequence");
+            }
+            break;
+        }
+        pieces.push(characters);
+        end = bytes.len().min(at + PIECE);
     }
-    if failure.is_none() && bytes.len() % 2 == 1 {
-        failure = Some("incomplete UTF-16 character");
+    let text = std::str::from_utf8(&bytes[..at]).unwrap_or_default();
+    let needs_window = problem.is_some() || memchr::memmem::find(&bytes[start..at], MARK).is_some();
+    Source {
+        start: start.min(at),
+        window: needs_window.then(|| Window::new(pieces, problem)),
+        text: Cow::Borrowed(text),
     }
-    if let Some(at) = find_forbidden(&text) {
-        text.truncate(at);
-        failure = Some("control characters are not allowed");
+}
+
+/// What is wrong with the bytes of one character.
+fn problem_of(bytes: &[u8]) -> Option<&'static str> {
+    let Some(character) = std::str::from_utf8(bytes)
+        .ok()
+        .and_then(|text| text.chars().next())
+    else {
+        return Some("invalid UTF-8");
+    };
+    is_forbidden(character).then_some("control characters are not allowed")
+}
+
+fn is_forbidden(character: char) -> bool {
+    match character {
+        '\t' | '\n' | '\r' | '\u{85}' => false,
+        '\0'..='\u{1F}' | '\u{7F}'..='\u{9F}' | '\u{FFFE}' | '\u{FFFF}' => true,
+        _ => false,
     }
-    if failure.is_some() {
-        // The pieces are counted in bytes of UTF-16; a text that breaks off is refused as a whole.
-        text.clear();
+}
+
+fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Source<'static> {
+    let unit_at = |at: usize| unit([bytes[at], bytes[at + 1]]);
+    let mut text = String::with_capacity(bytes.len());
+    let mut pieces = Vec::new();
+    let mut at = 2;
+    let mut end = bytes.len().min(PIECE);
+    let mut problem = None;
+    'pieces: loop {
+        let from = at;
+        let length = text.len();
+        let mut characters = 0;
+        while at < end {
+            if at + 2 > end {
+                break;
+            }
+            let first = unit_at(at);
+            let width = if first & 0xFC00 == 0xD800 { 4 } else { 2 };
+            if at + width > end {
+                break;
+            }
+            let units = [first, if width == 4 { unit_at(at + 2) } else { 0 }];
+            let decoded = char::decode_utf16(units[..width / 2].iter().copied()).next();
+            match decoded {
+                Some(Ok(character)) if !is_forbidden(character) => text.push(character),
+                Some(Ok(_)) => problem = Some("control characters are not allowed"),
+                _ => problem = Some("unexpected surrogate"),
+            }
+            if problem.is_some() {
+                text.truncate(length);
+                break 'pieces;
+            }
+            at += width;
+            characters += 1;
+        }
+        if at == from && end == bytes.len() {
+            if at < end {
+                problem = Some("incomplete UTF-16 character");
+            }
+            break;
+        }
+        pieces.push(characters);
+        end = bytes.len().min(at + PIECE);
     }
-    CheckedText {
+    let needs_window = problem.is_some() || text.contains('\u{FEFF}');
+    Source {
         text: Cow::Owned(text),
         start: 0,
-        failure,
+        window: needs_window.then(|| Window::new(pieces, problem)),
     }
 }
 
@@ -138,11 +208,11 @@ mod tests {
     fn a_bad_byte_ends_the_text_at_the_piece_that_holds_it() {
         let mut bytes = vec![b'a'; 2000];
         bytes[1500] = 0xFF;
-        let checked = check(&bytes).unwrap();
+        let checked = check(&bytes);
         assert_eq!(checked.text.len(), 1024);
-        assert!(checked.failure.is_some());
+        assert!(checked.window.is_some());
         bytes[1500] = 7;
-        assert_eq!(check(&bytes).unwrap().text.len(), 1024);
+        assert_eq!(check(&bytes).text.len(), 1024);
     }
 
     #[test]
@@ -162,6 +232,11 @@ mod tests {
             .collect();
         assert_eq!(round_trip(&utf16).unwrap(), "a: \u{e9}\n".as_bytes());
         assert_eq!(round_trip("\u{FEFF}a: 1".as_bytes()).unwrap(), b"a: 1\n");
-        assert!(round_trip("\u{FEFF}\u{FEFF}a: 1".as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_byte_order_mark_at_the_start_of_the_buffer_eats_the_first_letter_of_each_line() {
+        let text = "\u{FEFF}\u{FEFF}a:\nxb: 2\n";
+        assert_eq!(round_trip(text.as_bytes()).unwrap(), b"a:\nb: 2\n");
     }
 }

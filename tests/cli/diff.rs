@@ -605,3 +605,28 @@ fn what_a_rewrite_damages_is_said() {
         ran.stderr
     );
 }
+
+#[test]
+fn minimal_rewriting_changes_marked_values_alone() {
+    let environment = Environment::shop();
+    let text = "---\nspec:\n    a:   x:1   # {\"$imagepolicy\": \"flux-system:app\"}\n\n    b: 'v' # {\"$imagepolicy\": \"flux-system:app:tag\"}\n";
+    environment.write("gitops/apps/odd.yaml", text);
+    let ran = environment.diff(&["--rewrite", "minimal", "-U0"]).expect(1);
+    for line in [
+        "-    a:   x:1   # {\"$imagepolicy\": \"flux-system:app\"}",
+        "+    a:   registry.example.com/team/app:1.2.0   # {\"$imagepolicy\": \"flux-system:app\"}",
+        "+    b: '1.2.0' # {\"$imagepolicy\": \"flux-system:app:tag\"}",
+    ] {
+        assert!(ran.stdout.contains(line), "{}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains("-spec"), "{}", ran.stdout);
+    assert!(
+        ran.stderr.contains("--rewrite minimal spares 4 lines"),
+        "{}",
+        ran.stderr
+    );
+    let named = environment
+        .diff(&["--rewrite", "minimal", "-o", "name"])
+        .expect(1);
+    assert_eq!(named.stdout, "apps/app.yaml\napps/odd.yaml\n");
+}

@@ -27,6 +27,8 @@ fn the_reference_in_the_documentation_is_the_help() {
         &["diff", "--help"],
         &["doctor", "--help"],
         &["lint", "--help"],
+        &["fmt", "--help"],
+        &["mark", "--help"],
         &["reconcile", "--help"],
         &["trigger", "--help"],
         &["completion", "--help"],

@@ -417,18 +417,20 @@ fn an_invalid_image_fails_the_run_as_it_fails_the_controllers() {
 }
 
 #[test]
-fn a_document_that_can_not_be_reproduced_is_refused_by_name() {
+fn files_on_which_the_controller_panics_are_told_as_such() {
     let environment = Environment::shop();
     let marked =
         "a: registry.example.com/team/app:1.0.0 # {\"$imagepolicy\": \"flux-system:app\"}\n";
     environment.write(
         "gitops/apps/marks.yaml",
-        &format!("\u{feff}\u{feff}{marked}"),
+        &format!("metadata: !!null [one, two, three]\n{marked}"),
     );
     let ran = environment.diff(&[]).expect(6);
     assert_eq!(ran.stdout, "");
     assert!(
-        ran.stderr.contains("flux-system/images: rewrite-unsupported: below apps, marks.yaml: line 1: two byte order marks in a row"),
+        ran.stderr
+            .contains("the controller panics on apps/marks.yaml")
+            && ran.stderr.contains("index out of range [3] with length 3"),
         "{}",
         ran.stderr
     );

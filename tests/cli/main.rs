@@ -13,6 +13,7 @@ mod dry_run;
 mod environment;
 mod explain;
 mod fleets;
+mod fmt;
 mod get;
 mod git;
 #[path = "../clone/server.rs"]
@@ -22,6 +23,7 @@ mod help;
 mod invalid_input;
 mod lint;
 mod live;
+mod mark;
 mod readme;
 mod reconcile;
 mod reconcile_local;

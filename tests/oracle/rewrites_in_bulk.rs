@@ -285,6 +285,39 @@ fn manifests_are_rewritten_as_by_the_running_controller() {
 }
 
 #[test]
+fn hard_yaml_is_rewritten_as_by_the_running_controller() {
+    let Some(plane) = crate::cluster::control_plane() else {
+        return;
+    };
+    let policies = super::yaml::policies();
+    let scope = Scope {
+        namespace: policies[0].namespace.clone(),
+        latest: policies
+            .into_iter()
+            .map(|policy| super::recording::Latest {
+                policy: policy.name,
+                image: policy.image,
+                tag: policy.tag,
+                digest: policy.digest,
+            })
+            .collect(),
+    };
+    let files = super::yaml::marked_texts(20_261_101, 2400);
+    let answers = rewrites_in_bulk(plane, &scope, &files);
+    let records: Vec<RewriteRecord> = files
+        .into_iter()
+        .zip(answers)
+        .map(|(file, answer)| RewriteRecord {
+            input: Text::from(file),
+            answer,
+        })
+        .collect();
+    let tally = Tally::of(records.iter().map(|record| judge_rewrite(&scope, record)));
+    tell(&tally.line("hard YAML"));
+    tally.assert_all_agree("hard YAML");
+}
+
+#[test]
 fn a_file_that_fails_is_found_among_those_that_do_not() {
     let Some(plane) = crate::cluster::control_plane() else {
         return;

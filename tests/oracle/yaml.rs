@@ -1,276 +1,244 @@
 //! Rewrites files as the libraries do that the controller is built from: generated manifests and generated YAML of every kind.
 
+pub mod case;
 mod hard;
+mod mutation;
+mod objects;
 mod ordinary;
+mod original;
+mod saved;
+mod schemas;
+mod shrinking;
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use imageauto::controllers::setters::{Setters, SourceFile, update};
-use imageauto::yaml::round_trip;
-use serde_json::{Value, json};
+use imageauto::controllers::setters::Setters;
 
-pub use hard::hard_yaml;
-pub use ordinary::{ordinary_manifest, policies};
+use case::{Answer, Case, ours};
+use hard::hard_yaml;
+use mutation::mutated;
+use objects::{list, odd_objects, run_files};
+use ordinary::ordinary_manifest;
+pub use ordinary::policies;
+use original::Original;
+use shrinking::shrink;
 
-use crate::cluster::programs::go_program;
+use crate::cluster::tell;
 use crate::oracle::generator::Generator;
-
-/// The program that answers with the original libraries.
-struct Original {
-    child: Child,
-    questions: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Original {
-    fn start() -> Option<Self> {
-        let mut child = Command::new(go_program("yaml")?)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let questions = child.stdin.take();
-        let answers = BufReader::new(child.stdout.take().expect("the program answers"));
-        Some(Self {
-            child,
-            questions,
-            answers,
-        })
-    }
-
-    fn ask(&mut self, operation: &str, input: &str) -> Answer {
-        let policies: Vec<Value> = policies()
-            .into_iter()
-            .map(|policy| {
-                json!({"namespace": policy.namespace, "name": policy.name, "image": policy.image,
-                       "tag": policy.tag, "digest": policy.digest})
-            })
-            .collect();
-        let policies = if operation == "set" {
-            policies
-        } else {
-            Vec::new()
-        };
-        let question = json!({"op": operation, "input": input, "policies": policies});
-        let stdin = self.questions.as_mut().expect("the program reads");
-        writeln!(stdin, "{question}").expect("the program reads every question");
-        let mut line = String::new();
-        self.answers
-            .read_line(&mut line)
-            .expect("the program answers every question");
-        let answer: Value = serde_json::from_str(&line).expect("an answer is JSON");
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let changes = answer["changes"].as_array().cloned().unwrap_or_default();
-        Answer {
-            output: text(&answer["output"]),
-            error: answer["error"].as_str().map(str::to_owned),
-            changes: changes
-                .iter()
-                .map(|change| [text(&change[0]), text(&change[1]), text(&change[2])])
-                .collect(),
-        }
-    }
-}
-
-impl Drop for Original {
-    fn drop(&mut self) {
-        self.questions = None;
-        let _ = self.child.wait();
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Answer {
-    output: String,
-    changes: Vec<[String; 3]>,
-    error: Option<String>,
-}
-
-fn our_round_trip(input: &str) -> Answer {
-    let written = round_trip(input.as_bytes());
-    Answer {
-        error: written.as_ref().err().map(ToString::to_string),
-        output: written.map_or_else(|_| String::new(), utf8),
-        changes: Vec::new(),
-    }
-}
-
-fn our_update(setters: &Setters, input: &str) -> Answer {
-    let files = [SourceFile {
-        path: "f.yaml",
-        bytes: input.as_bytes(),
-    }];
-    match update(&files, setters) {
-        Err(failure) => Answer {
-            output: String::new(),
-            changes: Vec::new(),
-            error: Some(failure.message),
-        },
-        Ok(updated) => {
-            let written = updated
-                .written
-                .into_iter()
-                .find(|file| file.path == "f.yaml");
-            Answer {
-                output: written.map_or_else(|| input.to_owned(), |file| utf8(file.bytes)),
-                error: None,
-                changes: updated
-                    .located
-                    .into_iter()
-                    .map(|change| [change.setter, change.old, change.new])
-                    .collect(),
-            }
-        }
-    }
-}
-
-fn utf8(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).expect("what is written from UTF-8 is UTF-8")
-}
 
 /// What came out of a comparison.
 #[derive(Debug, Default)]
 pub struct Comparison {
-    /// Files asked about.
-    pub files: usize,
-    /// Files that both refuse to read.
-    pub refused: usize,
-    /// Files with at least one new value.
-    pub changed: usize,
-    /// Files that make the original crash.
-    pub crashed: usize,
-    /// Files that differ, made as small as possible.
-    pub differences: Vec<String>,
+    /// How many questions.
+    pub asked: usize,
+    /// Questions that both refuse.
+    refused: usize,
+    /// Questions that make the original crash, as foretold.
+    crashed: usize,
+    /// Questions with at least one new value.
+    changed: usize,
+    /// The first that differ.
+    pub differing: Vec<Case>,
 }
 
-/// Compares files, and shows the first differences.
-pub fn compare(files: impl Iterator<Item = String>, most: usize) -> Option<Comparison> {
+/// Compares until `most` cases differ; `None` where Go isn't installed.
+pub fn compare(cases: impl Iterator<Item = Case> + Send, most: usize) -> Option<Comparison> {
     let mut original = Original::start()?;
     let setters = Setters::new(&policies()).expect("the policies are valid");
     let mut comparison = Comparison::default();
-    for file in files {
-        comparison.files += 1;
-        match differ(&mut original, &setters, &file) {
-            Outcome::Same { refused, changed } => {
-                comparison.refused += usize::from(refused);
-                comparison.changed += usize::from(changed);
-            }
-            Outcome::Crash => comparison.crashed += 1,
-            Outcome::Different => {
-                let small = shrink(&mut original, &setters, file);
-                let difference = describe(&mut original, &setters, &small);
-                comparison.differences.push(difference);
-                if comparison.differences.len() >= most {
-                    break;
-                }
-            }
+    original.ask_all(cases, |case, theirs| {
+        comparison.asked += 1;
+        match &theirs {
+            Answer::Done { changes, .. } => comparison.changed += usize::from(!changes.is_empty()),
+            Answer::Failed(_) => comparison.refused += 1,
+            Answer::Panic(_) => comparison.crashed += 1,
         }
-    }
+        if !ours(&case, &setters).agrees(&theirs, case.operation)
+            && comparison.differing.len() < most
+        {
+            comparison.differing.push(case);
+        }
+    });
     Some(comparison)
 }
 
-#[derive(PartialEq, Eq)]
-enum Outcome {
-    Same { refused: bool, changed: bool },
-    Crash,
-    Different,
+/// Reads and writes each text, and runs over those that a run looks at.
+fn questions(texts: impl Iterator<Item = Vec<u8>> + Send) -> impl Iterator<Item = Case> + Send {
+    texts.flat_map(|text| {
+        let marked = text.windows(14).any(|window| window == b"\"$imagepolicy\"");
+        let run = marked.then(|| Case::run(text.clone()));
+        [Some(Case::round_trip(text)), run].into_iter().flatten()
+    })
 }
 
-fn differ(original: &mut Original, setters: &Setters, input: &str) -> Outcome {
-    let theirs = original.ask("rt", input);
-    if theirs
-        .error
-        .as_deref()
-        .is_some_and(|error| error.starts_with("panic"))
-    {
-        return Outcome::Crash;
-    }
-    let ours = our_round_trip(input);
-    let refused = theirs.error.is_some();
-    if refused != ours.error.is_some() || !refused && theirs.output != ours.output {
-        return Outcome::Different;
-    }
-    if !input.contains("\"$imagepolicy\"") {
-        return Outcome::Same {
-            refused,
-            changed: false,
-        };
-    }
-    let theirs = original.ask("set", input);
-    if theirs
-        .error
-        .as_deref()
-        .is_some_and(|error| error.starts_with("panic"))
-    {
-        return Outcome::Crash;
-    }
-    let ours = our_update(setters, input);
-    if theirs.error != ours.error || theirs.error.is_none() && theirs != ours {
-        return Outcome::Different;
-    }
-    Outcome::Same {
-        refused,
-        changed: !theirs.changes.is_empty(),
-    }
-}
-
-/// Takes lines and then characters away as long as the difference stays.
-fn shrink(original: &mut Original, setters: &Setters, mut file: String) -> String {
-    for by_line in [true, false] {
-        let mut at = 0;
-        loop {
-            let pieces: Vec<&str> = if by_line {
-                file.split_inclusive('\n').collect()
-            } else {
-                file.split_inclusive(|_| true).collect()
-            };
-            if at >= pieces.len() || !by_line && pieces.len() > 200 {
-                break;
-            }
-            let smaller = [&pieces[..at], &pieces[at + 1..]].concat().concat();
-            if differ(original, setters, &smaller) == Outcome::Different {
-                file = smaller;
-            } else {
-                at += 1;
-            }
-        }
-    }
-    file
-}
-
-fn describe(original: &mut Original, setters: &Setters, input: &str) -> String {
-    format!(
-        "{input:?}\n  round trip theirs {:?}\n  round trip ours   {:?}\n  set theirs {:?}\n  set ours   {:?}",
-        original.ask("rt", input),
-        our_round_trip(input),
-        original.ask("set", input),
-        our_update(setters, input),
-    )
-}
-
-fn check(name: &str, files: impl Iterator<Item = String>) {
-    let Some(comparison) = compare(files, 10) else {
+fn check(name: &str, cases: impl Iterator<Item = Case> + Send) {
+    let started = Instant::now();
+    let Some(comparison) = compare(cases, 10) else {
         return;
     };
+    tell(&format!(
+        "{name}: {} asked, {} refused, {} crash, {} change, {} differ, {:.1?}",
+        comparison.asked,
+        comparison.refused,
+        comparison.crashed,
+        comparison.changed,
+        comparison.differing.len(),
+        started.elapsed()
+    ));
     assert!(
-        comparison.differences.is_empty(),
-        "{name}: {} of {} files differ:\n{}",
-        comparison.differences.len(),
-        comparison.files,
-        comparison.differences.join("\n")
+        comparison.differing.is_empty(),
+        "{}",
+        describe(comparison.differing)
     );
     assert!(comparison.changed > 0, "{name}: no value was set");
+}
+
+/// Smallest forms of differing cases with both answers.
+fn describe(differing: Vec<Case>) -> String {
+    differing.into_iter().map(|case| smallest(case).1).collect()
+}
+
+/// A case made small, and both answers to it.
+pub fn smallest(case: Case) -> (Case, String) {
+    let mut original = Original::start().expect("the program has just answered");
+    let setters = Setters::new(&policies()).expect("the policies are valid");
+    let small = shrink(case, Duration::from_secs(20), |case| {
+        !ours(case, &setters).agrees(&original.ask(case), case.operation)
+    });
+    let told = format!(
+        "{small}\n  theirs {}\n  ours   {}\n\n",
+        original.ask(&small),
+        ours(&small, &setters)
+    );
+    (small, told)
+}
+
+/// A case of any kind.
+pub fn any_case(g: &mut Generator) -> Vec<Case> {
+    let text = match g.below(8) {
+        0 => ordinary_manifest(g),
+        1 | 2 => hard_yaml(g),
+        3 => {
+            return vec![Case {
+                operation: case::Operation::Run,
+                files: run_files(g),
+            }];
+        }
+        4 => return vec![Case::run(odd_objects(g))],
+        5 => return vec![Case::run(list(g))],
+        6 => return vec![Case::run(with_schema(g))],
+        _ => {
+            let text = if g.chance(50) {
+                hard_yaml(g)
+            } else {
+                ordinary_manifest(g)
+            };
+            return questions(std::iter::once(mutated(g, text.into_bytes()))).collect();
+        }
+    };
+    questions(std::iter::once(text.into_bytes())).collect()
+}
+
+fn with_schema(g: &mut Generator) -> String {
+    let value = g.pick(&["a:v1", "\"1\"", "1", "~", "'x'", "!t x", "|\n  x"]);
+    let comment = schemas::schema_comment(g);
+    format!("a: {value} {comment}\nb: \"$imagepolicy\"\n")
+}
+
+/// Hard files that hold what a run looks for, and that it doesn't fail on for the sake of their objects.
+pub fn marked_texts(seed: u64, count: usize) -> Vec<Vec<u8>> {
+    let mut g = Generator::new(seed);
+    let mut texts = Vec::new();
+    while texts.len() < count {
+        let text = match g.below(4) {
+            0 => ordinary_manifest(&mut g).into_bytes(),
+            1 => {
+                let text = ordinary_manifest(&mut g).into_bytes();
+                mutated(&mut g, text)
+            }
+            _ => hard_yaml(&mut g).into_bytes(),
+        };
+        if text.windows(14).any(|window| window == b"\"$imagepolicy\"") {
+            texts.push(text);
+        }
+    }
+    texts
 }
 
 #[test]
 fn ordinary_manifests_are_rewritten_alike() {
     let mut g = Generator::new(1);
-    check("ordinary", (0..3000).map(|_| ordinary_manifest(&mut g)));
+    let texts = (0..1500).map(move |_| ordinary_manifest(&mut g).into_bytes());
+    check("ordinary", questions(texts));
 }
 
 #[test]
 fn hard_yaml_is_rewritten_alike() {
     let mut g = Generator::new(2);
-    check("hard", (0..6000).map(|_| hard_yaml(&mut g)));
+    let texts = (0..4000).map(move |_| hard_yaml(&mut g).into_bytes());
+    check("hard", questions(texts));
+}
+
+#[test]
+fn mutated_yaml_is_rewritten_alike() {
+    let mut g = Generator::new(3);
+    let texts = (0..8000).map(move |_| {
+        let text = if g.chance(50) {
+            hard_yaml(&mut g)
+        } else {
+            ordinary_manifest(&mut g)
+        };
+        mutated(&mut g, text.into_bytes())
+    });
+    check("mutated", questions(texts));
+}
+
+#[test]
+fn odd_objects_are_rewritten_alike() {
+    let mut g = Generator::new(4);
+    let texts = (0..4000).map(move |_| {
+        let text = if g.chance(50) {
+            odd_objects(&mut g)
+        } else {
+            list(&mut g)
+        };
+        text.into_bytes()
+    });
+    check("odd objects", texts.map(Case::run));
+}
+
+#[test]
+fn comments_with_schemas_are_read_alike() {
+    let mut g = Generator::new(5);
+    let runs = (0..4000).map(move |_| Case::run(with_schema(&mut g)));
+    check("schemas", runs);
+}
+
+#[test]
+fn whole_runs_come_out_alike() {
+    let mut g = Generator::new(6);
+    let runs = (0..4000).map(move |_| Case {
+        operation: case::Operation::Run,
+        files: run_files(&mut g),
+    });
+    check("runs", runs);
+}
+
+#[test]
+fn cases_of_every_kind_come_out_alike() {
+    let mut g = Generator::new(7);
+    let cases = (0..2000).flat_map(move |_| any_case(&mut g));
+    check("every kind", cases);
+}
+
+#[test]
+fn what_differed_once_agrees_now() {
+    let Some(comparison) = compare(saved::saved().into_iter(), 10) else {
+        return;
+    };
+    assert!(
+        comparison.differing.is_empty(),
+        "{}",
+        describe(comparison.differing)
+    );
 }

@@ -1,89 +1,90 @@
 //! Mirrors no file of image-automation-controller 1.2: it tells what rewriting does to a file beside setting values, which the controller doesn't.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use super::package::{Resource, file_of};
-use super::{Loss, LossKind, Run};
+use super::rewrite::{SetField, retyped};
+use super::{Loss, LossKind};
+use crate::yaml::{Documents, grown_folded_scalars};
 
-/// What is lost from each file that is rewritten in place, in line order.
-pub(super) fn of(run: &Run<'_>, rewritten: &[Resource<'_>]) -> HashMap<String, Vec<Loss>> {
-    let mut losses: HashMap<usize, Vec<Loss>> = HashMap::new();
-    let mut kept: HashSet<(usize, usize)> = HashSet::new();
-    let in_place = rewritten
-        .iter()
-        .filter(|resource| file_of(&resource.document) == run.screened[resource.file].path);
-    for resource in in_place {
-        kept.insert((resource.file, resource.chunk));
-        losses
-            .entry(resource.file)
-            .or_default()
-            .extend(of_object(run, resource));
+/// What is lost from a file of which these documents are written back to it, in line order. `comments` are those written: number of
+/// the document among those written, and start.
+pub(super) fn of_file(
+    read: &Documents<'_>,
+    written: &[usize],
+    comments: &[(u32, u32)],
+    fields: &[SetField],
+) -> Vec<Loss> {
+    let mut losses = Vec::new();
+    let mut kept: HashSet<u32> = HashSet::new();
+    for (number, at) in written.iter().enumerate() {
+        kept.insert(read.documents[*at].chunk);
+        let from = comments.partition_point(|(of, _)| (*of as usize) < number);
+        let to = comments.partition_point(|(of, _)| *of as usize <= number);
+        of_document(read, *at, &comments[from..to], &mut losses);
     }
-    for (file, loss) in &run.retyped {
-        if let Some(losses) = losses.get_mut(file) {
-            losses.push(loss.clone());
+    for field in fields
+        .iter()
+        .filter(|field| written.contains(&field.document))
+    {
+        let document = &read.documents[field.document];
+        let view = read.view(document);
+        if let Some(tag) = retyped(view, field) {
+            losses.push(Loss {
+                line: read.split.place_in(document, view.start(field.node)).0,
+                kind: LossKind::Retyped { tag },
+            });
         }
     }
+    losses.extend(dropped_documents(read, &kept));
+    losses.sort_by_key(|loss| loss.line);
     losses
-        .into_iter()
-        .map(|(file, mut of_file)| {
-            of_file.extend(dropped_documents(run, file, &kept));
-            of_file.sort_by_key(|loss| loss.line);
-            (run.screened[file].path.to_owned(), of_file)
-        })
-        .collect()
 }
 
-fn of_object(run: &Run<'_>, resource: &Resource<'_>) -> Vec<Loss> {
-    let document = &resource.document;
-    let line = |offset| run.place(resource, offset).0;
-    let mut losses: Vec<Loss> = document
-        .removed_keys()
-        .iter()
-        .map(|key| {
-            let node = document.node(*key);
-            let key = node.key_text().to_owned();
-            Loss {
-                line: line(node.start),
-                kind: LossKind::RemovedEmptyField { key },
-            }
-        })
-        .collect();
-    let Ok(split) = &run.split[resource.file] else {
-        return losses;
+fn of_document(read: &Documents<'_>, at: usize, written: &[(u32, u32)], losses: &mut Vec<Loss>) {
+    let document = &read.documents[at];
+    let view = read.view(document);
+    let mut add = |offset, kind| {
+        let line = read.split.place_in(document, offset).0;
+        losses.push(Loss { line, kind });
     };
-    let chunk = split.chunks[resource.chunk].bytes;
-    let rest = chunk.get(document.rest..).unwrap_or_default();
-    if let Some(at) = first_visible(rest) {
-        losses.push(Loss {
-            line: line(document.rest + at),
-            kind: LossKind::DroppedText,
-        });
+    for key in view.removed_keys() {
+        let removed = view.value(*key).to_owned();
+        add(
+            view.start(*key),
+            LossKind::RemovedEmptyField { key: removed },
+        );
     }
-    losses.extend(document.lost_comments().map(|(start, end)| Loss {
-        line: line(start),
-        kind: LossKind::LostComment {
-            text: String::from_utf8_lossy(chunk.get(start..end).unwrap_or_default()).into_owned(),
-        },
-    }));
-    losses
+    let text = read.split.chunk_text(document.chunk);
+    let rest = text.get(document.rest as usize..).unwrap_or_default();
+    if let Some(at) = first_visible(rest.as_bytes()) {
+        add(document.rest + at as u32, LossKind::DroppedText);
+    }
+    for (start, end) in view.all_comments() {
+        let found = written.binary_search_by_key(start, |(_, start)| *start);
+        if found.is_err() && *start < document.rest && !document.is_list_item {
+            let text = text.get(*start as usize..*end as usize).unwrap_or_default();
+            add(
+                *start,
+                LossKind::LostComment {
+                    text: text.to_owned(),
+                },
+            );
+        }
+    }
+    for start in grown_folded_scalars(view) {
+        add(start, LossKind::GrownFoldedScalar);
+    }
 }
 
 /// The pieces of a file that hold something but no document.
-fn dropped_documents(run: &Run<'_>, file: usize, kept: &HashSet<(usize, usize)>) -> Vec<Loss> {
-    let Ok(split) = &run.split[file] else {
-        return Vec::new();
-    };
-    let dropped = split
-        .chunks
-        .iter()
-        .enumerate()
-        .filter(|(number, _)| !kept.contains(&(file, *number)));
-    dropped
-        .filter_map(|(_, chunk)| {
-            let at = first_visible(chunk.bytes)?;
+fn dropped_documents(read: &Documents<'_>, kept: &HashSet<u32>) -> Vec<Loss> {
+    let chunks = 0..read.split.chunk_count();
+    chunks
+        .filter(|chunk| !kept.contains(chunk))
+        .filter_map(|chunk| {
+            let at = first_visible(read.split.chunk(chunk))?;
             Some(Loss {
-                line: split.place(chunk.start + at).0,
+                line: read.split.place(read.split.chunk_start(chunk) + at).0,
                 kind: LossKind::DroppedDocument,
             })
         })

@@ -1,11 +1,10 @@
 //! Mirrors kyaml 0.21.1 `fieldmeta/fieldmeta.go`, as used by image-automation-controller 1.2: which setter a comment asks for.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-
-use serde_json::{Map, Value};
+use std::collections::HashMap;
 
 use super::outcome::{RunFailure, SetterPolicy};
+use super::schema::{Schema, Target};
+use crate::go::json::{self, Json};
 use crate::go::reference::Reference;
 use crate::go::text::quote;
 
@@ -13,8 +12,6 @@ use crate::go::text::quote;
 pub const MARKER_KEY: &str = "$imagepolicy";
 /// The bytes that a file must hold to be looked at.
 pub const SCREENING_TOKEN: &str = "\"$imagepolicy\"";
-
-const SETTER_REFERENCE: &str = "/definitions/io.k8s.cli.setters.";
 
 /// What the values of the policies are, by setter.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +77,10 @@ impl Setters {
     }
 
     /// What a comment, with its `#`, asks for.
+    ///
+    /// # Errors
+    ///
+    /// A schema holds a setter that can't be read: the run fails.
     pub(super) fn requested_by(&self, comment: &str) -> Result<Option<Setting>, RunFailure> {
         let text = comment.trim_start_matches('#');
         if let Some(name) = marker_name(text)
@@ -87,7 +88,8 @@ impl Setters {
         {
             return Ok(Some(setting));
         }
-        if text.contains("$ref") || text.contains("x-k8s-cli") {
+        // An escape may hide either word.
+        if text.contains("$ref") || text.contains("x-k8s-cli") || text.contains("\\u") {
             return self.requested_by_schema(text);
         }
         Ok(None)
@@ -102,157 +104,58 @@ impl Setters {
         self.setting(&name)
     }
 
-    /// The older forms: an OpenAPI schema that refers to a setter or holds one. What is behind it doesn't count.
+    /// The older forms: an OpenAPI schema that refers to a setter or holds one.
     fn requested_by_schema(&self, text: &str) -> Result<Option<Setting>, RunFailure> {
-        let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-        let Some(Ok(Value::Object(schema))) = values.next() else {
+        let Some(schema) = Schema::read(text) else {
             return Ok(None);
         };
-        if let Some(reference) = schema.get("$ref") {
-            let Some(reference) = reference.as_str() else {
-                return Ok(None);
-            };
-            if !has_only_known_shapes(&schema) {
-                return Err(unsupported_schema(text));
-            }
-            let name = reference
-                .strip_prefix('#')
-                .and_then(percent_decode)
-                .and_then(|pointer| pointer.strip_prefix(SETTER_REFERENCE).map(str::to_owned));
-            return Ok(name
-                .filter(|name| !name.contains(['/', '~']))
-                .and_then(|name| self.setting(&name)));
+        match schema.reference {
+            Some(Target::Root) => Ok(None),
+            Some(Target::Definition(name)) if self.is_known(&name) => Ok(self.setting(&name)),
+            _ => schema.own,
         }
-        inline_setter(&schema).ok_or_else(|| unsupported_schema(text))
     }
-}
-
-fn unsupported_schema(text: &str) -> RunFailure {
-    RunFailure::unsupported(format!("the OpenAPI schema in the comment {text}"))
-}
-
-/// Members of a schema whose shape decides whether the schema can be read at all.
-const SHAPED_MEMBERS: [&str; 33] = [
-    "$schema",
-    "nullable",
-    "maximum",
-    "exclusiveMaximum",
-    "minimum",
-    "exclusiveMinimum",
-    "maxLength",
-    "minLength",
-    "pattern",
-    "maxItems",
-    "minItems",
-    "uniqueItems",
-    "multipleOf",
-    "enum",
-    "maxProperties",
-    "minProperties",
-    "required",
-    "items",
-    "allOf",
-    "oneOf",
-    "anyOf",
-    "not",
-    "properties",
-    "additionalProperties",
-    "patternProperties",
-    "dependencies",
-    "additionalItems",
-    "definitions",
-    "discriminator",
-    "readOnly",
-    "externalDocs",
-    "example",
-    "x-kustomize",
-];
-
-/// Whether all members of a schema are of the few that are understood here, or of no meaning to a schema.
-fn has_only_known_shapes(schema: &Map<String, Value>) -> bool {
-    schema.iter().all(|(key, value)| match key.as_str() {
-        "type" | "description" | "title" | "format" | "id" => value.is_string(),
-        key => !SHAPED_MEMBERS.contains(&key),
-    })
-}
-
-/// `{"x-k8s-cli": {"setter": {"name": ..., "value": ...}}}`, with or without a type. `None` if it holds anything that isn't understood.
-fn inline_setter(schema: &Map<String, Value>) -> Option<Option<Setting>> {
-    if !has_only_known_shapes(schema) {
-        return None;
-    }
-    let value_type = match schema.get("type").and_then(Value::as_str) {
-        None => None,
-        Some("string") => Some(ValueType::String),
-        Some("integer") => Some(ValueType::Integer),
-        Some("number") => Some(ValueType::Number),
-        Some("boolean") => Some(ValueType::Boolean),
-        Some(_) => return None,
-    };
-    let Some(extension) = schema.get("x-k8s-cli") else {
-        return Some(None);
-    };
-    let setter = extension.as_object()?.get("setter")?.as_object()?;
-    let text = |key: &str| setter.get(key).and_then(Value::as_str).map(str::to_owned);
-    (extension.as_object()?.len() == 1 && setter.len() == 2).then_some(())?;
-    Some(Some(Setting {
-        setter: text("name")?,
-        value: text("value")?,
-        value_type,
-    }))
 }
 
 /// The value of `$imagepolicy` in a text that is one JSON object of strings; `None` if it isn't or the value is empty.
 pub(super) fn marker_name(text: &str) -> Option<String> {
+    if let Some(name) = plain_marker(text) {
+        return Some(name.to_owned());
+    }
     if !text.contains(MARKER_KEY) && !text.contains("\\u") {
         return None;
     }
-    let readable = if text.contains("\\u") {
-        Cow::Owned(replace_lone_surrogates(text))
-    } else {
-        Cow::Borrowed(text)
+    let Json::Object(members) = json::read(text.as_bytes()).ok()? else {
+        return None;
     };
-    let mut members: BTreeMap<String, Option<String>> = serde_json::from_str(&readable).ok()?;
-    members
-        .remove(MARKER_KEY)
-        .flatten()
-        .filter(|name| !name.is_empty())
-}
-
-/// Go reads an escaped half of a surrogate pair as U+FFFD where other readers refuse it.
-fn replace_lone_surrogates(text: &str) -> String {
-    let mut replaced = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('\\') {
-        replaced.push_str(&rest[..at]);
-        let escape = &rest[at..];
-        let length = match (surrogate(escape), escape.get(6..).and_then(surrogate)) {
-            (Some(true), Some(false)) => 12,
-            (Some(_), _) => {
-                replaced.push('\u{FFFD}');
-                rest = &escape[6..];
-                continue;
-            }
-            _ => escape
-                .char_indices()
-                .nth(2)
-                .map_or(escape.len(), |(end, _)| end),
+    let mut name = None;
+    for (key, value) in members {
+        let value = match value {
+            Json::String(text) => text,
+            Json::Null => String::new(),
+            _ => return None,
         };
-        replaced.push_str(&escape[..length]);
-        rest = &escape[length..];
+        if key == MARKER_KEY {
+            name = Some(value);
+        }
     }
-    replaced.push_str(rest);
-    replaced
+    name.filter(|name| !name.is_empty())
 }
 
-/// Whether a text starts with the escape of a surrogate, and then whether it is a first half.
-fn surrogate(text: &str) -> Option<bool> {
-    let digits = text.strip_prefix("\\u")?.get(..4)?;
-    match u16::from_str_radix(digits, 16).ok()? {
-        0xD800..=0xDBFF => Some(true),
-        0xDC00..=0xDFFF => Some(false),
-        _ => None,
-    }
+/// The name in ` {"$imagepolicy": "NAME"}`, as most markers are written.
+fn plain_marker(text: &str) -> Option<&str> {
+    let inside = text
+        .trim_matches(' ')
+        .strip_prefix('{')?
+        .strip_suffix('}')?;
+    let key = inside.trim_matches(' ').strip_prefix(SCREENING_TOKEN)?;
+    let value = key.trim_start_matches(' ').strip_prefix(':')?;
+    let name = value
+        .trim_matches(' ')
+        .strip_prefix('"')?
+        .strip_suffix('"')?;
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    (!name.is_empty() && name.bytes().all(is_plain)).then_some(name)
 }
 
 /// A URL fragment without its percent escapes; `None` if one is malformed or the text isn't UTF-8.
@@ -278,7 +181,7 @@ fn percent_decode(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Setters, marker_name, replace_lone_surrogates};
+    use super::{Setters, marker_name};
     use crate::controllers::setters::SetterPolicy;
 
     fn policy(image: &str, tag: &str, digest: &str) -> SetterPolicy {
@@ -303,21 +206,10 @@ mod tests {
             (r#"{"$imagepolicy":"a"} x"#, None),
             (r#"{"$imagepolicy":"a","x":1}"#, None),
             (r#"["$imagepolicy"]"#, None),
+            (r#"{"$imagepolicy":"a\ud800"}"#, Some("a\u{FFFD}")),
         ] {
             assert_eq!(marker_name(text).as_deref(), name, "{text}");
         }
-    }
-
-    #[test]
-    fn halves_of_surrogate_pairs_are_replaced() {
-        assert_eq!(
-            replace_lone_surrogates(r"\ud83d\ude00 \\ud800"),
-            r"\ud83d\ude00 \\ud800"
-        );
-        assert_eq!(
-            replace_lone_surrogates(r"a\ud83dx\ude00"),
-            "a\u{FFFD}x\u{FFFD}"
-        );
     }
 
     #[test]

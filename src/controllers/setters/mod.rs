@@ -1,277 +1,244 @@
 //! Mirrors image-automation-controller 1.2 `internal/update/setters.go`: what one automation run does to the files under its path.
+//!
+//! The controller reads all files, sets the values in all, and writes. Here each file is rewritten on its own ([`rewrite_file`]), so
+//! that files can be taken side by side and forgotten, and [`conclude`] puts the results together: a failure in one of them fails the
+//! run, and the few files whose objects don't go back where they came from are written together.
 
 pub mod changes;
 pub mod discovery;
+mod format;
+#[cfg(test)]
+mod hostile;
+pub mod images;
 mod losses;
 mod markers;
+mod minimal;
 mod occurrences;
 mod outcome;
 mod package;
+mod rewrite;
+mod schema;
 mod values;
 mod visit;
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use changes::{Change, FileChanges, ObjectChanges, ObjectIdentifier};
+use changes::{Change, FileChanges, ObjectChanges};
+pub use format::{Formatted, format};
 pub use markers::{MARKER_KEY, SCREENING_TOKEN, Setters};
 pub use outcome::{
     Ignored, LocatedChange, Loss, LossKind, Marker, MarkerOutcome, ProblemFile, RunFailure,
     SetterPolicy, SourceFile, Update, WrittenFile,
 };
 pub use package::PACKAGE;
-use package::{NoteForms, Resource, file_of};
+use package::{Failed, Forms, Step};
+pub use rewrite::{Rewritten, Wanted, rewrite_file};
 
-use crate::yaml::{Document, NodeId, Read, ReadError, SplitText, normalize};
-
-/// A candidate file that holds the name of the marker between double quotes.
-struct Screened<'f> {
-    path: &'f str,
-    text: Cow<'f, [u8]>,
+/// What stands at a path below `spec.update.path` before the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing.
+    Nothing,
+    /// A file, or a link to one.
+    File,
+    /// A folder.
+    Folder,
 }
 
-/// A screened file, cut into pieces if its separators allow.
-type Split<'t> = Result<SplitText<'t>, ReadError>;
-
-/// What became of a field with a marker.
-#[derive(Clone, Debug)]
-struct Visited {
-    setter: String,
-    old: String,
-    new: String,
+/// The surroundings of a run: what [`conclude`] asks for where files are written together.
+pub struct Surroundings<'s> {
+    /// The bytes of one of the rewritten files, again.
+    pub bytes: &'s dyn Fn(&str) -> Option<Vec<u8>>,
+    /// What stands at a path.
+    pub standing: &'s dyn Fn(&str) -> Standing,
 }
 
-/// A run in progress.
-struct Run<'a> {
-    setters: &'a Setters,
-    screened: &'a [Screened<'a>],
-    split: &'a [Split<'a>],
-    update: Update,
-    /// Files, as noted in their objects, with at least one new value.
-    changed_files: HashSet<String>,
-    /// Where the files of `update.changed` are, by their paths.
-    reported_files: HashMap<String, usize>,
-    /// The numbers of the screened files that can't be read.
-    unreadable: HashSet<usize>,
-    /// The fields that were set, by the number of their object and their node.
-    visited: HashMap<(usize, NodeId), Visited>,
-    /// Explicit tags that were added, by the number of the screened file.
-    retyped: Vec<(usize, Loss)>,
+/// One whole run over files at hand, given in the order of the walk.
+///
+/// # Errors
+///
+/// The run fails as a whole, and nothing is written: see [`conclude`].
+pub fn update(files: &[SourceFile<'_>], setters: &Setters) -> Result<Update, RunFailure> {
+    let rewritten: Vec<Rewritten> = files
+        .iter()
+        .map(|file| rewrite_file(file, setters, Wanted::default()))
+        .collect();
+    let by_path: HashMap<&str, &[u8]> = files.iter().map(|file| (file.path, file.bytes)).collect();
+    let is_folder = |path: &str| {
+        let inside = |file: &SourceFile<'_>| {
+            file.path
+                .strip_prefix(path)
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
+        files.iter().any(inside)
+    };
+    let surroundings = Surroundings {
+        bytes: &|path| by_path.get(path).map(|bytes| bytes.to_vec()),
+        standing: &|path| match by_path.contains_key(path) {
+            true => Standing::File,
+            false if is_folder(path) => Standing::Folder,
+            false => Standing::Nothing,
+        },
+    };
+    conclude(rewritten, setters, Wanted::default(), &surroundings)
 }
 
-/// One whole run over the candidate files, given in the order of the walk.
+/// The result of a run whose files were rewritten one by one; `files` are in the order of the walk.
 ///
 /// Files that can't be read are skipped. Only files in which a value changes are written.
 ///
 /// # Errors
 ///
 /// The run fails as a whole, and nothing is written, when an object names another file than its own, the path of a changed file
-/// holds `..`, or an item of a `List` is no mapping.
-pub fn update(files: &[SourceFile<'_>], setters: &Setters) -> Result<Update, RunFailure> {
-    let token = memchr::memmem::Finder::new(SCREENING_TOKEN);
-    let screened: Vec<Screened<'_>> = files
-        .iter()
-        .filter(|file| token.find(file.bytes).is_some())
-        .map(|file| Screened {
-            path: file.path,
-            text: normalize(file.bytes),
-        })
-        .collect();
-    let split: Vec<Split<'_>> = screened
-        .iter()
-        .map(|screened| SplitText::new(&screened.text))
-        .collect();
-    let mut run = Run {
-        setters,
-        screened: &screened,
-        split: &split,
-        update: Update::default(),
-        changed_files: HashSet::new(),
-        reported_files: HashMap::new(),
-        unreadable: HashSet::new(),
-        visited: HashMap::new(),
-        retyped: Vec::new(),
+/// holds `..`, or an item of a `List` is no mapping; or when the controller panics on one of the files.
+pub fn conclude(
+    mut files: Vec<Rewritten>,
+    setters: &Setters,
+    wanted: Wanted,
+    surroundings: &Surroundings<'_>,
+) -> Result<Update, RunFailure> {
+    let mut forms = Forms::default();
+    for file in &files {
+        forms.merge(file.forms);
+    }
+    for file in &mut files {
+        if let Some(failed) = &mut file.failed {
+            failed.failure.path = Some(file.path.clone());
+        }
+    }
+    let failures = files.iter().filter_map(|file| file.failed.clone());
+    if let Some(failed) = first(failures.filter(|failed| failed.step <= Step::Set)) {
+        return Err(failed.failure);
+    }
+    let mut update = Update::default();
+    if files.iter().any(|file| !file.noted_changes.is_empty()) {
+        // Where nothing is left to be written, nobody looks at the forms.
+        let is_written = |file: &Rewritten| file.written.is_some() || file.failed.is_some();
+        if files.iter().any(is_written) {
+            forms.kept().map_err(|failed| failed.failure)?;
+        }
+        if files.iter().any(|file| file.is_entangled) {
+            update.written = write_together(&mut files, setters, wanted, forms, surroundings)
+                .map_err(|failed| failed.failure)?;
+        }
+        let late = files.iter_mut().filter_map(|file| file.failed.take());
+        if let Some(failed) = first(late) {
+            return Err(failed.failure);
+        }
+    }
+    if wanted.minimal {
+        update.written.clear();
+        for file in &mut files {
+            file.written = file.minimal.take();
+        }
+    }
+    gather(files, &mut update);
+    Ok(update)
+}
+
+/// The first failure of the earliest step.
+fn first(failures: impl Iterator<Item = Failed>) -> Option<Failed> {
+    failures.reduce(|first, other| {
+        if other.step < first.step {
+            other
+        } else {
+            first
+        }
+    })
+}
+
+/// Puts what was found in the files together.
+fn gather(files: Vec<Rewritten>, update: &mut Update) {
+    let mut reported: HashMap<String, usize> = HashMap::new();
+    let mut together = std::mem::take(&mut update.written);
+    for file in files {
+        for (noted, change) in file.reported {
+            let noted = noted.unwrap_or_else(|| change.path.clone());
+            report(&mut update.changed, &mut reported, noted, &change);
+            update.located.push(change);
+        }
+        update.markers.extend(file.markers);
+        update.problem_files.extend(file.problem);
+        update.written.extend(file.written);
+    }
+    update.written.append(&mut together);
+}
+
+fn report(
+    changed: &mut Vec<FileChanges>,
+    reported: &mut HashMap<String, usize>,
+    noted: String,
+    located: &LocatedChange,
+) {
+    let change = Change {
+        old: located.old.clone(),
+        new: located.new.clone(),
+        setter: located.setter.clone(),
     };
-    let mut resources = run.read()?;
-    let forms = package::prepare(&mut resources)?;
-    for (number, resource) in resources.iter_mut().enumerate() {
-        for field in visit::scalars(&resource.document) {
-            run.set(number, resource, field)?;
-        }
+    let file = *reported.entry(noted).or_insert_with_key(|path| {
+        changed.push(FileChanges {
+            path: path.clone(),
+            objects: Vec::new(),
+        });
+        changed.len() - 1
+    });
+    let objects = &mut changed[file].objects;
+    match objects
+        .iter_mut()
+        .rfind(|object| object.object == located.object)
+    {
+        Some(object) => object.changes.push(change),
+        None => objects.push(ObjectChanges {
+            object: located.object.clone(),
+            changes: vec![change],
+        }),
     }
-    run.update.markers = occurrences::find(files, &run, &resources);
-    run.write(files, resources, &forms)?;
-    Ok(run.update)
 }
 
-impl<'a> Run<'a> {
-    /// Reads all screened files; those that can't be read become problem files.
-    fn read(&mut self) -> Result<Vec<Resource<'a>>, RunFailure> {
-        let mut resources = Vec::new();
-        for (file, (screened, split)) in self.screened.iter().zip(self.split).enumerate() {
-            let path = screened.path;
-            let read = split
-                .as_ref()
-                .map_err(Clone::clone)
-                .and_then(|split| split.read(Some(path)));
-            match read {
-                Ok(read) => resources.extend(read.into_iter().map(
-                    |Read {
-                         chunk, document, ..
-                     }| Resource {
-                        document,
-                        file,
-                        chunk,
-                    },
-                )),
-                Err(error) if error.is_unsupported => {
-                    return Err(RunFailure::unsupported(format!("{path}: {error}")));
-                }
-                Err(error) => {
-                    self.unreadable.insert(file);
-                    self.update.problem_files.push(ProblemFile {
-                        path: path.to_owned(),
-                        line: error.line,
-                        reason: error.problem,
-                    });
-                }
-            }
-        }
-        Ok(resources)
-    }
-
-    /// Line and column of an offset in an object.
-    fn place(&self, resource: &Resource<'_>, offset: usize) -> (usize, usize) {
-        self.split[resource.file].as_ref().map_or((0, 0), |split| {
-            split.place(split.chunks[resource.chunk].start + offset)
+/// Writes the objects of the files whose objects go elsewhere, and of those where they go to. What these files would
+/// have become on their own is taken out of `files`.
+fn write_together(
+    files: &mut [Rewritten],
+    setters: &Setters,
+    wanted: Wanted,
+    forms: Forms,
+    surroundings: &Surroundings<'_>,
+) -> Result<Vec<WrittenFile>, Failed> {
+    let changed: HashSet<String> = files
+        .iter()
+        .flat_map(|file| file.noted_changes.iter().cloned())
+        .collect();
+    let mut members: HashSet<usize> = (0..files.len())
+        .filter(|at| {
+            files[*at].is_entangled
+                || changed.contains(&files[*at].path) && files[*at].written.is_none()
         })
-    }
-
-    /// Sets one field, if its comment asks for it.
-    fn set(
-        &mut self,
-        number: usize,
-        resource: &mut Resource<'_>,
-        field: NodeId,
-    ) -> Result<(), RunFailure> {
-        let node = resource.document.node(field);
-        let comment = node.comment_for_readers();
-        if comment.is_empty() {
-            return Ok(());
-        }
-        let Some(setting) = self.setters.requested_by(&comment.text)? else {
-            return Ok(());
-        };
-        let (line, column) = self.place(resource, node.content_start);
-        // The file is looked up before the value is set, the object after: the marker may stand on its name.
-        let noted_file = file_of(&resource.document).to_owned();
-        let node = resource.document.node_mut(field);
-        let old = values::set_value(node, &setting)?;
-        if let Some(tag) = node.added_tag() {
-            let kind = LossKind::Retyped { tag };
-            self.retyped.push((resource.file, Loss { line, kind }));
-        }
-        if old != setting.value {
-            self.changed_files.insert(noted_file.clone());
-            if self.setters.is_known(&setting.setter) {
-                let change = LocatedChange {
-                    path: self.screened[resource.file].path.to_owned(),
-                    object: identify(&resource.document),
-                    setter: setting.setter.clone(),
-                    line,
-                    column,
-                    old: old.clone(),
-                    new: setting.value.clone(),
-                };
-                self.record(noted_file, change);
-            }
-        }
-        let visited = Visited {
-            setter: setting.setter,
-            old,
-            new: setting.value,
-        };
-        self.visited.insert((number, field), visited);
-        Ok(())
-    }
-
-    fn record(&mut self, noted_file: String, located: LocatedChange) {
-        let change = Change {
-            old: located.old.clone(),
-            new: located.new.clone(),
-            setter: located.setter.clone(),
-        };
-        let changed = &mut self.update.changed;
-        let file = *self
-            .reported_files
-            .entry(noted_file)
-            .or_insert_with_key(|path| {
-                changed.push(FileChanges {
-                    path: path.clone(),
-                    objects: Vec::new(),
-                });
-                changed.len() - 1
-            });
-        let objects = &mut changed[file].objects;
-        match objects
-            .iter_mut()
-            .rfind(|object| object.object == located.object)
-        {
-            Some(object) => object.changes.push(change),
-            None => objects.push(ObjectChanges {
-                object: located.object.clone(),
-                changes: vec![change],
-            }),
-        }
-        self.update.located.push(located);
-    }
-
-    /// Writes the objects of all files with a new value.
-    fn write(
-        &mut self,
-        files: &[SourceFile<'_>],
-        resources: Vec<Resource<'_>>,
-        forms: &[NoteForms],
-    ) -> Result<(), RunFailure> {
-        let mut changed: Vec<Resource<'_>> = resources
-            .into_iter()
-            .filter(|resource| self.changed_files.contains(file_of(&resource.document)))
+        .collect();
+    loop {
+        let written = rewrite::write_members(
+            files,
+            &members,
+            setters,
+            forms,
+            &changed,
+            wanted,
+            surroundings,
+        )?;
+        let more: Vec<usize> = (0..files.len())
+            .filter(|at| !members.contains(at) && changed.contains(&files[*at].path))
+            .filter(|at| written.iter().any(|file| file.path == files[*at].path))
             .collect();
-        if changed.is_empty() {
-            return Ok(());
-        }
-        package::reconcile(&mut changed, forms)?;
-        let mut losses = losses::of(self, &changed);
-        let known: HashSet<&str> = files.iter().map(|file| file.path).collect();
-        let mut created = Vec::new();
-        for output in package::write(changed)? {
-            let is_known = known.contains(output.path.as_str());
-            let mut file = WrittenFile {
-                losses: losses.remove(&output.path).unwrap_or_default(),
-                path: output.path,
-                bytes: output.bytes,
-                created: !is_known,
-            };
-            if is_known {
-                self.update.written.push(file);
-            } else {
-                let kind = LossKind::UnwrappedList;
-                file.losses.push(Loss { line: 1, kind });
-                created.push(file);
+        if more.is_empty() {
+            for at in members {
+                files[at].written = None;
             }
+            return Ok(written);
         }
-        self.update.written.append(&mut created);
-        Ok(())
+        members.extend(more);
     }
 }
 
-/// What the object of a change is called.
-fn identify(document: &Document<'_>) -> ObjectIdentifier {
-    let identity = document.identity().unwrap_or_default();
-    ObjectIdentifier {
-        api_version: identity.api_version,
-        kind: identity.kind,
-        name: identity.name,
-        namespace: identity.namespace,
-    }
+/// Whether a file is looked at more closely, and its text with LF line ends.
+fn is_screened(bytes: &[u8]) -> bool {
+    memchr::memmem::find(bytes, SCREENING_TOKEN.as_bytes()).is_some()
 }

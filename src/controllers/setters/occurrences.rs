@@ -1,214 +1,76 @@
-//! Mirrors no file of image-automation-controller 1.2: it tells, for each `$imagepolicy` in the files, why it does or doesn't work, which the
+//! Mirrors no file of image-automation-controller 1.2: it tells, for each `$imagepolicy` in a file, why it does or doesn't work, which the
 //! controller doesn't.
 
 use std::collections::{HashMap, HashSet};
 
 use super::markers::{MARKER_KEY, marker_name};
-use super::outcome::{Ignored, Marker, MarkerOutcome};
-use super::package::Resource;
-use super::{Run, SourceFile, visit};
-use crate::yaml::{Comment, CommentSlot, NodeId, NodeKind, SplitText};
-
-/// An object with what its nodes are to a marker.
-struct Indexed<'r, 't> {
-    number: usize,
-    resource: &'r Resource<'t>,
-    /// The scalars that could take a value.
-    candidates: HashSet<NodeId>,
-    keys: HashSet<NodeId>,
-    reachable: HashSet<NodeId>,
-    /// The comments that name the marker, in the order of their starts.
-    comments: Vec<(NodeId, CommentSlot, &'r Comment)>,
-}
-
-impl<'r, 't> Indexed<'r, 't> {
-    fn new(number: usize, resource: &'r Resource<'t>) -> Self {
-        let document = &resource.document;
-        let mut comments: Vec<_> = document
-            .comments()
-            .filter(|(_, _, comment)| comment.text.contains(MARKER_KEY))
-            .collect();
-        comments.sort_by_key(|(_, _, comment)| comment.start);
-        let keys = document
-            .nodes()
-            .flat_map(|(mapping, _)| document.fields(mapping))
-            .map(|(key, _)| *key)
-            .collect();
-        Self {
-            number,
-            resource,
-            candidates: visit::scalars(document).into_iter().collect(),
-            keys,
-            reachable: document.reachable().into_iter().collect(),
-            comments,
-        }
-    }
-
-    /// The narrowest comment that covers an offset.
-    fn comment_at(&self, offset: usize) -> Option<(NodeId, CommentSlot, &'r Comment)> {
-        let before = self
-            .comments
-            .partition_point(|(_, _, comment)| comment.start <= offset);
-        self.comments[..before]
-            .iter()
-            .rev()
-            .find(|(_, _, comment)| offset < comment.end)
-            .copied()
-    }
-}
-
-/// Finds all occurrences in the candidate files.
-pub(super) fn find(
-    files: &[SourceFile<'_>],
-    run: &Run<'_>,
-    resources: &[Resource<'_>],
-) -> Vec<Marker> {
-    let finder = memchr::memmem::Finder::new(MARKER_KEY);
-    let mut of_file: HashMap<usize, Vec<(usize, &Resource<'_>)>> = HashMap::new();
-    for (number, resource) in resources.iter().enumerate() {
-        let objects = of_file.entry(resource.file).or_default();
-        objects.push((number, resource));
-    }
-    let mut screened = run.screened.iter().enumerate().peekable();
-    let mut markers = Vec::new();
-    for file in files {
-        let number = screened
-            .next_if(|(_, screened)| std::ptr::eq(screened.path, file.path))
-            .map(|(number, _)| number);
-        let text = number.map_or(file.bytes, |number| &run.screened[number].text);
-        let mut offsets = finder.find_iter(text).peekable();
-        if offsets.peek().is_none() {
-            continue;
-        }
-        let mut place = Place::default();
-        let judge = number.map(|number| {
-            let objects = of_file.remove(&number).unwrap_or_default();
-            FileJudge::new(run, number, objects)
-        });
-        for offset in offsets {
-            place.move_to(text, offset);
-            let (setter, outcome) = match &judge {
-                Some(judge) => judge.judge(offset),
-                None => ignored(Ignored::Malformed),
-            };
-            markers.push(Marker {
-                path: file.path.to_owned(),
-                line: place.line + 1,
-                column: place.column + 1,
-                setter,
-                outcome,
-            });
-        }
-    }
-    markers
-}
-
-/// A place in a text that moves forward; line and column, in characters, from 0.
-#[derive(Default)]
-struct Place {
-    offset: usize,
-    line: usize,
-    column: usize,
-}
-
-impl Place {
-    fn move_to(&mut self, text: &[u8], offset: usize) {
-        for byte in &text[self.offset..offset] {
-            if *byte == b'\n' {
-                self.line += 1;
-                self.column = 0;
-            } else if *byte & 0xC0 != 0x80 {
-                self.column += 1;
-            }
-        }
-        self.offset = offset;
-    }
-}
+use super::outcome::{Ignored, Marker, MarkerOutcome, SourceFile};
+use super::package;
+use super::rewrite::SetField;
+use super::visit;
+use crate::yaml::{Comment, CommentSlot, Documents, Kind, NodeId, SplitText, View};
 
 type Found = (Option<String>, MarkerOutcome);
 
-fn ignored(reason: Ignored) -> Found {
-    (None, MarkerOutcome::Ignored(reason))
+fn ignored(setter: Option<String>, reason: Ignored) -> Found {
+    (setter, MarkerOutcome::Ignored(reason))
 }
 
-/// Tells what the occurrences in one screened file do.
-struct FileJudge<'r, 't> {
-    run: &'r Run<'r>,
-    file: usize,
-    objects: Vec<Indexed<'r, 't>>,
-    /// Why nothing in the file works.
-    unreadable: Option<Ignored>,
+/// All occurrences in a file that isn't looked at, because none is between double quotes.
+pub(super) fn in_unscreened(file: &SourceFile<'_>) -> Vec<Marker> {
+    let split = SplitText::uncut(file.bytes);
+    each(file.path, file.bytes, &split, |_| {
+        ignored(None, Ignored::Malformed)
+    })
 }
 
-impl<'r, 't> FileJudge<'r, 't> {
-    fn new(run: &'r Run<'_>, file: usize, objects: Vec<(usize, &'r Resource<'t>)>) -> Self {
-        let is_list = |split: &SplitText<'_>| split.has_list_at_root();
-        let unreadable = run
-            .unreadable
-            .contains(&file)
-            .then(|| match &run.split[file] {
-                Ok(split) if is_list(split) => Ignored::ListFile,
-                _ => Ignored::ProblemFile,
-            });
-        Self {
-            run,
-            file,
-            objects: objects
-                .into_iter()
-                .map(|(number, resource)| Indexed::new(number, resource))
-                .collect(),
-            unreadable,
-        }
-    }
-
-    fn judge(&self, offset: usize) -> Found {
-        let named = name_near(&self.run.screened[self.file].text, offset);
-        let outcome = |reason| (named.clone(), MarkerOutcome::Ignored(reason));
-        let position = |what| outcome(Ignored::Position(what));
-        let split = match (&self.unreadable, &self.run.split[self.file]) {
-            (Some(reason), _) => return outcome(reason.clone()),
-            (None, Err(_)) => return outcome(Ignored::ProblemFile),
-            (None, Ok(split)) => split,
+/// All occurrences in a file that can't be read.
+pub(super) fn in_unreadable(path: &str, text: &[u8], is_list: bool) -> Vec<Marker> {
+    let split = SplitText::uncut(text);
+    each(path, text, &split, |offset| {
+        let reason = if is_list {
+            Ignored::ListFile
+        } else {
+            Ignored::ProblemFile
         };
-        let chunk = split
-            .chunks
-            .partition_point(|chunk| chunk.start <= offset)
-            .saturating_sub(1);
-        let local = offset - split.chunks[chunk].start;
-        if local >= split.chunks[chunk].bytes.len() {
-            return position("a document separator");
-        }
-        let from = self
-            .objects
-            .partition_point(|object| object.resource.chunk < chunk);
-        let to = self
-            .objects
-            .partition_point(|object| object.resource.chunk <= chunk);
-        let here = &self.objects[from..to];
-        if here.is_empty() {
-            return position("a document without content");
-        }
-        let mut is_behind = false;
-        let mut is_dropped = false;
-        for object in here {
-            let document = &object.resource.document;
-            is_behind |= local >= document.rest;
-            is_dropped |= document.is_in_comment(local);
-            if let Some((id, slot, comment)) = object.comment_at(local) {
-                return of_comment(self.run, object, id, slot, comment, named);
+        ignored(name_near(text, offset), reason)
+    })
+}
+
+/// All occurrences in a file whose values are set.
+pub(super) fn in_read(path: &str, read: &Documents<'_>, fields: &[SetField]) -> Vec<Marker> {
+    let text = read.split.text();
+    let mut judge = Judge {
+        read,
+        text,
+        fields: fields
+            .iter()
+            .map(|field| ((field.document, field.node), field))
+            .collect(),
+        indexed: None,
+    };
+    each(path, text, read.split, |offset| judge.judge(offset))
+}
+
+fn each(
+    path: &str,
+    text: &[u8],
+    split: &SplitText<'_>,
+    mut judge: impl FnMut(usize) -> Found,
+) -> Vec<Marker> {
+    memchr::memmem::find_iter(text, MARKER_KEY)
+        .map(|offset| {
+            let (line, column) = split.place(offset);
+            let (setter, outcome) = judge(offset);
+            Marker {
+                path: path.to_owned(),
+                line,
+                column,
+                setter,
+                outcome,
             }
-            if document.is_in_outer_comment(local) {
-                return position("the document");
-            }
-        }
-        if is_behind {
-            return position("text behind the end of the document");
-        }
-        if is_dropped {
-            return position("nothing: the comment is dropped");
-        }
-        position("text that is no comment")
-    }
+        })
+        .collect()
 }
 
 /// How far from its key a marker is looked over for its name, in bytes.
@@ -224,39 +86,150 @@ fn name_near(text: &[u8], offset: usize) -> Option<String> {
     marker_name(line.strip_prefix('#')?)
 }
 
+/// Tells what the occurrences in one file do.
+struct Judge<'r> {
+    read: &'r Documents<'r>,
+    text: &'r [u8],
+    fields: HashMap<(usize, NodeId), &'r SetField>,
+    /// What is known of the documents of the piece that was looked at last.
+    indexed: Option<(u32, Vec<Indexed<'r>>)>,
+}
+
+/// A document with the comments that name the marker.
+struct Indexed<'r> {
+    at: usize,
+    view: View<'r>,
+    /// In the order of their starts.
+    comments: Vec<(NodeId, CommentSlot, Comment<'r>)>,
+    /// What its nodes are to a marker, once that matters.
+    roles: Option<Roles>,
+}
+
+struct Roles {
+    settable: HashSet<NodeId>,
+    keys: HashSet<NodeId>,
+    reachable: HashSet<NodeId>,
+}
+
+impl<'r> Indexed<'r> {
+    fn new(read: &'r Documents<'r>, at: usize) -> Self {
+        let view = read.view(&read.documents[at]);
+        let mut comments: Vec<_> = view
+            .comments()
+            .filter(|(_, _, comment)| comment.text.contains(MARKER_KEY))
+            .collect();
+        comments.sort_by_key(|(_, _, comment)| comment.start);
+        Self {
+            at,
+            view,
+            comments,
+            roles: None,
+        }
+    }
+
+    /// The narrowest comment that covers an offset.
+    fn comment_at(&self, offset: u32) -> Option<(NodeId, CommentSlot, Comment<'r>)> {
+        let before = self
+            .comments
+            .partition_point(|(_, _, comment)| comment.start <= offset);
+        self.comments[..before]
+            .iter()
+            .rev()
+            .take(8)
+            .find(|(_, _, comment)| offset < comment.end)
+            .copied()
+    }
+}
+
+impl<'r> Judge<'r> {
+    fn judge(&mut self, offset: usize) -> Found {
+        let named = name_near(self.text, offset);
+        let position = |what| ignored(named.clone(), Ignored::Position(what));
+        let split = self.read.split;
+        let chunk = split.chunk_at(offset);
+        let local = offset - split.chunk_start(chunk);
+        if local >= split.chunk(chunk).len() {
+            return position("a document separator");
+        }
+        let local = local as u32;
+        let read = self.read;
+        if self.indexed.as_ref().is_none_or(|(of, _)| *of != chunk) {
+            let documents = &read.documents;
+            let from = documents.partition_point(|document| document.chunk < chunk);
+            let to = documents.partition_point(|document| document.chunk <= chunk);
+            let indexed = (from..to).map(|at| Indexed::new(read, at));
+            self.indexed = Some((chunk, indexed.collect()));
+        }
+        let Some((_, here)) = &mut self.indexed else {
+            return position("a document without content");
+        };
+        if here.is_empty() {
+            return position("a document without content");
+        }
+        let mut is_behind = false;
+        let mut is_dropped = false;
+        for document in here {
+            let view = document.view;
+            is_behind |= local >= read.documents[document.at].rest;
+            is_dropped |= view.is_in_comment(local);
+            if let Some((id, slot, comment)) = document.comment_at(local) {
+                let field = self.fields.get(&(document.at, id)).copied();
+                return of_comment(read, document, field, (id, slot, comment), named);
+            }
+            let outer = [CommentSlot::Head, CommentSlot::Foot]
+                .into_iter()
+                .filter_map(|slot| view.outer_comment(slot));
+            if outer
+                .into_iter()
+                .any(|comment| (comment.start..comment.end).contains(&local))
+            {
+                return position("the document");
+            }
+        }
+        if is_behind {
+            return position("text behind the end of the document");
+        }
+        if is_dropped {
+            return position("nothing: the comment is dropped");
+        }
+        position("text that is no comment")
+    }
+}
+
 fn of_comment(
-    run: &Run<'_>,
-    object: &Indexed<'_, '_>,
-    id: NodeId,
-    slot: CommentSlot,
-    comment: &Comment,
+    read: &Documents<'_>,
+    document: &mut Indexed<'_>,
+    field: Option<&SetField>,
+    (id, slot, comment): (NodeId, CommentSlot, Comment<'_>),
     named: Option<String>,
 ) -> Found {
-    let node = object.resource.document.node(id);
     let whole = marker_name(comment.text.trim_start_matches('#'));
     let is_read = match slot {
         CommentSlot::Line => true,
-        CommentSlot::Head => node.comments.line().is_empty(),
+        CommentSlot::Head => document.view.comment(id, CommentSlot::Line).is_none(),
         CommentSlot::Foot => false,
     };
-    if is_read && let Some(visited) = run.visited.get(&(object.number, id)) {
-        let outcome = if visited.old == visited.new {
+    if is_read && let Some(field) = field {
+        let outcome = if field.old == field.new {
             MarkerOutcome::UpToDate {
-                value: visited.new.clone(),
+                value: field.new.clone(),
             }
         } else {
             MarkerOutcome::Applied {
-                old: visited.old.clone(),
-                new: visited.new.clone(),
+                old: field.old.clone(),
+                new: field.new.clone(),
             }
         };
-        return (Some(visited.setter.clone()), outcome);
+        return (Some(field.setter.clone()), outcome);
     }
     if named.is_none() && whole.is_none() {
-        return ignored(Ignored::Malformed);
+        return ignored(None, Ignored::Malformed);
     }
-    let reason = if !object.candidates.contains(&id) {
-        not_a_value(object, id)
+    let roles = document
+        .roles
+        .get_or_insert_with(|| Roles::of(read, document.at, &document.comments));
+    let reason = if !roles.settable.contains(&id) {
+        roles.why_not(document.view, id)
     } else if slot == CommentSlot::Foot {
         Ignored::Position("what stands above it")
     } else if !is_read {
@@ -266,19 +239,50 @@ fn of_comment(
     } else {
         Ignored::UnknownSetter
     };
-    (whole.or(named), MarkerOutcome::Ignored(reason))
+    ignored(whole.or(named), reason)
 }
 
-/// What a comment is attached to that isn't on a value.
-fn not_a_value(object: &Indexed<'_, '_>, id: NodeId) -> Ignored {
-    match object.resource.document.node(id).kind {
-        NodeKind::Alias(_) => Ignored::Position("an alias"),
-        NodeKind::Sequence { .. } => Ignored::Position("a list"),
-        NodeKind::Mapping { .. } => Ignored::Position("a mapping"),
-        NodeKind::Scalar { .. } if object.keys.contains(&id) => Ignored::Position("a key"),
-        NodeKind::Scalar { .. } if object.reachable.contains(&id) => {
-            Ignored::Shadowed("the same key stands above it in the same mapping")
+impl Roles {
+    fn of(
+        read: &Documents<'_>,
+        at: usize,
+        comments: &[(NodeId, CommentSlot, Comment<'_>)],
+    ) -> Self {
+        let mut wanted: Vec<NodeId> = comments.iter().map(|(id, ..)| *id).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let document = &read.documents[at];
+        let found = |view: View<'_>| {
+            let mut roles = Self {
+                settable: visit::settable(view, &wanted).into_iter().collect(),
+                keys: HashSet::new(),
+                reachable: HashSet::new(),
+            };
+            let mut stack = vec![view.root()];
+            while let Some(id) = stack.pop() {
+                roles.reachable.insert(id);
+                roles.keys.extend(view.fields(id).map(|(key, _)| key));
+                stack.extend(view.children(id));
+            }
+            roles
+        };
+        match package::prepare(read, at) {
+            Ok(prepared) if document.is_odd => found(prepared.object.view()),
+            _ => found(read.view(document)),
         }
-        NodeKind::Scalar { .. } => Ignored::Position("an empty field that is removed"),
+    }
+
+    /// What a comment is attached to that isn't on a value.
+    fn why_not(&self, view: View<'_>, id: NodeId) -> Ignored {
+        match view.kind(id) {
+            Kind::Alias => Ignored::Position("an alias"),
+            Kind::Sequence => Ignored::Position("a list"),
+            Kind::Mapping => Ignored::Position("a mapping"),
+            Kind::Scalar if self.keys.contains(&id) => Ignored::Position("a key"),
+            Kind::Scalar if self.reachable.contains(&id) => {
+                Ignored::Shadowed("the same key stands above it in the same mapping")
+            }
+            Kind::Scalar => Ignored::Position("an empty field that is removed"),
+        }
     }
 }

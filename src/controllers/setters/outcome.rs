@@ -52,6 +52,8 @@ pub struct WrittenFile {
     pub bytes: Vec<u8>,
     /// True when the file didn't exist before (it comes out of an unwrapped `List`).
     pub created: bool,
+    /// What the controller would write, where only the values were changed.
+    pub exact: Option<Vec<u8>>,
     /// What rewriting did to the file beside setting values.
     pub losses: Vec<Loss>,
 }
@@ -181,8 +183,11 @@ pub struct RunFailure {
     /// The controller's text after `failed to apply policies: `. Where the controller names the folder of its work tree,
     /// [`PACKAGE`](super::PACKAGE) stands for it.
     pub message: String,
-    /// The controller may well go on: it is this program that can't repeat what it does, and the message says with what.
-    pub is_unsupported: bool,
+    /// The controller doesn't report this: it panics, is caught, and tries again, and its Ready condition stays Unknown. The
+    /// message is that of the panic.
+    pub is_crash: bool,
+    /// The file that causes it, relative to `spec.update.path`, where one alone does.
+    pub path: Option<String>,
 }
 
 impl RunFailure {
@@ -190,15 +195,17 @@ impl RunFailure {
     pub fn predicted(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
-            is_unsupported: false,
+            is_crash: false,
+            path: None,
         }
     }
 
-    /// This program can't tell what the controller does with `what`.
-    pub fn unsupported(what: impl Into<String>) -> Self {
+    /// The controller panics.
+    pub fn crash(message: impl Into<String>) -> Self {
         Self {
-            message: what.into(),
-            is_unsupported: true,
+            message: message.into(),
+            is_crash: true,
+            path: None,
         }
     }
 }

@@ -117,6 +117,15 @@ impl Clone {
         self.listing.read_files(&self.repository, paths, wanted)
     }
 
+    /// Looks at the files `paths` and keeps what `look` makes of them, with their numbers in `paths`, in order.
+    pub fn visit_files<T: Send>(
+        &self,
+        paths: &[&str],
+        look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
+    ) -> Vec<(usize, T)> {
+        self.listing.visit_files(&self.repository, paths, look)
+    }
+
     /// Those of `paths` that git would ignore as new files.
     ///
     /// # Errors

@@ -29,6 +29,9 @@ enum Kind {
 /// Files from so many on are read by two processes.
 const MANY: usize = 500;
 
+/// So many are in memory at a time.
+const AT_A_TIME: usize = 2000;
+
 impl Listing {
     /// Lists a commit.
     pub fn read(repository: &PrivateRepository, commit: &str) -> Result<Self, GitError> {
@@ -114,45 +117,74 @@ impl Listing {
         paths: &[&str],
         wanted: fn(&[u8]) -> bool,
     ) -> BTreeMap<String, Result<Vec<u8>, String>> {
+        let found = self.visit_files(
+            repository,
+            paths,
+            &|_, read: Result<&[u8], String>| match read {
+                Ok(bytes) => wanted(bytes).then(|| Ok(bytes.to_vec())),
+                Err(error) => Some(Err(error)),
+            },
+        );
+        let named = |(at, read): (usize, _)| (paths[at].to_owned(), read);
+        found.into_iter().map(named).collect()
+    }
+
+    /// Looks at the files `paths` and keeps what `look` makes of them, with their numbers in `paths`, in order.
+    pub fn visit_files<T: Send>(
+        &self,
+        repository: &PrivateRepository,
+        paths: &[&str],
+        look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
+    ) -> Vec<(usize, T)> {
         let processes = if paths.len() < MANY { 1 } else { 2 };
         let share = paths.len().div_ceil(processes).max(1);
+        let numbered: Vec<(usize, &str)> = paths.iter().copied().enumerate().collect();
         std::thread::scope(|scope| {
-            let handles: Vec<_> = paths
+            let handles: Vec<_> = numbered
                 .chunks(share)
-                .map(|share| scope.spawn(move || self.read_share(repository, share, wanted)))
+                .map(|share| scope.spawn(move || self.visit_share(repository, share, look)))
                 .collect();
             handles
                 .into_iter()
-                .flat_map(|handle| handle.join().unwrap_or_default())
+                .flat_map(|handle| {
+                    handle
+                        .join()
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                })
                 .collect()
         })
     }
 
-    fn read_share(
+    fn visit_share<T>(
         &self,
         repository: &PrivateRepository,
-        paths: &[&str],
-        wanted: fn(&[u8]) -> bool,
-    ) -> Vec<(String, Result<Vec<u8>, String>)> {
-        let (known, unknown): (Vec<&str>, Vec<&str>) =
-            paths.iter().partition(|path| self.file(path).is_some());
-        let missing = |path: &str| (path.to_owned(), Err("no such file or directory".to_owned()));
-        let mut found: Vec<_> = unknown.into_iter().map(missing).collect();
-        let ids: Vec<&str> = known.iter().filter_map(|path| self.file(path)).collect();
-        match read_blobs(repository, &ids) {
-            Ok(blobs) => found.extend(known.iter().zip(blobs).filter_map(
-                |(path, blob)| match blob {
-                    Some(bytes) if wanted(&bytes) => Some(((*path).to_owned(), Ok(bytes))),
-                    Some(_) => None,
-                    None => Some(missing(path)),
-                },
-            )),
-            Err(error) => {
-                let failed = |path: &&str| ((*path).to_owned(), Err(error.to_string()));
-                found.extend(known.iter().map(failed));
+        share: &[(usize, &str)],
+        look: &impl Fn(usize, Result<&[u8], String>) -> Option<T>,
+    ) -> Vec<(usize, T)> {
+        let mut kept = Vec::new();
+        let mut take = |at: usize, read: Result<&[u8], String>| {
+            kept.extend(look(at, read).map(|made| (at, made)));
+        };
+        let missing = || Err("no such file or directory".to_owned());
+        for group in share.chunks(AT_A_TIME) {
+            let ids: Vec<Option<&str>> = group.iter().map(|(_, path)| self.file(path)).collect();
+            let known: Vec<&str> = ids.iter().flatten().copied().collect();
+            let output = blobs(repository, &known).map_err(|error| error.to_string());
+            let mut rest = output.as_deref().unwrap_or_default();
+            for ((at, _), id) in group.iter().zip(&ids) {
+                match (id, &output) {
+                    (None, _) => take(*at, missing()),
+                    (Some(_), Err(error)) => take(*at, Err(error.clone())),
+                    (Some(_), Ok(_)) => match next_blob(&mut rest) {
+                        Some(Some(bytes)) => take(*at, Ok(bytes)),
+                        Some(None) => take(*at, missing()),
+                        None => take(*at, Err("git cat-file ended early".into())),
+                    },
+                }
             }
         }
-        found
+        kept.sort_by_key(|(at, _)| *at);
+        kept
     }
 }
 
@@ -161,6 +193,19 @@ fn read_blobs(
     repository: &PrivateRepository,
     ids: &[&str],
 ) -> Result<Vec<Option<Vec<u8>>>, GitError> {
+    let output = blobs(repository, ids)?;
+    let mut rest = &output[..];
+    ids.iter()
+        .map(|_| {
+            let blob =
+                next_blob(&mut rest).ok_or_else(|| GitError("git cat-file ended early".into()))?;
+            Ok(blob.map(<[u8]>::to_vec))
+        })
+        .collect()
+}
+
+/// Git's answers about blobs, one behind the other.
+fn blobs(repository: &PrivateRepository, ids: &[&str]) -> Result<Vec<u8>, GitError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -168,11 +213,7 @@ fn read_blobs(
         .iter()
         .flat_map(|id| id.bytes().chain([b'\n']))
         .collect();
-    let output = repository.run(&["cat-file", "--batch", "--buffer"], Some(input))?;
-    let mut rest = &output[..];
-    ids.iter()
-        .map(|_| next_blob(&mut rest).ok_or_else(|| GitError("git cat-file ended early".into())))
-        .collect()
+    repository.run(&["cat-file", "--batch", "--buffer"], Some(input))
 }
 
 /// One answer: a line `id type size` with the bytes and a line end behind it, or `id missing`.
@@ -180,7 +221,7 @@ fn read_blobs(
     clippy::option_option,
     reason = "an answer that is missing is not an answer that something is missing"
 )]
-fn next_blob(rest: &mut &[u8]) -> Option<Option<Vec<u8>>> {
+fn next_blob<'b>(rest: &mut &'b [u8]) -> Option<Option<&'b [u8]>> {
     let end = memchr::memchr(b'\n', rest)?;
     let header = String::from_utf8_lossy(&rest[..end]).into_owned();
     *rest = &rest[end + 1..];
@@ -189,7 +230,7 @@ fn next_blob(rest: &mut &[u8]) -> Option<Option<Vec<u8>>> {
     let Some(size) = words.next().and_then(|size| size.parse::<usize>().ok()) else {
         return Some(None);
     };
-    let bytes = rest.get(..size)?.to_vec();
+    let bytes = rest.get(..size)?;
     *rest = rest.get(size + 1..)?;
     Some((kind == "blob").then_some(bytes))
 }
@@ -201,10 +242,10 @@ mod tests {
     #[test]
     fn answers_are_read_one_after_the_other() {
         let mut rest = &b"a blob 3\nx\ny\nb missing\nc tree 0\n\nd blob 0\n\n"[..];
-        assert_eq!(next_blob(&mut rest), Some(Some(b"x\ny".to_vec())));
+        assert_eq!(next_blob(&mut rest), Some(Some(&b"x\ny"[..])));
         assert_eq!(next_blob(&mut rest), Some(None));
         assert_eq!(next_blob(&mut rest), Some(None));
-        assert_eq!(next_blob(&mut rest), Some(Some(Vec::new())));
+        assert_eq!(next_blob(&mut rest), Some(Some(&[][..])));
         assert_eq!(next_blob(&mut rest), None);
     }
 

@@ -61,6 +61,20 @@ impl TreeFiles {
         }
     }
 
+    /// Looks at the files `paths`, several side by side, and keeps what `look` makes of each, with its number in `paths`, in order.
+    ///
+    /// The bytes are in memory only while they are looked at.
+    pub fn visit_files<T: Send>(
+        &self,
+        paths: &[&str],
+        look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
+    ) -> Vec<(usize, T)> {
+        match self {
+            Self::Folder { top, .. } => work_tree::visit_files(top, paths, look),
+            Self::Clone(clone) => clone.visit_files(paths, look),
+        }
+    }
+
     /// Those of `paths` that git would ignore as new files; none in a folder that is no work tree.
     ///
     /// # Errors

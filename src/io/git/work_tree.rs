@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::facts::git::{TreeEntry, WorkTree};
 use crate::io::error_text;
@@ -188,33 +189,96 @@ pub fn read_files(
     paths: &[&str],
     wanted: fn(&[u8]) -> bool,
 ) -> BTreeMap<String, Result<Vec<u8>, String>> {
-    let threads = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(8);
-    let share = paths.len().div_ceil(threads).max(1);
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = paths
-            .chunks(share)
-            .map(|share| scope.spawn(move || read_share(top, share, wanted)))
-            .collect();
-        handles
-            .into_iter()
-            .flat_map(|handle| handle.join().unwrap_or_default())
-            .collect()
-    })
+    let found = visit_files(top, paths, &|_, read: Result<&[u8], String>| match read {
+        Ok(bytes) => wanted(bytes).then(|| Ok(bytes.to_vec())),
+        Err(error) => Some(Err(error)),
+    });
+    let named = |(at, read): (usize, _)| (paths[at].to_owned(), read);
+    found.into_iter().map(named).collect()
 }
 
-fn read_share(
+/// How many files a thread takes at a time: enough that they don't wait for each other.
+const AT_A_TIME: usize = 32;
+
+/// Looks at the files `paths` below `top` side by side, and keeps what `look` makes of them, with their numbers in `paths`, in order.
+///
+/// Only one file for each thread is in memory at a time.
+pub fn visit_files<T: Send>(
     top: &Path,
     paths: &[&str],
-    wanted: fn(&[u8]) -> bool,
-) -> Vec<(String, Result<Vec<u8>, String>)> {
-    let read = |path: &&str| match fs::read(top.join(path)) {
-        Ok(bytes) if !wanted(&bytes) => None,
-        Ok(bytes) => Some(((*path).to_owned(), Ok(bytes))),
-        Err(error) => Some(((*path).to_owned(), Err(error_text(&error)))),
+    look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
+) -> Vec<(usize, T)> {
+    let threads = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(8)
+        .min(paths.len().div_ceil(AT_A_TIME).max(1));
+    let taken = AtomicUsize::new(0);
+    let visit = || {
+        let mut kept = Vec::new();
+        let mut scratch = Scratch::default();
+        loop {
+            let start = taken.fetch_add(AT_A_TIME, Ordering::Relaxed);
+            if start >= paths.len() {
+                return kept;
+            }
+            let end = paths.len().min(start + AT_A_TIME);
+            for (at, path) in paths.iter().enumerate().take(end).skip(start) {
+                let read = scratch.read(&top.join(path));
+                let read = read.map_err(|error| error_text(&error));
+                kept.extend(look(at, read).map(|made| (at, made)));
+            }
+        }
     };
-    paths.iter().filter_map(read).collect()
+    let mut kept = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(visit)).collect();
+        let mut kept = visit();
+        for other in others {
+            kept.extend(
+                other
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            );
+        }
+        kept
+    });
+    kept.sort_by_key(|(at, _)| *at);
+    kept
+}
+
+/// Room for one file at a time.
+#[derive(Default)]
+struct Scratch {
+    bytes: Vec<u8>,
+}
+
+impl Scratch {
+    /// What most files fit into.
+    const USUAL: usize = 1 << 16;
+    /// So much room isn't kept for the next file.
+    const LARGE: usize = 1 << 20;
+
+    fn read(&mut self, path: &Path) -> std::io::Result<&[u8]> {
+        let mut file = fs::File::open(path)?;
+        if self.bytes.len() > Self::LARGE {
+            self.bytes = Vec::new();
+        }
+        if self.bytes.is_empty() {
+            self.bytes = vec![0; Self::USUAL];
+        }
+        let mut filled = 0;
+        loop {
+            if filled == self.bytes.len() {
+                let size = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+                self.bytes.resize((size + 1).max(2 * filled), 0);
+            }
+            match file.read(&mut self.bytes[filled..]) {
+                Ok(0) => return Ok(&self.bytes[..filled]),
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
 }
 
 /// Those of `paths` that git would ignore as new files.

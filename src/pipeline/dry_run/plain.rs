@@ -135,6 +135,7 @@ mod tests {
             path: path.into(),
             old: Some(old.as_bytes().to_vec()),
             new: new.as_bytes().to_vec(),
+            exact: None,
             changes: Vec::new(),
         }
     }

@@ -1,10 +1,11 @@
 //! The commit that would hold the rewritten files: its message and its files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::controllers::automation::AutomationFailure;
 use crate::controllers::flux::{FluxVersion, ImageUpdateAutomation, ObjectKey};
 use crate::controllers::message::{self, MessageError, MessageInput, Rules, UpdatedImage};
+use crate::controllers::setters::LocatedChange;
 use crate::failure::Failure;
 use crate::findings;
 
@@ -119,29 +120,29 @@ fn is_setter_of(setter: &str, policy: &ObjectKey) -> bool {
 }
 
 /// Gathers the files that the commit would hold.
-pub(super) fn fill_files(checkout: &Checkout, run: Run, preview: &mut Preview) -> Result<(), Stop> {
+pub(super) fn fill_files(
+    checkout: &Checkout,
+    mut run: Run,
+    preview: &mut Preview,
+) -> Result<(), Stop> {
     let mut files: BTreeMap<String, PreviewedFile> = BTreeMap::new();
-    for written in &run.update.written {
+    let mut located: HashMap<String, Vec<LocatedChange>> = HashMap::new();
+    for change in std::mem::take(&mut run.update.located) {
+        located.entry(change.path.clone()).or_default().push(change);
+    }
+    for written in std::mem::take(&mut run.update.written) {
         let path = if written.created {
             joined(&run.root, &written.path)
         } else {
             run.repository_path(&written.path)
         };
-        let old = run
-            .sources
-            .get(&written.path)
-            .filter(|_| !written.created)
-            .cloned();
-        let located = run
-            .update
-            .located
-            .iter()
-            .filter(|change| change.path == written.path);
+        let old = (!written.created).then(|| run.sources.remove(&written.path).unwrap_or_default());
         let file = PreviewedFile {
             path: path.clone(),
             old,
-            new: written.bytes.clone(),
-            changes: located.cloned().collect(),
+            new: written.bytes,
+            exact: written.exact,
+            changes: located.remove(&written.path).unwrap_or_default(),
         };
         files.insert(path, file);
     }

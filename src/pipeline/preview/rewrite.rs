@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use crate::controllers::automation::AutomationFailure;
 use crate::controllers::flux::{ImageUpdateAutomation, ObjectKey};
-use crate::controllers::setters::discovery::{self, Discovery};
+use crate::controllers::setters::discovery::{self, Candidate, Discovery};
 use crate::controllers::setters::{
-    self, Ignored, Marker, MarkerOutcome, RunFailure, SetterPolicy, Setters, SourceFile, Update,
+    self, Ignored, Marker, MarkerOutcome, Rewritten, RunFailure, SetterPolicy, Setters, SourceFile,
+    Standing, Surroundings, Update, Wanted,
 };
+use crate::facts::git::Lookup;
 use crate::failure::Failure;
 use crate::findings::{self, files::SetterScope};
 
 use super::Stop;
 use crate::pipeline::checkout::Checkout;
+use crate::pipeline::request::Request;
 use crate::pipeline::stages::{
     IgnoredMarker, Inputs, MarkerFate, MarkerTally, PolicyInUse, Preview, PreviewedMarker,
     UnreadableFile,
@@ -22,15 +25,23 @@ use crate::pipeline::stages::{
 pub(super) struct Run {
     /// The update path from the repository's top, links resolved.
     pub(super) root: String,
-    /// Relative path to the path of the file behind it.
-    paths: BTreeMap<String, String>,
+    /// Relative path to the path of the file behind it, where a link led there.
+    linked: BTreeMap<String, String>,
     pub(super) update: Update,
-    /// Relative path to the bytes that were read.
+    /// Relative path to the bytes that were read, of the files that are written.
     pub(super) sources: BTreeMap<String, Vec<u8>>,
+}
+
+/// What came of a file that is looked at.
+enum Seen {
+    Unreadable(String),
+    /// With its bytes where they are needed later.
+    Rewritten(Box<Rewritten>, Option<Vec<u8>>),
 }
 
 /// Rewrites the files of a checkout as the controller would.
 pub(super) fn run(
+    request: &Request,
     automation: &ImageUpdateAutomation,
     checkout: &Checkout,
     preview: &mut Preview,
@@ -46,37 +57,109 @@ pub(super) fn run(
             .iter()
             .map(|path| findings::files::symlink_skipped(path)),
     );
-    let sources = read(checkout, &discovery).map_err(failed)?;
-    let files: Vec<SourceFile<'_>> = discovery
-        .candidates
-        .iter()
-        .filter_map(|candidate| {
-            sources.get(&candidate.relative).map(|bytes| SourceFile {
-                path: &candidate.relative,
-                bytes,
-            })
-        })
-        .collect();
-    let update =
-        setters::update(&files, &setters).map_err(|failure| run_stop(failure, &discovery.root))?;
-    let paths = discovery
-        .candidates
-        .into_iter()
-        .map(|candidate| (candidate.relative, candidate.path));
-    Ok(Run {
-        root: discovery.root,
-        paths: paths.collect(),
-        update,
+    let wanted = Wanted {
+        bytes: request.messages,
+        findings: true,
+        minimal: request.minimal,
+    };
+    let Discovery {
+        root, candidates, ..
+    } = discovery;
+    let mut files = Vec::new();
+    let mut sources = BTreeMap::new();
+    for (at, seen) in look_at(checkout, &candidates, &setters, wanted) {
+        let relative = &candidates[at].relative;
+        match seen {
+            Seen::Unreadable(error) => {
+                let path = joined(&root, relative);
+                return Err(
+                    failed(format!("reading YAML file: open <clone>/{path}: {error}")).into(),
+                );
+            }
+            Seen::Rewritten(rewritten, source) => {
+                files.push(*rewritten);
+                sources.extend(source.map(|source| (relative.clone(), source)));
+            }
+        }
+    }
+    let links = candidates.into_iter().filter(|candidate| candidate.linked);
+    let linked = links.map(|candidate| (candidate.relative, candidate.path));
+    let mut run = Run {
+        root,
+        linked: linked.collect(),
+        update: Update::default(),
         sources,
-    })
+    };
+    let surroundings = Surroundings {
+        bytes: &|relative| read_again(checkout, &run.repository_path(relative)),
+        standing: &|relative| standing(checkout, &joined(&run.root, relative)),
+    };
+    let update = setters::conclude(files, &setters, wanted, &surroundings)
+        .map_err(|failure| run_stop(failure, &run.root))?;
+    let unread = update.written.iter().filter(|file| !file.created);
+    for file in unread.filter(|_| wanted.bytes) {
+        if !run.sources.contains_key(&file.path)
+            && let Some(bytes) = read_again(checkout, &run.repository_path(&file.path))
+        {
+            run.sources.insert(file.path.clone(), bytes);
+        }
+    }
+    run.update = update;
+    Ok(run)
 }
 
-/// The controller's failure, or ours where the engine can't repeat what it does.
+/// Rewrites each candidate on its own, several side by side; what nothing comes of is left out. With the candidates' numbers, in order.
+fn look_at(
+    checkout: &Checkout,
+    candidates: &[Candidate],
+    setters: &Setters,
+    wanted: Wanted,
+) -> Vec<(usize, Seen)> {
+    let paths: Vec<&str> = candidates
+        .iter()
+        .map(|candidate| candidate.path.as_str())
+        .collect();
+    checkout
+        .files
+        .visit_files(&paths, &|at, read: Result<&[u8], String>| {
+            let bytes = match read {
+                Ok(bytes) => bytes,
+                Err(error) => return Some(Seen::Unreadable(error)),
+            };
+            if !discovery::may_hold_marker(bytes) {
+                return None;
+            }
+            let file = SourceFile {
+                path: &candidates[at].relative,
+                bytes,
+            };
+            let rewritten = setters::rewrite_file(&file, setters, wanted);
+            let source = (wanted.bytes && rewritten.is_written()).then(|| bytes.to_vec());
+            (!rewritten.is_void()).then(|| Seen::Rewritten(Box::new(rewritten), source))
+        })
+}
+
+fn read_again(checkout: &Checkout, path: &str) -> Option<Vec<u8>> {
+    let mut read = checkout.files.read_files(&[path], |_| true);
+    read.remove(path)?.ok()
+}
+
+fn standing(checkout: &Checkout, path: &str) -> Standing {
+    match checkout.tree.look_up(path) {
+        Lookup::Missing => Standing::Nothing,
+        Lookup::Folder => Standing::Folder,
+        Lookup::Entry(_) => Standing::File,
+    }
+}
+
+/// The controller's failure; a panic isn't one, since it leaves no verdict behind.
 fn run_stop(failure: RunFailure, root: &str) -> Stop {
-    if failure.is_unsupported {
-        let below = if root.is_empty() { "." } else { root };
+    if failure.is_crash {
+        let file = failure.path.as_deref().map(|path| joined(root, path));
         let message = format!(
-            "rewrite-unsupported: below {below}, {}: this can't be reproduced exactly yet",
+            "the controller panics on {} ({}), is caught, and tries again: its Ready condition stays Unknown. Mend the `metadata` \
+             that no Kubernetes object has, or move the file out of `spec.update.path`",
+            file.as_deref().unwrap_or("the files"),
             failure.message
         );
         return Stop::Unknown(Failure::invalid_input(message));
@@ -98,34 +181,6 @@ fn setter_policy(policy: &PolicyInUse) -> SetterPolicy {
     }
 }
 
-/// The bytes of every candidate that may hold a marker, by relative path; a file that can't be read fails the run.
-fn read(checkout: &Checkout, discovery: &Discovery) -> Result<BTreeMap<String, Vec<u8>>, String> {
-    let mut paths: Vec<&str> = discovery
-        .candidates
-        .iter()
-        .map(|candidate| candidate.path.as_str())
-        .collect();
-    paths.sort_unstable();
-    paths.dedup();
-    let read = checkout
-        .files
-        .read_files(&paths, discovery::may_hold_marker);
-    let mut sources = BTreeMap::new();
-    for candidate in &discovery.candidates {
-        match read.get(&candidate.path) {
-            Some(Ok(bytes)) => drop(sources.insert(candidate.relative.clone(), bytes.clone())),
-            Some(Err(error)) => {
-                return Err(format!(
-                    "reading YAML file: open <clone>/{}: {error}",
-                    joined(&discovery.root, &candidate.relative)
-                ));
-            }
-            None => {}
-        }
-    }
-    Ok(sources)
-}
-
 pub(super) fn joined(root: &str, relative: &str) -> String {
     if root.is_empty() {
         relative.to_owned()
@@ -137,7 +192,7 @@ pub(super) fn joined(root: &str, relative: &str) -> String {
 impl Run {
     /// The path of the file behind a relative one, from the repository's top.
     pub(super) fn repository_path(&self, relative: &str) -> String {
-        let known = self.paths.get(relative);
+        let known = self.linked.get(relative);
         known
             .cloned()
             .unwrap_or_else(|| joined(&self.root, relative))

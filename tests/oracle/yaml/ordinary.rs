@@ -2,9 +2,11 @@
 
 use imageauto::controllers::setters::SetterPolicy;
 
+use super::schemas::schema_comment;
 use crate::oracle::generator::Generator;
 
-const NAMESPACE: &str = "imageauto-test";
+/// The namespace that the markers name.
+pub const NAMESPACE: &str = "imageauto-test";
 
 /// The policies that the markers of the generated files name.
 pub fn policies() -> Vec<SetterPolicy> {
@@ -49,6 +51,9 @@ fn setter(g: &mut Generator) -> String {
 
 /// A marker as people write it, now and then with a mistake.
 pub fn marker(g: &mut Generator) -> String {
+    if g.chance(3) {
+        return schema_comment(g);
+    }
     let setter = setter(g);
     match g.below(40) {
         0 => format!("#{{\"$imagepolicy\":\"{setter}\"}}"),

@@ -1,0 +1,77 @@
+//! Mirrors image-automation-controller 1.2 `internal/update/filter.go` for a file in which no value changes: the form that a run
+//! would give it.
+
+use super::losses;
+use super::outcome::{Loss, ProblemFile, SourceFile};
+use crate::yaml::{Documents, FileWriter, ReadError, SplitText, clear_notes, normalize};
+
+/// What writing a file again comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Formatted {
+    /// The file in the controller's form.
+    Written {
+        /// Its bytes.
+        bytes: Vec<u8>,
+        /// What else becomes of the file, in line order.
+        losses: Vec<Loss>,
+    },
+    /// The items of a `List` become files of their own, and the file stays as it is.
+    List,
+    /// The controller can't read the file.
+    Unreadable(ProblemFile),
+}
+
+/// Gives a file the form in which a run writes it.
+pub fn format(file: &SourceFile<'_>) -> Formatted {
+    let text = normalize(file.bytes);
+    let unreadable = |error: ReadError| {
+        Formatted::Unreadable(ProblemFile {
+            path: file.path.to_owned(),
+            line: error.line,
+            reason: error.problem,
+        })
+    };
+    let split = match SplitText::new(&text) {
+        Ok(split) => split,
+        Err(error) => return unreadable(error),
+    };
+    let read = match split.read(Some(file.path)) {
+        Ok(read) => read,
+        Err(error) => return unreadable(error),
+    };
+    if read.documents.is_empty() {
+        return Formatted::Written {
+            bytes: file.bytes.to_vec(),
+            losses: Vec::new(),
+        };
+    }
+    if read.documents.iter().any(|document| document.is_list_item) {
+        return Formatted::List;
+    }
+    match written(&read, file.bytes.len()) {
+        Ok((bytes, losses)) => Formatted::Written { bytes, losses },
+        Err(message) => Formatted::Unreadable(ProblemFile {
+            path: file.path.to_owned(),
+            line: 1,
+            reason: message,
+        }),
+    }
+}
+
+fn written(read: &Documents<'_>, size: usize) -> Result<(Vec<u8>, Vec<Loss>), String> {
+    let mut writer = FileWriter::new(size);
+    for (at, document) in read.documents.iter().enumerate() {
+        if !document.is_odd {
+            writer.document(read.view(document), read.sequence_indent(document));
+            continue;
+        }
+        let failed = |error: crate::yaml::resource::ObjectError| error.message;
+        let mut object = read.read_object(document, at).map_err(failed)?;
+        let indent = clear_notes(&mut object).map_err(failed)?;
+        writer = writer.object(&object, indent);
+    }
+    let (bytes, comments) = writer.finish();
+    let all: Vec<usize> = (0..read.documents.len()).collect();
+    let losses = losses::of_file(read, &all, &comments, &[]);
+    Ok((bytes, losses))
+}

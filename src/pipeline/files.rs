@@ -1,0 +1,119 @@
+//! Files that are named on the command line, found as the controller finds them below an update path, and changed in place.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::controllers::setters::discovery::{self, Candidate};
+use crate::failure::Failure;
+use crate::io::git::{self, LocalFile, LocalFolder, TreeFiles};
+
+/// A folder, or one file, that is named; with what the controller would read there.
+#[derive(Debug)]
+pub struct NamedFiles {
+    /// Where they are.
+    pub files: TreeFiles,
+    /// The folder that paths are relative to: the top of the work tree.
+    pub top: PathBuf,
+    /// What is read, each file once.
+    pub candidates: Vec<Candidate>,
+}
+
+impl NamedFiles {
+    /// Finds the files at or below `path`.
+    ///
+    /// # Errors
+    ///
+    /// There is nothing, or only a file of a kind that the controller doesn't read; or git can't tell.
+    pub fn find(path: &Path) -> Result<Self, Failure> {
+        let named = path.display();
+        let missing =
+            |error: std::io::Error| Failure::usage(format!("{named}: can't be read: {error}"));
+        let real = std::fs::canonicalize(path).map_err(missing)?;
+        let folder = if real.is_dir() {
+            real.as_path()
+        } else {
+            real.parent().unwrap_or(Path::new("/"))
+        };
+        let files = TreeFiles::local(folder)?;
+        let TreeFiles::Folder { top, .. } = &files else {
+            return Err(Failure::usage(format!("{named}: is not a local folder")));
+        };
+        let top = std::fs::canonicalize(top).map_err(missing)?;
+        let below = real.strip_prefix(&top).unwrap_or(&real);
+        let Some(below) = below.to_str() else {
+            return Err(Failure::usage(format!(
+                "{named}: the name is not UTF-8, and the controller can't write such files"
+            )));
+        };
+        let tree = files.tree().map_err(Failure::from)?;
+        let below = below.replace('\\', "/");
+        let found = discovery::discover(&tree, &below).map_err(|_| {
+            Failure::usage(format!(
+                "{named}: a clone of the repository doesn't have it, since git ignores it: name files that git knows"
+            ))
+        })?;
+        if real.is_file() && found.candidates.is_empty() {
+            return Err(Failure::usage(format!(
+                "{named}: the controller reads only files named *.yaml, *.yml or Kustomization"
+            )));
+        }
+        let mut seen = BTreeSet::new();
+        let mut candidates = found.candidates;
+        candidates.retain(|candidate| seen.insert(candidate.path.clone()));
+        Ok(Self {
+            files,
+            top,
+            candidates,
+        })
+    }
+
+    /// Looks at each file, several side by side, and keeps what `look` makes of it, in the order of the walk.
+    ///
+    /// # Errors
+    ///
+    /// A file can't be read.
+    pub fn look<T: Send>(
+        &self,
+        look: impl Fn(&str, &[u8]) -> Option<T> + Sync,
+    ) -> Result<Vec<T>, Failure> {
+        let paths: Vec<&str> = self
+            .candidates
+            .iter()
+            .map(|candidate| candidate.path.as_str())
+            .collect();
+        let seen = self
+            .files
+            .visit_files(&paths, &|at, read: Result<&[u8], String>| match read {
+                Ok(bytes) => look(paths[at], bytes).map(Ok),
+                Err(error) => Some(Err(Failure::invalid_input(format!(
+                    "{}: can't be read: {error}",
+                    paths[at]
+                )))),
+            });
+        seen.into_iter().map(|(_, made)| made).collect()
+    }
+
+    /// Writes files: path below the top, bytes before and after. All of them, or none.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was changed.
+    pub fn write(&self, changes: &[(String, Vec<u8>, Vec<u8>)]) -> Result<(), Failure> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let files: Vec<LocalFile<'_>> = changes
+            .iter()
+            .map(|(path, old, new)| LocalFile {
+                path,
+                old: Some(old),
+                new,
+            })
+            .collect();
+        let is_work_tree = git::top_of(&self.top)?.is_some();
+        let folder = LocalFolder::open(&self.top, is_work_tree)?;
+        folder.recover()?;
+        folder.change(&files, None)?;
+        Ok(())
+    }
+}
