@@ -12,8 +12,10 @@ pub mod relay;
 pub mod request;
 pub mod session;
 pub mod stages;
+pub mod standing;
 pub mod tags;
 pub mod trigger;
+pub mod watch;
 
 mod checkout;
 mod commit;

@@ -6,12 +6,15 @@ use crate::exit_code;
 use crate::facts::cluster::Kind;
 use crate::failure::Failure;
 use crate::pipeline::request::{Named, NamespaceScope, ObjectRequest};
+use crate::pipeline::session::Session;
 use crate::pipeline::stages::Survey;
 use crate::pipeline::survey;
+use crate::pipeline::watch::{self, News};
 use crate::render::console::{Talk, Tone};
 use crate::render::json_path::{self, FieldPath};
-use crate::render::objects::{self, TableSettings};
+use crate::render::objects::{self, TableSettings, WatchedTable};
 
+use super::get_standing;
 use super::input::{GlobalArgs, OutputFormat};
 use super::invocation::Invocation;
 use super::selection;
@@ -22,12 +25,30 @@ use super::terminal::Terminal;
 /// Without arguments all three; TYPE is one of repositories, policies and updates, or the kinds' own names. Nothing but
 /// the cluster (or the manifests of -f) is read.
 ///
-/// Exit status: 0, also where objects are not ready; above that an error (2 usage, 3 cluster, 6 invalid input).
+/// TYPE markers shows what every marker in git holds, what its policy chooses, and what runs; TYPE images what every policy chooses,
+/// and what its range keeps out. Registries and git are asked for them as diff does; NAME is then an ImagePolicy's, and -l is about
+/// ImagePolicies.
+///
+/// Exit status: 0, also where objects are not ready; above that an error (2 usage, 3 cluster, 4 registry, 5 git, 6 invalid input).
 #[derive(Debug, Args)]
 pub struct GetArgs {
-    /// all, TYPE, TYPE NAME..., TYPE/NAME, or NAME
+    /// all, TYPE, TYPE NAME..., TYPE/NAME, or NAME; markers or images, with the names of policies
     #[arg(value_name = "TYPE|NAME")]
     objects: Vec<String>,
+
+    /// Only markers that don't hold what their policy chooses; only images of which git holds something else, or of which there is
+    /// a newer version outside the range
+    #[arg(long, help_heading = "Output")]
+    pub(super) outdated: bool,
+
+    /// After the list, a row for every change, until it is interrupted (or --timeout ends); one type, or TYPE NAME
+    #[arg(
+        short = 'w',
+        long,
+        conflicts_with = "outdated",
+        help_heading = "Output"
+    )]
+    watch: bool,
 }
 
 /// Examples for the help, in the caller's dialect.
@@ -45,7 +66,16 @@ pub fn examples(invocation: Invocation) -> String {
   {caller} get repositories --sort-by .status.lastScanResult.tagCount
 
   # one policy as the cluster has it
-  {caller} get policy checkout -o yaml"
+  {caller} get policy checkout -o yaml
+
+  # the policies, and every change of them from now on
+  {caller} get policies -w
+
+  # what stands in git, what is the latest, and what runs
+  {caller} get markers -A
+
+  # what the ranges of the policies keep out
+  {caller} get images --outdated"
     )
 }
 
@@ -63,9 +93,27 @@ pub fn run(
         OutputFormat::Name,
     ];
     global.fits("get", &forms)?;
+    if let Some(standing) = get_standing::subject(&args.objects) {
+        if args.watch {
+            return Err(Failure::usage(
+                "-w does not fit get markers and get images: it watches objects",
+            ));
+        }
+        return get_standing::run(invocation, global, args, standing, terminal);
+    }
+    if args.outdated {
+        return Err(Failure::usage(
+            "--outdated is about markers and images: get markers --outdated",
+        ));
+    }
     let sort_by = sort_field(global)?;
     let named = named(args)?;
-    let ground = global.ground(*invocation)?;
+    let mut ground = global.ground(*invocation)?;
+    if args.watch {
+        global.waits(&mut ground);
+        let session = global.session(&ground, terminal)?;
+        return run_watch(global, &ground.objects, &named, &session, terminal);
+    }
     let session = global.session(&ground, terminal)?;
     let mut found = survey(&ground.objects, &named, &session)?;
     if let Some(field) = sort_by {
@@ -85,6 +133,55 @@ pub fn run(
     Ok(codes.max().unwrap_or(exit_code::FINE))
 }
 
+/// `-w`: the list, and then what happens.
+fn run_watch(
+    global: &GlobalArgs,
+    request: &ObjectRequest,
+    named: &[Named],
+    session: &Session,
+    terminal: &mut Terminal,
+) -> Result<u8, Failure> {
+    if global.sort_by.is_some() {
+        terminal.say(&Talk::new(
+            Tone::Warning,
+            "--sort-by sorts no rows that come one after the other: it is ignored with -w",
+        ));
+    }
+    let only = watch::single(named)?;
+    let mut table = WatchedTable::default();
+    let mut begun = false;
+    let mut tell = |news: News| {
+        match news {
+            News::Objects(survey) => {
+                if survey.objects.is_empty() && !begun {
+                    let nothing = nothing_there(request, named, &survey);
+                    terminal.say(&Talk::new(Tone::Note, format!("{nothing} yet")));
+                }
+                begun = true;
+                for note in &survey.notes {
+                    terminal.say(&Talk::new(Tone::Note, note.clone()));
+                }
+                let settings = settings(global, request, session.moment());
+                let bytes = match global.output {
+                    Some(OutputFormat::Json) => objects::documents(&survey, false),
+                    Some(OutputFormat::Yaml) => objects::documents(&survey, true),
+                    Some(OutputFormat::Name) => objects::names(&survey),
+                    _ => table.rows(&survey, settings),
+                };
+                terminal.result(&bytes);
+            }
+            News::CutOff(why) => terminal.say(&Talk::new(
+                Tone::Warning,
+                format!("the watch was cut off, and is tried again: {why}"),
+            )),
+            News::Back => terminal.say(&Talk::new(Tone::Success, "the watch goes on")),
+        }
+        !terminal.is_closed()
+    };
+    watch::watch(request, only, session, &mut tell)?;
+    Ok(exit_code::FINE)
+}
+
 fn named(args: &GetArgs) -> Result<Vec<Named>, Failure> {
     let named = selection::parse(&args.objects)?;
     Ok(if named.is_empty() {
@@ -94,7 +191,7 @@ fn named(args: &GetArgs) -> Result<Vec<Named>, Failure> {
     })
 }
 
-fn sort_field(global: &GlobalArgs) -> Result<Option<FieldPath>, Failure> {
+pub(super) fn sort_field(global: &GlobalArgs) -> Result<Option<FieldPath>, Failure> {
     let Some(text) = &global.sort_by else {
         return Ok(None);
     };
@@ -148,6 +245,17 @@ fn nothing_there(request: &ObjectRequest, named: &[Named], survey: &Survey) -> S
     format!("no {} {place}{elsewhere}", kinds.join(", "))
 }
 
+fn settings(global: &GlobalArgs, request: &ObjectRequest, now: jiff::Timestamp) -> TableSettings {
+    TableSettings {
+        contexts: false,
+        namespaces: request.scope == NamespaceScope::All,
+        wide: global.output == Some(OutputFormat::Wide),
+        headers: !global.no_headers,
+        labels: global.show_labels,
+        now,
+    }
+}
+
 fn print(
     global: &GlobalArgs,
     request: &ObjectRequest,
@@ -156,13 +264,7 @@ fn print(
     now: jiff::Timestamp,
     terminal: &mut Terminal,
 ) {
-    let settings = TableSettings {
-        namespaces: request.scope == NamespaceScope::All,
-        wide: global.output == Some(OutputFormat::Wide),
-        headers: !global.no_headers,
-        labels: global.show_labels,
-        now,
-    };
+    let settings = settings(global, request, now);
     let bytes = match global.output {
         Some(OutputFormat::Json) => objects::json(survey, single),
         Some(OutputFormat::Yaml) => objects::yaml(survey, single),

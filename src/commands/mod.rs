@@ -9,6 +9,7 @@ mod explain;
 mod fail_on;
 mod fmt;
 mod get;
+mod get_standing;
 mod input;
 mod interruption;
 mod invocation;

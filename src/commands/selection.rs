@@ -180,6 +180,11 @@ fn without_flux_prefix(arguments: &[String]) -> &[String] {
     }
 }
 
+/// Whether a word is a type, or `all` of them.
+pub fn is_type(word: &str) -> bool {
+    word == "all" || kind_of(word).is_some()
+}
+
 /// The kinds of `TYPE` or `TYPE,TYPE`; `None`: the word is no type.
 fn kinds(word: &str) -> Result<Option<Vec<Kind>>, Failure> {
     if word.contains('/') {

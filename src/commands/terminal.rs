@@ -65,6 +65,11 @@ impl Terminal {
         self.talk.glyphs
     }
 
+    /// Whether whoever reads the result is gone.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     /// Writes a part of the result. A closed pipe is not an error: the rest is dropped.
     pub fn result(&mut self, bytes: &[u8]) {
         if !self.closed && !bytes.is_empty() {

@@ -227,11 +227,28 @@ impl Choice<'_> {
     pub fn newer_outside_range(&self) -> Option<Finding> {
         let semver = self.policy.spec.policy.semver.as_ref()?;
         let chosen = self.latest()?;
-        let key = |tag: &str| {
-            let trace = self.traces.iter().find(|trace| trace.tag == tag)?;
-            Version::parse_loose(trace.key.as_deref()?).ok()
-        };
-        let current = key(chosen)?;
+        let newest = self.newest_outside_range()?;
+        Some(self.finding(
+            "newer-outside-range",
+            Severity::Note,
+            format!(
+                "{} is newer than {chosen}, and outside the range {:?}",
+                newest.tag, semver.range
+            ),
+            format!("the registry has {}, {} is chosen", newest.tag, chosen),
+            format!(
+                "widen the range if it is wanted; {}",
+                self.explain(&format!("--tag {}", newest.tag))
+            ),
+        ))
+    }
+
+    /// The newest version that a semver policy's range keeps out, prereleases aside, if it is above the chosen one.
+    pub fn newest_outside_range(&self) -> Option<&TagTrace> {
+        self.policy.spec.policy.semver.as_ref()?;
+        let chosen = self.latest()?;
+        let chosen = self.traces.iter().find(|trace| trace.tag == chosen)?;
+        let current = Version::parse_loose(chosen.key.as_deref()?).ok()?;
         let (newest, version) = self
             .traces
             .iter()
@@ -241,21 +258,7 @@ impl Choice<'_> {
                 (!version.is_prerelease()).then_some((trace, version))
             })
             .max_by(|(_, one), (_, other)| one.cmp(other))?;
-        (version > current).then(|| {
-            self.finding(
-                "newer-outside-range",
-                Severity::Note,
-                format!(
-                    "{} is newer than {chosen}, and outside the range {:?}",
-                    newest.tag, semver.range
-                ),
-                format!("the registry has {}, {} is chosen", newest.tag, chosen),
-                format!(
-                    "widen the range if it is wanted; {}",
-                    self.explain(&format!("--tag {}", newest.tag))
-                ),
-            )
-        })
+        (version > current).then_some(newest)
     }
 
     /// `prerelease-needs-range`: nothing is chosen, and prereleases are there that the range doesn't let in.

@@ -28,6 +28,7 @@ use super::stages::{Decisions, Inputs, Preview, Recomputed, Scans};
 use super::{decide, fetch, load, preview};
 
 pub use lint::{LintRequest, lint};
+pub(super) use policies::repository_of;
 
 /// What was found in one cluster or one set of manifests.
 #[derive(Clone, Debug, Default)]

@@ -7,6 +7,7 @@ mod follow;
 mod ladder;
 pub(super) mod observe;
 mod policy;
+pub(super) mod running;
 mod step;
 mod subject;
 mod tags;

@@ -411,6 +411,13 @@ pub enum MarkerFate {
     },
 }
 
+impl MarkerFate {
+    /// Whether the marker receives nothing.
+    pub fn is_ignored(&self) -> bool {
+        matches!(self, Self::Ignored { .. })
+    }
+}
+
 impl PreviewedMarker {
     /// The policy that the marker names: `NAMESPACE:NAME`, perhaps with `:tag` and the like behind it.
     pub fn policy(&self) -> Option<ObjectKey> {

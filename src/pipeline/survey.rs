@@ -228,7 +228,7 @@ pub(super) async fn other_namespaces(
 }
 
 impl Survey {
-    fn add(&mut self, kind: Kind, items: Vec<Value>, reading: &mut Reading) {
+    pub(super) fn add(&mut self, kind: Kind, items: Vec<Value>, reading: &mut Reading) {
         for object in &items {
             let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
             self.objects.push(Surveyed {

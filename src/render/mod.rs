@@ -12,6 +12,7 @@ mod json_v1_dry_run;
 pub mod json_v1_explain;
 pub mod json_v1_findings;
 pub mod json_v1_reconcile;
+pub mod json_v1_standing;
 pub mod json_v1_tags;
 pub mod json_v1_trigger;
 pub mod junit;
@@ -23,7 +24,18 @@ pub mod overview;
 pub mod prometheus;
 pub mod reconcile_report;
 pub mod sarif;
+pub mod standing;
 pub mod table;
 pub mod tags;
 pub mod trigger_report;
 pub mod unified_diff;
+
+/// Text that stays on its line: line breaks become blanks, and what a terminal would obey U+FFFD.
+pub(crate) fn on_one_line(text: &str) -> String {
+    let shown = |character: char| match character {
+        '\n' | '\r' | '\t' => ' ',
+        other if other.is_control() => '\u{fffd}',
+        other => other,
+    };
+    text.trim().chars().map(shown).collect()
+}

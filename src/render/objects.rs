@@ -17,6 +17,8 @@ use crate::go::age;
 /// How tables are shown.
 #[derive(Clone, Copy, Debug)]
 pub struct TableSettings {
+    /// A CONTEXT column.
+    pub contexts: bool,
     /// A NAMESPACE column.
     pub namespaces: bool,
     /// The columns of `-o wide`.
@@ -38,13 +40,56 @@ pub fn tables(survey: &Survey, settings: TableSettings) -> Vec<u8> {
         .collect();
     kinds.dedup();
     let tables = kinds.iter().map(|kind| {
-        let mut table = Table::new(headers(*kind, settings));
-        for surveyed in survey.objects.iter().filter(|one| one.kind == *kind) {
-            table.row(row(survey, surveyed, kinds.len() > 1, settings));
-        }
+        let table = table(survey, *kind, kinds.len() > 1, settings);
         table.render(settings.headers)
     });
     tables.collect::<Vec<_>>().join("\n").into_bytes()
+}
+
+fn table(survey: &Survey, kind: Kind, prefixed: bool, settings: TableSettings) -> Table {
+    let mut table = Table::new(headers(kind, settings));
+    for surveyed in survey.objects.iter().filter(|one| one.kind == kind) {
+        table.row(row(survey, surveyed, prefixed, settings));
+    }
+    table
+}
+
+/// A table that goes on: its headers come once, and its columns never get narrower.
+#[derive(Clone, Debug, Default)]
+pub struct WatchedTable {
+    widths: Vec<usize>,
+    begun: bool,
+}
+
+impl WatchedTable {
+    /// The next rows, of one kind; nothing where there are none.
+    pub fn rows(&mut self, survey: &Survey, settings: TableSettings) -> Vec<u8> {
+        let Some(first) = survey.objects.first() else {
+            return Vec::new();
+        };
+        let with_headers = settings.headers && !self.begun;
+        self.begun = true;
+        let table = table(survey, first.kind, false, settings);
+        table
+            .render_below(with_headers, &mut self.widths)
+            .into_bytes()
+    }
+}
+
+/// Each object as a document of its own, one after the other: JSON, or YAML behind `---`.
+pub fn documents(survey: &Survey, as_yaml: bool) -> Vec<u8> {
+    let each = survey.objects.iter().map(|surveyed| Survey {
+        objects: vec![surveyed.clone()],
+        ..Survey::default()
+    });
+    let each = each.flat_map(|one| {
+        if as_yaml {
+            [b"---\n".to_vec(), yaml(&one, true)].concat()
+        } else {
+            json(&one, true)
+        }
+    });
+    each.collect()
 }
 
 fn headers(kind: Kind, settings: TableSettings) -> Vec<&'static str> {
@@ -137,7 +182,7 @@ fn unreadable(kind: Kind, settings: TableSettings) -> Cells {
     )
 }
 
-const NONE: &str = "-";
+pub(super) const NONE: &str = "-";
 
 fn state(suspended: bool, conditions: &[Condition]) -> [String; 3] {
     let Readiness { ready, message, .. } = readiness(conditions);
@@ -207,7 +252,7 @@ fn policy(object: &ImagePolicy, surveyed: &Surveyed, settings: TableSettings) ->
 }
 
 /// The beginning of a digest tells it from others; the whole of it is for `-o wide`.
-fn shown_digest(digest: &str, wide: bool) -> &str {
+pub(super) fn shown_digest(digest: &str, wide: bool) -> &str {
     let end = "sha256:".len() + 12;
     match digest.get(..end) {
         Some(beginning) if !wide => beginning,
@@ -253,7 +298,7 @@ fn automation(object: &ImageUpdateAutomation, settings: TableSettings) -> Cells 
     (cells, state(object.spec.suspend, &status.conditions))
 }
 
-fn or_none(text: Option<&str>) -> String {
+pub(super) fn or_none(text: Option<&str>) -> String {
     match text {
         None | Some("") => NONE.into(),
         Some(text) => text.to_owned(),

@@ -2,6 +2,8 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
+use super::on_one_line;
+
 /// A table: its headers, and rows of as many cells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
@@ -31,22 +33,27 @@ impl Table {
 
     /// The lines, each ended by LF; the last column isn't padded.
     pub fn render(&self, with_headers: bool) -> String {
+        self.render_below(with_headers, &mut Vec::new())
+    }
+
+    /// The same below lines that were printed before: columns are as wide as `widths` or wider, which it then holds.
+    pub fn render_below(&self, with_headers: bool, widths: &mut Vec<usize>) -> String {
         let headers: Vec<String> = self.headers.iter().map(|text| (*text).to_owned()).collect();
         let lines: Vec<&Vec<String>> = with_headers
             .then_some(&headers)
             .into_iter()
             .chain(&self.rows)
             .collect();
-        let widths: Vec<usize> = (0..self.headers.len())
-            .map(|column| {
-                let cells = lines.iter().filter_map(|line| line.get(column));
-                cells.map(|cell| cell.width()).max().unwrap_or_default()
-            })
-            .collect();
+        widths.resize(self.headers.len(), 0);
+        for (column, width) in widths.iter_mut().enumerate() {
+            let cells = lines.iter().filter_map(|line| line.get(column));
+            let widest = cells.map(|cell| cell.width()).max().unwrap_or_default();
+            *width = widest.max(*width);
+        }
         let mut out = String::new();
         for line in lines {
             let mut text = String::new();
-            for (cell, width) in line.iter().zip(&widths) {
+            for (cell, width) in line.iter().zip(&*widths) {
                 text.push_str(cell);
                 text.push_str(&" ".repeat(width - cell.width() + 3));
             }
@@ -55,15 +62,6 @@ impl Table {
         }
         out
     }
-}
-
-fn on_one_line(cell: &str) -> String {
-    let shown = |character: char| match character {
-        '\n' | '\r' | '\t' => ' ',
-        other if other.is_control() => '\u{fffd}',
-        other => other,
-    };
-    cell.trim().chars().map(shown).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A fake Kubernetes API on the wire: objects, pages, versions, and users who may not.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -28,6 +29,8 @@ struct State {
     page: Option<usize>,
     /// Whether a list's continuation is too old.
     expires: bool,
+    /// What watches are answered, one after the other; then they are forbidden.
+    watches: Mutex<VecDeque<Response>>,
 }
 
 const TOKEN: &str = "let-me-in";
@@ -94,6 +97,20 @@ impl FakeCluster {
     /// From now on the continuation of a list comes too late.
     pub fn expire(&self) -> &Self {
         self.state.lock().unwrap().expires = true;
+        self
+    }
+
+    /// The next watch hears these events and is over.
+    pub fn then_watch(&self, events: &[Value]) -> &Self {
+        let lines: Vec<String> = events.iter().map(|event| format!("{event}\n")).collect();
+        self.then_answer_watch(Response::text(200, &lines.concat()))
+    }
+
+    /// The next watch gets this answer.
+    pub fn then_answer_watch(&self, response: Response) -> &Self {
+        let state = self.state.lock().unwrap();
+        state.watches.lock().unwrap().push_back(response);
+        drop(state);
         self
     }
 
@@ -249,6 +266,12 @@ fn objects(state: &State, request: &Request, api_version: &str, rest: &[&str]) -
     let Some((kind, _)) = PLURALS.iter().find(|(_, known)| *known == plural) else {
         return Response::text(404, "404 page not found");
     };
+    if request.parameter("watch").is_some() {
+        let next = state.watches.lock().unwrap().pop_front();
+        return next.unwrap_or_else(|| status(403, "Forbidden", "no more watches", "x"));
+    }
+    let field = request.parameter("fieldSelector").unwrap_or_default();
+    let field = field.strip_prefix("metadata.name=").map(str::to_owned);
     let selector = request.parameter("labelSelector").unwrap_or_default();
     let found: Vec<&Value> = state
         .objects
@@ -256,7 +279,9 @@ fn objects(state: &State, request: &Request, api_version: &str, rest: &[&str]) -
         .filter(|object| {
             object["kind"] == **kind
                 && namespace.is_none_or(|wanted| object["metadata"]["namespace"] == wanted)
-                && name.is_none_or(|wanted| object["metadata"]["name"] == wanted)
+                && name
+                    .or(field.as_deref())
+                    .is_none_or(|wanted| object["metadata"]["name"] == wanted)
                 && selected(object, &selector)
         })
         .collect();
@@ -303,6 +328,6 @@ fn list(state: &State, request: &Request, found: &[&Value]) -> Response {
     };
     Response::json(
         200,
-        &json!({"kind": "List", "metadata": {"continue": next}, "items": page}),
+        &json!({"kind": "List", "metadata": {"continue": next, "resourceVersion": "100"}, "items": page}),
     )
 }

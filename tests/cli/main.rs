@@ -34,5 +34,7 @@ mod schema;
 mod server;
 mod shop;
 mod situation;
+mod standing;
 mod tags;
+mod watch;
 mod worktree;

@@ -179,6 +179,28 @@ impl Cluster {
         answer
     }
 
+    /// Sends a request whose answer has no end; its beginning comes within `--request-timeout`.
+    pub(super) async fn open_stream(
+        &self,
+        path: &str,
+        request: Request<Body>,
+    ) -> Result<(StatusCode, Body), ClusterError> {
+        let asked = Instant::now();
+        let question = format!("GET {path}");
+        let opening = async {
+            let answer = self.client.send(request).await;
+            answer.map_err(|error| self.failed(&question, &error))
+        };
+        let answer = self.limited(&question, opening).await;
+        let told = answer
+            .as_ref()
+            .map(|answer| (answer.status(), HeaderMap::new(), Vec::new()))
+            .map_err(Clone::clone);
+        self.tell("GET", path, &told, asked.elapsed());
+        let answer = answer?;
+        Ok((answer.status(), answer.into_body()))
+    }
+
     async fn exchange(
         &self,
         question: &str,

@@ -7,11 +7,13 @@ mod error;
 mod objects;
 mod proxy;
 mod transport;
+mod watch;
 
 pub use client::Cluster;
 pub use connection::{Connection, ConnectionSettings, contexts, settle};
 pub use dry_run::{DryRunRequest, KnownResources, LiveAnswer, ObjectPlace, Sent};
 pub use error::ClusterError;
 pub use objects::{Listed, Scope};
+pub use watch::{WatchEnd, WatchEvent, Watched};
 
 pub use super::objects::add;

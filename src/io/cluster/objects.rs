@@ -26,6 +26,8 @@ pub enum Scope<'a> {
 pub struct Listed {
     /// The objects as the API sent them, with `apiVersion` and `kind`.
     pub items: Vec<Value>,
+    /// From where a watch goes on.
+    pub resource_version: String,
 }
 
 /// Objects a page: client-go's own choice.
@@ -51,11 +53,11 @@ impl Cluster {
         let mut version = self.assumed_version(kind);
         loop {
             let path = collection(kind, version, scope);
-            match self.pages(&path, &purpose, selector).await? {
-                Some(mut items) => {
+            match self.pages(&path, &purpose, selector, None).await? {
+                Some(mut listed) => {
                     self.remember(kind, version);
-                    fill_in(&mut items, kind, version);
-                    return Ok(Listed { items });
+                    fill_in(&mut listed.items, kind, version);
+                    return Ok(listed);
                 }
                 None => version = self.other_version(kind, version).await?,
             }
@@ -166,9 +168,10 @@ impl Cluster {
             place: place(scope),
         };
         let path = format!("/apis/apps/v1{}/deployments", folder(scope));
-        let listed = self.pages(&path, &purpose, Some(selector)).await?;
+        let listed = self.pages(&path, &purpose, Some(selector), None).await?;
         Ok(listed
             .unwrap_or_default()
+            .items
             .iter()
             .flat_map(processes)
             .collect())
@@ -264,17 +267,18 @@ impl Cluster {
     }
 
     /// All pages of a list; `None` where the path means nothing to the server.
-    async fn pages(
+    pub(super) async fn pages(
         &self,
         path: &str,
         purpose: &Purpose,
         selector: Option<&str>,
-    ) -> Result<Option<Vec<Value>>, ClusterError> {
+        name: Option<&str>,
+    ) -> Result<Option<Listed>, ClusterError> {
         let mut items = Vec::new();
         let mut token = String::new();
         let mut limited = true;
         loop {
-            let path = format!("{path}?{}", query(limited, &token, selector));
+            let path = format!("{path}?{}", query(limited, &token, selector, name));
             let mut page = match self.get_json(&path, purpose).await? {
                 Answer::Json(page) => page,
                 // The list is too old to be continued: it is read anew, in one piece.
@@ -292,12 +296,19 @@ impl Cluster {
             let next = page.pointer("/metadata/continue").and_then(Value::as_str);
             match next.filter(|next| !next.is_empty() && *next != token) {
                 Some(next) => token = next.to_owned(),
-                None => return Ok(Some(items)),
+                None => {
+                    let version = page.pointer("/metadata/resourceVersion");
+                    let resource_version = version.and_then(Value::as_str).unwrap_or_default();
+                    return Ok(Some(Listed {
+                        resource_version: resource_version.to_owned(),
+                        items,
+                    }));
+                }
             }
         }
     }
 
-    fn assumed_version(&self, kind: Kind) -> &'static str {
+    pub(super) fn assumed_version(&self, kind: Kind) -> &'static str {
         let served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         served
             .get(&kind)
@@ -305,13 +316,13 @@ impl Cluster {
             .unwrap_or_else(|| kind.versions().first().copied().unwrap_or("v1"))
     }
 
-    fn remember(&self, kind: Kind, version: &'static str) {
+    pub(super) fn remember(&self, kind: Kind, version: &'static str) {
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         served.insert(kind, version);
     }
 
     /// The version to try instead of one that isn't served: only an old cluster costs these questions.
-    async fn other_version(
+    pub(super) async fn other_version(
         &self,
         kind: Kind,
         tried: &'static str,
@@ -348,7 +359,7 @@ fn not_served(kind: Kind, server: &str) -> String {
     )
 }
 
-fn collection(kind: Kind, version: &str, scope: Scope<'_>) -> String {
+pub(super) fn collection(kind: Kind, version: &str, scope: Scope<'_>) -> String {
     let group = match kind.group() {
         "" => format!("/api/{version}"),
         group => format!("/apis/{group}/{version}"),
@@ -380,7 +391,7 @@ fn place(scope: Scope<'_>) -> String {
     }
 }
 
-fn purpose(verb: &'static str, kind: Kind, scope: Scope<'_>) -> Purpose {
+pub(super) fn purpose(verb: &'static str, kind: Kind, scope: Scope<'_>) -> Purpose {
     let resource = match kind.group() {
         "" => kind.plural().to_owned(),
         group => format!("{}.{group}", kind.plural()),
@@ -392,7 +403,7 @@ fn purpose(verb: &'static str, kind: Kind, scope: Scope<'_>) -> Purpose {
     }
 }
 
-fn query(limited: bool, token: &str, selector: Option<&str>) -> String {
+fn query(limited: bool, token: &str, selector: Option<&str>, name: Option<&str>) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     if limited {
         query.append_pair("limit", &PAGE.to_string());
@@ -403,11 +414,14 @@ fn query(limited: bool, token: &str, selector: Option<&str>) -> String {
     if let Some(selector) = selector {
         query.append_pair("labelSelector", selector);
     }
+    if let Some(name) = name {
+        query.append_pair("fieldSelector", &format!("metadata.name={name}"));
+    }
     query.finish()
 }
 
 /// Items of a list of built-in kinds have no `apiVersion` and `kind` of their own.
-fn fill_in(items: &mut [Value], kind: Kind, version: &str) {
+pub(super) fn fill_in(items: &mut [Value], kind: Kind, version: &str) {
     let api_version = match kind.group() {
         "" => version.to_owned(),
         group => format!("{group}/{version}"),
@@ -479,7 +493,7 @@ mod tests {
             "/api/v1/secrets"
         );
         assert_eq!(
-            query(true, "a=b", Some("x in (y)")),
+            query(true, "a=b", Some("x in (y)"), None),
             "limit=500&continue=a%3Db&labelSelector=x+in+%28y%29"
         );
     }

@@ -130,7 +130,7 @@ impl Grounds<'_> {
 }
 
 /// The ImageRepository that a policy chooses from.
-pub(super) fn repository_of(policy: &ImagePolicy) -> ObjectKey {
+pub(in crate::pipeline) fn repository_of(policy: &ImagePolicy) -> ObjectKey {
     policy
         .spec
         .image_repository_ref

@@ -257,7 +257,7 @@ impl Hops<'_> {
     }
 
     /// Whether a workload comes from these Kustomizations, straight or through a HelmRelease, or was named.
-    fn is_behind(
+    pub(super) fn is_behind(
         &self,
         holding: &[&Kustomization],
         kind: Kind,
@@ -392,7 +392,7 @@ fn released_by(release: &HelmRelease) -> Step {
     }
 }
 
-fn is_of(workload: &Workload, release: &HelmRelease) -> bool {
+pub(super) fn is_of(workload: &Workload, release: &HelmRelease) -> bool {
     let [name, namespace] = RELEASE_LABELS;
     workload.labels.get(name) == Some(&release.key.name)
         && workload.labels.get(namespace) == Some(&release.key.namespace)
