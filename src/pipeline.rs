@@ -5,6 +5,7 @@
 
 pub mod diagnose;
 pub mod explain;
+pub mod forecast;
 pub mod local;
 pub mod mark;
 pub mod reformat;

@@ -5,11 +5,13 @@ use clap::{Args, ValueEnum};
 use crate::exit_code;
 use crate::facts::cluster::Kind;
 use crate::failure::{Failure, FailureKind};
+use crate::pipeline::forecast::{Forecast, Prediction, forecast};
 use crate::pipeline::request::{Named, ObjectRequest, Request};
+use crate::pipeline::session::Session;
 use crate::pipeline::stages::{Inputs, Preview};
 use crate::pipeline::{DryRun, decide, dry_run, fetch, load, preview};
 use crate::render::console::{Talk, Tone};
-use crate::render::{self, diff_report, json_v1};
+use crate::render::{self, diff_report, json_v1, markdown_diff};
 
 use super::input::{GlobalArgs, OutputFormat};
 use super::invocation::Invocation;
@@ -25,6 +27,9 @@ use super::terminal::Terminal;
 /// With --dry-run=server the objects that would be applied because of the change are sent to the API server as server-side apply with
 /// dryRun=All, as kustomize-controller would send them; nothing is persisted. Kustomizations are built with kustomize or kubectl, one
 /// of which has to be on PATH.
+///
+/// With --base REF the objects of -f and the files of their work tree are predicted twice, as they stand at REF and as they stand
+/// now, and what is shown is what merging brings about. Nothing but the registries is asked, and with --tags-from FILE nobody.
 ///
 /// Exit status: 0 no change, 1 changes or a predicted failure of the controller, above that an error (2 usage, 3 cluster, 4 registry,
 /// 5 git, 6 invalid input, 8 the API server rejects the change); the largest wins.
@@ -71,6 +76,15 @@ pub struct DiffArgs {
     )]
     dry_run: DryRunMode,
 
+    /// Tell what merging moves: predict with the policies and files of this commit too, and compare
+    #[arg(
+        long,
+        value_name = "REF",
+        conflicts_with_all = ["stat", "dry_run"],
+        help_heading = "Input"
+    )]
+    base: Option<String>,
+
     /// With `never`, exit with 0 where changes or a predicted failure would give 1
     #[arg(long, value_enum, value_name = "WHEN", help_heading = "Output")]
     fail_on: Option<FailOn>,
@@ -115,6 +129,9 @@ pub fn examples(invocation: Invocation) -> String {
   # what a pull request changes, with recorded tags and no network
   {caller} diff -f clusters/ -R --tags-from tags.json --worktree .
 
+  # what merging this branch will move, as a comment for its pull request
+  {caller} diff -f clusters/ -R --tags-from tags.json --base origin/main -o markdown
+
   # what the automation would do this second, by the policies' status
   {caller} diff -f objects.yaml --tags-from status --worktree .
 
@@ -133,13 +150,21 @@ pub fn run(
     args: DiffArgs,
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
-    global.fits("diff", &[OutputFormat::Json, OutputFormat::Name])?;
+    let forms = [
+        OutputFormat::Json,
+        OutputFormat::Name,
+        OutputFormat::Markdown,
+    ];
+    global.fits("diff", &forms)?;
     let mut ground = global.ground(*invocation)?;
     if args.dry_run == DryRunMode::Server {
         global.add_cluster(&mut ground)?;
     }
     let request = request(ground.objects.clone(), global, &args)?;
     let session = global.session(&ground, terminal)?;
+    if let Some(base) = &args.base {
+        return run_forecast(&request, base, global, &args, &session, terminal);
+    }
     let inputs = load(&request, &session)?;
     talk_about_inputs(&inputs, terminal);
     if inputs.automations.is_empty() {
@@ -161,17 +186,87 @@ pub fn run(
     let shown = Shown {
         previews: &previews,
         dry_runs: dry_runs.as_deref(),
+        forecast: None,
         cluster: session.context(),
     };
     print(global, &args, &shown, terminal);
     let checks = dry_runs.iter().flatten().map(DryRun::exit_code);
     let code = checks.fold(exit_code_of(&inputs, &previews), u8::max);
-    let changes_are_fine = args.fail_on == Some(FailOn::Never) && code == exit_code::DIFFERENCES;
-    Ok(if changes_are_fine {
-        exit_code::FINE
+    Ok(args.judged(code))
+}
+
+impl DiffArgs {
+    /// The exit code that `--fail-on` makes of one.
+    fn judged(&self, code: u8) -> u8 {
+        if self.fail_on == Some(FailOn::Never) && code == exit_code::DIFFERENCES {
+            exit_code::FINE
+        } else {
+            code
+        }
+    }
+}
+
+/// `--base`: what merging brings about.
+fn run_forecast(
+    request: &Request,
+    base: &str,
+    global: &GlobalArgs,
+    args: &DiffArgs,
+    session: &Session,
+    terminal: &mut Terminal,
+) -> Result<u8, Failure> {
+    if global.output == Some(OutputFormat::Name) {
+        return Err(Failure::usage(
+            "-o name does not fit --base: use json, markdown or none",
+        ));
+    }
+    let (here, forecast) = forecast(request, base, session)?;
+    let Prediction {
+        inputs,
+        previews,
+        notes,
+    } = &here;
+    talk_about_inputs(inputs, terminal);
+    talk_about(notes, terminal);
+    if inputs.automations.is_empty() {
+        say_nothing_matches(request, inputs, terminal);
+    }
+    let failures = previews.iter().flat_map(|preview| {
+        let unknown = preview.unknown.iter();
+        unknown.map(|unknown| format!("{}: {}", preview.key, unknown.message))
+    });
+    failures.for_each(|message| terminal.failure(&message));
+    for failure in &forecast.failures {
+        terminal.failure(&failure.message);
+    }
+    for talk in render::forecast::talk(&forecast) {
+        terminal.say(&talk);
+    }
+    let shown = Shown {
+        previews,
+        dry_runs: None,
+        forecast: Some(&forecast),
+        cluster: None,
+    };
+    match global.output {
+        Some(_) => print_document(global, args, &shown, terminal),
+        None => terminal.result(&render::forecast::text(&forecast)),
+    }
+    let codes = forecast.failures.iter().map(Failure::exit_code);
+    let unknown = previews
+        .iter()
+        .flat_map(|preview| preview.unknown.iter().chain(&preview.troubles));
+    let codes = codes.chain(unknown.map(Failure::exit_code));
+    let problems = inputs
+        .problems
+        .iter()
+        .map(|_| FailureKind::InvalidInput.exit_code());
+    let differs = if forecast.differs() {
+        exit_code::DIFFERENCES
     } else {
-        code
-    })
+        exit_code::FINE
+    };
+    Ok(args.judged(codes.chain(problems).fold(differs, u8::max)))
 }
 
 fn request(
@@ -251,6 +346,7 @@ pub(super) fn say_nothing_matches(request: &Request, inputs: &Inputs, terminal: 
 struct Shown<'a> {
     previews: &'a [Preview],
     dry_runs: Option<&'a [DryRun]>,
+    forecast: Option<&'a Forecast>,
     cluster: Option<&'a str>,
 }
 
@@ -278,14 +374,31 @@ fn print(global: &GlobalArgs, args: &DiffArgs, shown: &Shown<'_>, terminal: &mut
             terminal.say(&talk);
         }
     }
+    print_document(global, args, shown, terminal);
+}
+
+/// What goes to stdout when all automations have been told of.
+fn print_document(
+    global: &GlobalArgs,
+    args: &DiffArgs,
+    shown: &Shown<'_>,
+    terminal: &mut Terminal,
+) {
+    let previews = shown.previews;
     match global.output {
         Some(OutputFormat::Json) => terminal.result(&json_v1::diff(
             previews,
             shown.dry_runs,
+            shown.forecast,
             shown.cluster,
             args.unified,
         )),
         Some(OutputFormat::Name) => terminal.result(&diff_report::names(previews)),
+        Some(OutputFormat::Markdown) => terminal.result(&markdown_diff::document(
+            previews,
+            shown.forecast,
+            args.unified,
+        )),
         None if args.stat => terminal.result(&diff_report::stat(previews)),
         _ => {}
     }

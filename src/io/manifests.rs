@@ -313,7 +313,8 @@ impl<'a> Reading<'a> {
     }
 }
 
-fn is_manifest_name(path: &Path) -> bool {
+/// Whether a file in a folder is read.
+pub fn is_manifest_name(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| extension == "yaml" || extension == "yml" || extension == "json")
 }

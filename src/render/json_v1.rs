@@ -5,17 +5,19 @@ use serde::Serialize;
 use crate::controllers::flux::ObjectKey;
 use crate::findings::{Finding, Subject};
 use crate::pipeline::DryRun;
+use crate::pipeline::forecast::Forecast;
 use crate::pipeline::stages::{Preview, PreviewedFile};
 
-use super::{diff_report, json_v1_dry_run, unified_diff};
+use super::{diff_report, json_v1_dry_run, json_v1_forecast, unified_diff};
 
 /// The document of `diff -o json`, ended by LF; `cluster` is the kubeconfig's context, and the patches have `context`
 /// unchanged lines around each change.
 ///
-/// `dry_runs` holds one for each preview, or nothing where none was asked for.
+/// `dry_runs` holds one for each preview, or nothing where none was asked for; so does `forecast`.
 pub fn diff(
     previews: &[Preview],
     dry_runs: Option<&[DryRun]>,
+    forecast: Option<&Forecast>,
     cluster: Option<&str>,
     context: usize,
 ) -> Vec<u8> {
@@ -27,6 +29,7 @@ pub fn diff(
     document(&DiffDocument {
         schema_version: 1,
         automations,
+        forecast: forecast.map(json_v1_forecast::row),
     })
 }
 
@@ -42,6 +45,7 @@ pub(super) fn document<Document: Serialize>(document: &Document) -> Vec<u8> {
 struct DiffDocument {
     schema_version: u32,
     automations: Vec<Automation>,
+    forecast: Option<json_v1_forecast::Row>,
 }
 
 #[derive(Serialize)]

@@ -55,7 +55,7 @@ pub(super) fn cell(text: &str) -> String {
     cell
 }
 
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let text = text.replace(['`', '\n', '\r'], " ").replace('|', "\\|");
     format!("`{text}`")
 }

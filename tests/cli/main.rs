@@ -14,6 +14,7 @@ mod environment;
 mod explain;
 mod fleets;
 mod fmt;
+mod forecast;
 mod get;
 mod git;
 #[path = "../clone/server.rs"]

@@ -221,7 +221,7 @@ fn blobs(repository: &PrivateRepository, ids: &[&str]) -> Result<Vec<u8>, GitErr
     clippy::option_option,
     reason = "an answer that is missing is not an answer that something is missing"
 )]
-fn next_blob<'b>(rest: &mut &'b [u8]) -> Option<Option<&'b [u8]>> {
+pub(super) fn next_blob<'b>(rest: &mut &'b [u8]) -> Option<Option<&'b [u8]>> {
     let end = memchr::memchr(b'\n', rest)?;
     let header = String::from_utf8_lossy(&rest[..end]).into_owned();
     *rest = &rest[end + 1..];

@@ -317,7 +317,7 @@ fn single_line(top: &Path, arguments: &[&str]) -> Result<Option<String>, GitErro
     Ok((output.status.success() && !line.is_empty()).then_some(line))
 }
 
-fn failed(top: &Path, command: &str, stderr: &[u8]) -> GitError {
+pub(super) fn failed(top: &Path, command: &str, stderr: &[u8]) -> GitError {
     GitError(format!(
         "git {command} in {}: {}",
         top.display(),
@@ -326,7 +326,7 @@ fn failed(top: &Path, command: &str, stderr: &[u8]) -> GitError {
 }
 
 /// Runs git in `folder`.
-fn git<I, A>(
+pub(super) fn git<I, A>(
     folder: &Path,
     arguments: I,
     input: Option<Vec<u8>>,
@@ -336,7 +336,11 @@ where
     A: AsRef<OsStr>,
 {
     let mut command = plain_git(folder);
-    command.args(arguments).env("GIT_OPTIONAL_LOCKS", "0");
+    command
+        .args(arguments)
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        // What a partial clone lacks is missing: reading a work tree asks no server.
+        .env("GIT_NO_LAZY_FETCH", "1");
     command
         .stdin(if input.is_some() {
             Stdio::piped()
