@@ -3,11 +3,77 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::failure::Failure;
+use clap::Args;
+
+use crate::exit_code;
+use crate::failure::{Failure, FailureKind};
 use crate::go::regexp::Regexp;
 use crate::pipeline::session::contexts;
 
 use super::input::GlobalArgs;
+use super::terminal::Terminal;
+
+/// `--contexts`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ContextsArgs {
+    /// Ask several clusters side by side: contexts of the kubeconfig by name or /REGEX/ (repeatable); with -f, give the inputs
+    /// names instead: -f NAME=PATH
+    #[arg(long, value_name = "NAME|/REGEX/", help_heading = "Input")]
+    pub contexts: Vec<String>,
+}
+
+/// What came of asking every input.
+pub struct Answers<T> {
+    /// The answers, in the order of the inputs.
+    pub answers: Vec<T>,
+    /// The exit code for those that could not be asked.
+    pub code: u8,
+}
+
+/// Asks every input, side by side. A cluster that can't be asked is told, and the others are shown.
+///
+/// # Errors
+///
+/// The only input fails, or one fails by something else than its cluster.
+pub fn side_by_side<T: Send>(
+    inputs: &[NamedInput],
+    terminal: &Terminal,
+    ask: impl Fn(&NamedInput) -> Result<T, Failure> + Sync,
+) -> Result<Answers<T>, Failure> {
+    let asked: Vec<Result<T, Failure>> = std::thread::scope(|scope| {
+        let asking: Vec<_> = inputs
+            .iter()
+            .map(|input| scope.spawn(|| ask(input)))
+            .collect();
+        let answers = asking.into_iter().map(|one| {
+            one.join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        answers.collect()
+    });
+    let mut all = Answers {
+        answers: Vec::new(),
+        code: exit_code::FINE,
+    };
+    for (input, asked) in inputs.iter().zip(asked) {
+        match (asked, &input.name) {
+            (Ok(answer), _) => all.answers.push(answer),
+            (Err(failure), Some(name))
+                if inputs.len() > 1 && failure.kind == FailureKind::Cluster =>
+            {
+                terminal.failure(&format!("context {name}: {failure}"));
+                all.code = all.code.max(failure.exit_code());
+            }
+            (Err(failure), _) => return Err(failure),
+        }
+    }
+    Ok(all)
+}
+
+/// Whether inputs have names, which are shown.
+pub fn are_named(inputs: &[NamedInput]) -> bool {
+    inputs.iter().any(|input| input.name.is_some())
+}
 
 /// One of several inputs.
 #[derive(Clone, Debug)]

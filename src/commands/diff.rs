@@ -6,13 +6,15 @@ use crate::exit_code;
 use crate::facts::cluster::Kind;
 use crate::failure::{Failure, FailureKind};
 use crate::pipeline::forecast::{Forecast, Prediction, forecast};
-use crate::pipeline::request::{Named, ObjectRequest, Request};
+use crate::pipeline::request::{Named, ObjectRequest, Request, TagSource};
 use crate::pipeline::session::Session;
 use crate::pipeline::stages::{Inputs, Preview};
 use crate::pipeline::{DryRun, decide, dry_run, fetch, load, preview};
 use crate::render::console::{Talk, Tone};
+use crate::render::json_v1::DiffPart;
 use crate::render::{self, diff_report, json_v1, markdown_diff};
 
+use super::contexts::{self, ContextsArgs};
 use super::input::{GlobalArgs, OutputFormat};
 use super::invocation::Invocation;
 use super::selection;
@@ -85,6 +87,9 @@ pub struct DiffArgs {
     )]
     base: Option<String>,
 
+    #[command(flatten)]
+    contexts: ContextsArgs,
+
     /// With `never`, exit with 0 where changes or a predicted failure would give 1
     #[arg(long, value_enum, value_name = "WHEN", help_heading = "Output")]
     fail_on: Option<FailOn>,
@@ -156,22 +161,76 @@ pub fn run(
         OutputFormat::Markdown,
     ];
     global.fits("diff", &forms)?;
+    let inputs = contexts::inputs(global, &args.contexts.contexts)?;
+    let named = contexts::are_named(&inputs);
+    if let Some(base) = &args.base {
+        if named {
+            return Err(Failure::usage(
+                "--base compares one set of files: leave out --contexts and the names of -f",
+            ));
+        }
+        let ground = global.ground(*invocation)?;
+        let request = request(ground.objects.clone(), global, &args)?;
+        let session = global.session(&ground, terminal)?;
+        return run_forecast(&request, base, global, &args, &session, terminal);
+    }
+    let shared = &*terminal;
+    let asked = contexts::side_by_side(&inputs, terminal, |input| {
+        let mut predicted = predict(invocation, &input.global, &args, shared)?;
+        predicted.cluster = input.name.clone().or(predicted.cluster);
+        Ok(predicted)
+    })?;
+    let mut code = asked.code;
+    for predicted in &asked.answers {
+        talk_about_inputs(&predicted.inputs, terminal);
+        if predicted.inputs.automations.is_empty() {
+            say_nothing_matches(&predicted.request, &predicted.inputs, terminal);
+        }
+        talk_about(&predicted.notes, terminal);
+        print(global, &args, predicted, named, terminal);
+        let checks = predicted.dry_runs.iter().flatten().map(DryRun::exit_code);
+        let own = exit_code_of(&predicted.inputs, &predicted.previews);
+        code = checks.fold(own, u8::max).max(code);
+    }
+    let parts: Vec<DiffPart<'_>> = asked.answers.iter().map(Predicted::part).collect();
+    print_document(global, &args, &parts, None, terminal);
+    Ok(args.judged(code))
+}
+
+/// What one input comes to.
+struct Predicted {
+    request: Request,
+    inputs: Inputs,
+    notes: Vec<String>,
+    previews: Vec<Preview>,
+    dry_runs: Option<Vec<DryRun>>,
+    cluster: Option<String>,
+}
+
+impl Predicted {
+    fn part(&self) -> DiffPart<'_> {
+        DiffPart {
+            previews: &self.previews,
+            dry_runs: self.dry_runs.as_deref(),
+            cluster: self.cluster.as_deref(),
+        }
+    }
+}
+
+fn predict(
+    invocation: &Invocation,
+    global: &GlobalArgs,
+    args: &DiffArgs,
+    terminal: &Terminal,
+) -> Result<Predicted, Failure> {
     let mut ground = global.ground(*invocation)?;
     if args.dry_run == DryRunMode::Server {
         global.add_cluster(&mut ground)?;
     }
-    let request = request(ground.objects.clone(), global, &args)?;
+    let request = request(ground.objects.clone(), global, args)?;
     let session = global.session(&ground, terminal)?;
-    if let Some(base) = &args.base {
-        return run_forecast(&request, base, global, &args, &session, terminal);
-    }
     let inputs = load(&request, &session)?;
-    talk_about_inputs(&inputs, terminal);
-    if inputs.automations.is_empty() {
-        say_nothing_matches(&request, &inputs, terminal);
-    }
     let (scans, checkouts) = fetch(&request, &inputs, &session)?;
-    talk_about(&scans.notes, terminal);
     let decisions = decide(&request, &inputs, &scans, &session)?;
     let previews = preview(&request, &inputs, &decisions, &checkouts)?;
     let dry_runs = match args.dry_run {
@@ -183,16 +242,14 @@ pub fn run(
             )?)
         }
     };
-    let shown = Shown {
-        previews: &previews,
-        dry_runs: dry_runs.as_deref(),
-        forecast: None,
-        cluster: session.context(),
-    };
-    print(global, &args, &shown, terminal);
-    let checks = dry_runs.iter().flatten().map(DryRun::exit_code);
-    let code = checks.fold(exit_code_of(&inputs, &previews), u8::max);
-    Ok(args.judged(code))
+    Ok(Predicted {
+        request,
+        inputs,
+        notes: scans.notes,
+        previews,
+        dry_runs,
+        cluster: session.context().map(str::to_owned),
+    })
 }
 
 impl DiffArgs {
@@ -220,6 +277,12 @@ fn run_forecast(
             "-o name does not fit --base: use json, markdown or none",
         ));
     }
+    if request.tags == TagSource::Status {
+        terminal.say(&Talk::new(
+            Tone::Warning,
+            "--tags-from status: what a changed policy will choose is not seen; use a recording (tags -o json) or the registry",
+        ));
+    }
     let (here, forecast) = forecast(request, base, session)?;
     let Prediction {
         inputs,
@@ -242,14 +305,13 @@ fn run_forecast(
     for talk in render::forecast::talk(&forecast) {
         terminal.say(&talk);
     }
-    let shown = Shown {
+    let part = DiffPart {
         previews,
         dry_runs: None,
-        forecast: Some(&forecast),
         cluster: None,
     };
     match global.output {
-        Some(_) => print_document(global, args, &shown, terminal),
+        Some(_) => print_document(global, args, &[part], Some(&forecast), terminal),
         None => terminal.result(&render::forecast::text(&forecast)),
     }
     let codes = forecast.failures.iter().map(Failure::exit_code);
@@ -342,21 +404,28 @@ pub(super) fn say_nothing_matches(request: &Request, inputs: &Inputs, terminal: 
     ));
 }
 
-/// What is printed.
-struct Shown<'a> {
-    previews: &'a [Preview],
-    dry_runs: Option<&'a [DryRun]>,
-    forecast: Option<&'a Forecast>,
-    cluster: Option<&'a str>,
-}
-
-fn print(global: &GlobalArgs, args: &DiffArgs, shown: &Shown<'_>, terminal: &mut Terminal) {
-    let previews = shown.previews;
+fn print(
+    global: &GlobalArgs,
+    args: &DiffArgs,
+    predicted: &Predicted,
+    named: bool,
+    terminal: &mut Terminal,
+) {
+    let shows_patch = global.output.is_none() && !args.stat;
+    if let Some(context) = predicted.cluster.as_ref().filter(|_| named) {
+        if shows_patch {
+            // git apply skips it, as the line that names an automation.
+            terminal.result(format!("# context {context}\n").as_bytes());
+        } else {
+            terminal.say(&Talk::new(Tone::Action, format!("context {context}")));
+        }
+    }
+    let previews = &predicted.previews;
     for (index, preview) in previews.iter().enumerate() {
         for talk in diff_report::opening(preview) {
             terminal.say(&talk);
         }
-        if global.output.is_none() && !args.stat {
+        if shows_patch {
             terminal.result(&diff_report::patch(
                 preview,
                 args.unified,
@@ -366,7 +435,8 @@ fn print(global: &GlobalArgs, args: &DiffArgs, shown: &Shown<'_>, terminal: &mut
         for talk in diff_report::closing(preview) {
             terminal.say(&talk);
         }
-        let dry_run = shown.dry_runs.and_then(|dry_runs| dry_runs.get(index));
+        let dry_runs = predicted.dry_runs.as_deref();
+        let dry_run = dry_runs.and_then(|dry_runs| dry_runs.get(index));
         for talk in dry_run
             .iter()
             .flat_map(|dry_run| render::dry_run::talk(preview, dry_run))
@@ -374,32 +444,26 @@ fn print(global: &GlobalArgs, args: &DiffArgs, shown: &Shown<'_>, terminal: &mut
             terminal.say(&talk);
         }
     }
-    print_document(global, args, shown, terminal);
 }
 
 /// What goes to stdout when all automations have been told of.
 fn print_document(
     global: &GlobalArgs,
     args: &DiffArgs,
-    shown: &Shown<'_>,
+    parts: &[DiffPart<'_>],
+    forecast: Option<&Forecast>,
     terminal: &mut Terminal,
 ) {
-    let previews = shown.previews;
+    let previews = || parts.iter().flat_map(|part| part.previews);
     match global.output {
-        Some(OutputFormat::Json) => terminal.result(&json_v1::diff(
-            previews,
-            shown.dry_runs,
-            shown.forecast,
-            shown.cluster,
-            args.unified,
-        )),
-        Some(OutputFormat::Name) => terminal.result(&diff_report::names(previews)),
-        Some(OutputFormat::Markdown) => terminal.result(&markdown_diff::document(
-            previews,
-            shown.forecast,
-            args.unified,
-        )),
-        None if args.stat => terminal.result(&diff_report::stat(previews)),
+        Some(OutputFormat::Json) => {
+            terminal.result(&json_v1::diff(parts, forecast, args.unified));
+        }
+        Some(OutputFormat::Name) => terminal.result(&diff_report::names(previews())),
+        Some(OutputFormat::Markdown) => {
+            terminal.result(&markdown_diff::document(parts, forecast, args.unified));
+        }
+        None if args.stat => terminal.result(&diff_report::stat(previews())),
         _ => {}
     }
 }

@@ -12,6 +12,7 @@ use crate::render::console::{Talk, Tone};
 use crate::render::explanation::{self, TextSettings};
 use crate::render::json_v1_explain;
 
+use super::contexts::{self, ContextsArgs};
 use super::fail_on::FailOn;
 use super::input::{GlobalArgs, OutputFormat};
 use super::invocation::Invocation;
@@ -32,6 +33,9 @@ pub struct ExplainArgs {
     /// What is to be explained
     #[arg(value_name = "WHAT")]
     subjects: Vec<String>,
+
+    #[command(flatten)]
+    contexts: ContextsArgs,
 
     /// Why this tag, or why not; it need not exist yet
     #[arg(long, value_name = "TAG", help_heading = "Tags")]
@@ -112,42 +116,88 @@ pub fn run(
 ) -> Result<u8, Failure> {
     global.fits("explain", &[OutputFormat::Json])?;
     let subjects = selection::subjects(&args.subjects)?;
-    let mut ground = global.ground(*invocation)?;
-    if args.watch {
-        check_watch(global, ground.connection.is_some())?;
-        global.waits(&mut ground);
-    }
-    let request = request(ground.objects.clone(), global)?;
     let wanted = ExplainRequest {
         subjects,
         tag: args.tag.clone(),
         all_tags: args.all_tags,
         ladder: global.output.is_none() && !args.all_tags && terminal.shows_results(),
     };
-    let session = global.session(&ground, terminal)?;
-    let explanation = explain::explain(&request, &wanted, &session)?;
+    let inputs = contexts::inputs(global, &args.contexts.contexts)?;
+    if args.watch && inputs.len() > 1 {
+        return Err(Failure::usage(
+            "-w follows a tag in one cluster: leave out --contexts",
+        ));
+    }
+    let shared = &*terminal;
+    let asked = contexts::side_by_side(&inputs, terminal, |input| {
+        let global = &input.global;
+        let mut ground = global.ground(*invocation)?;
+        if args.watch {
+            check_watch(global, ground.connection.is_some())?;
+            global.waits(&mut ground);
+        }
+        let request = request(ground.objects.clone(), global)?;
+        let session = global.session(&ground, shared)?;
+        let mut explanation = explain::explain(&request, &wanted, &session)?;
+        let offline = session.context().is_none() && !global.filename.is_empty();
+        explanation.context = input.name.clone().or(explanation.context);
+        Ok(Explained {
+            objects: request.objects,
+            explanation,
+            session,
+            offline,
+        })
+    })?;
+    let named = contexts::are_named(&inputs);
+    for explained in &asked.answers {
+        tell(explained, named, global, terminal);
+    }
+    if global.output == Some(OutputFormat::Json) {
+        let all: Vec<Explanation> = asked
+            .answers
+            .iter()
+            .map(|explained| explained.explanation.clone())
+            .collect();
+        terminal.result(&json_v1_explain::explain(&all));
+    }
+    if let ([explained], true) = (asked.answers.as_slice(), args.watch) {
+        return watch(&explained.explanation, &args, &explained.session, terminal);
+    }
+    let codes = asked
+        .answers
+        .iter()
+        .map(|explained| exit_code_of(&explained.explanation, &args, explained.offline));
+    Ok(codes.fold(asked.code, u8::max))
+}
+
+/// What was made of one input.
+struct Explained {
+    objects: ObjectRequest,
+    explanation: Explanation,
+    session: Session,
+    offline: bool,
+}
+
+/// Tells the chains of one input; as JSON they are told together.
+fn tell(explained: &Explained, named: bool, global: &GlobalArgs, terminal: &mut Terminal) {
+    let explanation = &explained.explanation;
     for note in &explanation.notes {
         terminal.say(&Talk::new(Tone::Note, note.clone()));
     }
-    match global.output {
-        Some(OutputFormat::Json) => terminal.result(&json_v1_explain::explain(&explanation)),
-        _ => {
-            let settings = TextSettings {
-                glyphs: terminal.glyphs(),
-                color: terminal.colors_results(),
-            };
-            terminal.result(&explanation::text(&explanation, settings));
+    if global.output.is_none() {
+        if let Some(context) = explanation.context.as_ref().filter(|_| named) {
+            terminal.result(format!("# context {context}\n").as_bytes());
         }
+        let settings = TextSettings {
+            glyphs: terminal.glyphs(),
+            color: terminal.colors_results(),
+        };
+        terminal.result(&explanation::text(explanation, settings));
     }
     for failure in &explanation.failures {
         terminal.failure(&failure.message);
     }
-    say_nothing_matches(&request.objects, &explanation, terminal);
-    if args.watch {
-        return watch(&explanation, &args, &session, terminal);
-    }
-    let offline = session.context().is_none() && !global.filename.is_empty();
-    Ok(exit_code_of(&explanation, &args, offline))
+    say_nothing_matches(&explained.objects, explanation, terminal);
 }
 
 fn check_watch(global: &GlobalArgs, live: bool) -> Result<(), Failure> {

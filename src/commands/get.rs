@@ -14,6 +14,7 @@ use crate::render::console::{Talk, Tone};
 use crate::render::json_path::{self, FieldPath};
 use crate::render::objects::{self, TableSettings, WatchedTable};
 
+use super::contexts::{self, ContextsArgs, NamedInput};
 use super::get_standing;
 use super::input::{GlobalArgs, OutputFormat};
 use super::invocation::Invocation;
@@ -49,6 +50,9 @@ pub struct GetArgs {
         help_heading = "Output"
     )]
     watch: bool,
+
+    #[command(flatten)]
+    pub(super) contexts: ContextsArgs,
 }
 
 /// Examples for the help, in the caller's dialect.
@@ -108,29 +112,44 @@ pub fn run(
     }
     let sort_by = sort_field(global)?;
     let named = named(args)?;
-    let mut ground = global.ground(*invocation)?;
+    let inputs = contexts::inputs(global, &args.contexts.contexts)?;
     if args.watch {
+        let [NamedInput { global, .. }] = inputs.as_slice() else {
+            return Err(Failure::usage(
+                "-w watches one cluster: leave out --contexts",
+            ));
+        };
+        let mut ground = global.ground(*invocation)?;
         global.waits(&mut ground);
         let session = global.session(&ground, terminal)?;
         return run_watch(global, &ground.objects, &named, &session, terminal);
     }
-    let session = global.session(&ground, terminal)?;
-    let mut found = survey(&ground.objects, &named, &session)?;
-    if let Some(field) = sort_by {
-        sort(&mut found, &field);
+    let shared = &*terminal;
+    let asked = contexts::side_by_side(&inputs, terminal, |input| {
+        let ground = input.global.ground(*invocation)?;
+        let session = input.global.session(&ground, shared)?;
+        let mut found = survey(&ground.objects, &named, &session)?;
+        if let Some(field) = &sort_by {
+            sort(&mut found, field);
+        }
+        found.context = input.name.clone().or(found.context);
+        Ok((ground.objects, found))
+    })?;
+    let (requests, surveys): (Vec<_>, Vec<_>) = asked.answers.into_iter().unzip();
+    for (request, found) in requests.iter().zip(&surveys) {
+        talk(request, &named, found, terminal);
     }
-    talk(&ground.objects, &named, &found, terminal);
-    let single = matches!(named.as_slice(), [Named::One(..)]);
-    print(
-        global,
-        &ground.objects,
-        &found,
-        single,
-        session.now,
-        terminal,
-    );
-    let codes = found.failures.iter().map(Failure::exit_code);
-    Ok(codes.max().unwrap_or(exit_code::FINE))
+    let named_inputs = contexts::are_named(&inputs);
+    if let Some(request) = requests.first() {
+        let settings = TableSettings {
+            contexts: named_inputs,
+            ..settings(global, request, jiff::Timestamp::now())
+        };
+        let single = matches!(named.as_slice(), [Named::One(..)]) && inputs.len() == 1;
+        print(global, &surveys, single, settings, terminal);
+    }
+    let failures = surveys.iter().flat_map(|found| &found.failures);
+    Ok(failures.map(Failure::exit_code).fold(asked.code, u8::max))
 }
 
 /// `-w`: the list, and then what happens.
@@ -165,7 +184,7 @@ fn run_watch(
                 let bytes = match global.output {
                     Some(OutputFormat::Json) => objects::documents(&survey, false),
                     Some(OutputFormat::Yaml) => objects::documents(&survey, true),
-                    Some(OutputFormat::Name) => objects::names(&survey),
+                    Some(OutputFormat::Name) => objects::names(std::slice::from_ref(&survey)),
                     _ => table.rows(&survey, settings),
                 };
                 terminal.result(&bytes);
@@ -258,18 +277,16 @@ fn settings(global: &GlobalArgs, request: &ObjectRequest, now: jiff::Timestamp) 
 
 fn print(
     global: &GlobalArgs,
-    request: &ObjectRequest,
-    survey: &Survey,
+    surveys: &[Survey],
     single: bool,
-    now: jiff::Timestamp,
+    settings: TableSettings,
     terminal: &mut Terminal,
 ) {
-    let settings = settings(global, request, now);
     let bytes = match global.output {
-        Some(OutputFormat::Json) => objects::json(survey, single),
-        Some(OutputFormat::Yaml) => objects::yaml(survey, single),
-        Some(OutputFormat::Name) => objects::names(survey),
-        _ => objects::tables(survey, settings),
+        Some(OutputFormat::Json) => objects::json(surveys, single),
+        Some(OutputFormat::Yaml) => objects::yaml(surveys, single),
+        Some(OutputFormat::Name) => objects::names(surveys),
+        _ => objects::tables(surveys, settings),
     };
     terminal.result(&bytes);
 }

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use crate::exit_code;
 use crate::failure::Failure;
 use crate::pipeline::request::{NamespaceScope, Request};
 use crate::pipeline::standing::{Standing, Subject, standing};
@@ -12,6 +11,7 @@ use crate::render::json_v1_standing::{self as json, Form};
 use crate::render::objects::TableSettings;
 use crate::render::standing as tables;
 
+use super::contexts;
 use super::get::{GetArgs, sort_field};
 use super::input::{GlobalArgs, OutputFormat};
 use super::invocation::Invocation;
@@ -53,6 +53,43 @@ pub(super) fn run(
         )));
     }
     let sort_by = sort_field(global)?;
+    let inputs = contexts::inputs(global, &args.contexts.contexts)?;
+    let shared = &*terminal;
+    let asked = contexts::side_by_side(&inputs, terminal, |input| {
+        let (scope, mut found) = look(invocation, &input.global, (subject, names), shared)?;
+        if args.outdated {
+            found.markers.retain(|row| row.is_outdated());
+            found.images.retain(|row| row.is_outdated());
+        }
+        if let Some(field) = &sort_by {
+            sort(&mut found, field);
+        }
+        found.context = input.name.clone().or(found.context);
+        Ok((scope, found))
+    })?;
+    let (scopes, all): (Vec<NamespaceScope>, Vec<Standing>) = asked.answers.into_iter().unzip();
+    for (scope, found) in scopes.iter().zip(&all) {
+        talk(scope, subject, args, found, terminal);
+    }
+    let settings = TableSettings {
+        contexts: contexts::are_named(&inputs),
+        namespaces: scopes.first() == Some(&NamespaceScope::All),
+        wide: global.output == Some(OutputFormat::Wide),
+        headers: !global.no_headers,
+        labels: false,
+        now: jiff::Timestamp::now(),
+    };
+    terminal.result(&printed(global.output, subject, &all, settings));
+    let failures = all.iter().flat_map(|found| &found.failures);
+    Ok(failures.map(Failure::exit_code).fold(asked.code, u8::max))
+}
+
+fn look(
+    invocation: &Invocation,
+    global: &GlobalArgs,
+    (subject, names): (Subject, &[String]),
+    terminal: &Terminal,
+) -> Result<(NamespaceScope, Standing), Failure> {
     let ground = global.ground(*invocation)?;
     let request = Request {
         objects: ground.objects.clone(),
@@ -65,27 +102,8 @@ pub(super) fn run(
         forgives: false,
     };
     let session = global.session(&ground, terminal)?;
-    let mut found = standing(&request, subject, names, &session)?;
-    if args.outdated {
-        found.markers.retain(|row| row.is_outdated());
-        found.images.retain(|row| row.is_outdated());
-    }
-    if let Some(field) = sort_by {
-        sort(&mut found, &field);
-    }
-    talk(&request, subject, args, &found, terminal);
-    let settings = TableSettings {
-        contexts: false,
-        namespaces: request.objects.scope == NamespaceScope::All,
-        wide: global.output == Some(OutputFormat::Wide),
-        headers: !global.no_headers,
-        labels: false,
-        now: session.now,
-    };
-    let all = std::slice::from_ref(&found);
-    terminal.result(&printed(global.output, subject, all, settings));
-    let codes = found.failures.iter().map(Failure::exit_code);
-    Ok(codes.max().unwrap_or(exit_code::FINE))
+    let found = standing(&request, subject, names, &session)?;
+    Ok((request.objects.scope, found))
 }
 
 fn sort(found: &mut Standing, field: &FieldPath) {
@@ -105,7 +123,7 @@ fn sort(found: &mut Standing, field: &FieldPath) {
 }
 
 fn talk(
-    request: &Request,
+    scope: &NamespaceScope,
     subject: Subject,
     args: &GetArgs,
     found: &Standing,
@@ -128,7 +146,7 @@ fn talk(
             (Subject::Images, true) => "no outdated image",
             (Subject::Images, false) => "no ImagePolicy",
         };
-        let place = selection::place(&request.objects.scope);
+        let place = selection::place(scope);
         terminal.say(&Talk::new(Tone::Note, format!("{what} {place}")));
     }
 }

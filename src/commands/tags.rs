@@ -17,6 +17,7 @@ use crate::render::console::{Talk, Tone};
 use crate::render::json_v1_tags;
 use crate::render::tags::{self, Line, TagSettings};
 
+use super::contexts::{self, ContextsArgs, NamedInput};
 use super::input::{GlobalArgs, OutputFormat};
 use super::invocation::Invocation;
 use super::selection;
@@ -63,6 +64,9 @@ pub struct TagsArgs {
         help_heading = "Output"
     )]
     watch: Option<String>,
+
+    #[command(flatten)]
+    contexts: ContextsArgs,
 }
 
 /// `--digests`.
@@ -108,27 +112,68 @@ pub fn run(
     global.fits("tags", &forms)?;
     global.decides_nothing("tags")?;
     let names = repository_names(&args.repositories)?;
-    let mut ground = global.ground(*invocation)?;
-    let request = TagsRequest {
-        objects: ground.objects.clone(),
-        names,
-        digests: DigestChoice {
-            of_policies: args.digests == Some(Digests::Policies),
-            all: args.digests == Some(Digests::All),
-            tags: args.digest.clone(),
-        },
+    let digests = DigestChoice {
+        of_policies: args.digests == Some(Digests::Policies),
+        all: args.digests == Some(Digests::All),
+        tags: args.digest.clone(),
     };
+    let inputs = contexts::inputs(global, &args.contexts.contexts)?;
     if let Some(tag) = &args.watch {
+        let [NamedInput { global, .. }] = inputs.as_slice() else {
+            return Err(Failure::usage(
+                "--watch waits for a tag of one cluster's repositories: leave out --contexts",
+            ));
+        };
+        let mut ground = global.ground(*invocation)?;
         global.waits(&mut ground);
+        let request = TagsRequest {
+            objects: ground.objects.clone(),
+            names,
+            digests,
+        };
         let mut session = global.session(&ground, terminal)?;
         return watch(global, &request, tag, &mut session, terminal);
     }
-    let session = global.session(&ground, terminal)?;
-    let loaded = load_repositories(&request, &session)?;
-    talk_about_inputs(&request, &loaded, terminal);
-    let rows = list_tags(&request, &loaded, &session)?;
-    report(global, &request, &loaded, &rows, &session, terminal);
-    Ok(exit_code_of(&loaded, &rows))
+    let shared = &*terminal;
+    let asked = contexts::side_by_side(&inputs, terminal, |input| {
+        let ground = input.global.ground(*invocation)?;
+        let session = input.global.session(&ground, shared)?;
+        let request = TagsRequest {
+            objects: ground.objects,
+            names: names.clone(),
+            digests: digests.clone(),
+        };
+        let loaded = load_repositories(&request, &session)?;
+        talk_about_inputs(&request, &loaded, shared);
+        let rows = list_tags(&request, &loaded, &session)?;
+        Ok(Listing {
+            context: input.name.clone().or(session.context().map(str::to_owned)),
+            now: session.now,
+            request,
+            loaded,
+            rows,
+        })
+    })?;
+    report(
+        global,
+        &asked.answers,
+        contexts::are_named(&inputs),
+        terminal,
+    );
+    let codes = asked
+        .answers
+        .iter()
+        .map(|listing| exit_code_of(&listing.loaded, &listing.rows));
+    Ok(codes.fold(asked.code, u8::max))
+}
+
+/// The tags of one input.
+struct Listing {
+    context: Option<String>,
+    now: jiff::Timestamp,
+    request: TagsRequest,
+    loaded: RepositoryInputs,
+    rows: Vec<RepositoryTags>,
 }
 
 /// Waits for a tag, then tells it and the rest.
@@ -177,15 +222,16 @@ fn watch(
         return Ok(exit_code_of(&appeared.loaded, &appeared.rows));
     }
     talk_about_inputs(request, &appeared.loaded, terminal);
-    report(
-        global,
-        request,
-        &appeared.loaded,
-        &appeared.rows,
-        session,
-        terminal,
-    );
-    Ok(exit_code_of(&appeared.loaded, &appeared.rows))
+    let listing = Listing {
+        context: session.context().map(str::to_owned),
+        now: session.now,
+        request: request.clone(),
+        loaded: appeared.loaded,
+        rows: appeared.rows,
+    };
+    let code = exit_code_of(&listing.loaded, &listing.rows);
+    report(global, &[listing], false, terminal);
+    Ok(code)
 }
 
 fn waiting(awaited: &Awaited, rows: &[RepositoryTags]) -> String {
@@ -206,28 +252,68 @@ fn waiting(awaited: &Awaited, rows: &[RepositoryTags]) -> String {
     }
 }
 
-/// Says what there is to say of the repositories, and prints them.
-fn report(
-    global: &GlobalArgs,
-    request: &TagsRequest,
-    loaded: &RepositoryInputs,
-    rows: &[RepositoryTags],
-    session: &Session,
-    terminal: &mut Terminal,
-) {
-    talk_about(rows, terminal);
-    for tag in &request.digests.tags {
-        if !loaded.wanted.is_empty() && !rows.iter().any(|row| row.listed.contains(tag)) {
-            let text = format!("--digest {tag}: no repository has this tag");
-            terminal.say(&Talk::new(Tone::Warning, text));
+/// Says what there is to say of the repositories, and prints them; with `named` by their contexts.
+fn report(global: &GlobalArgs, listings: &[Listing], named: bool, terminal: &mut Terminal) {
+    for listing in listings {
+        talk_about(&listing.rows, terminal);
+        for tag in &listing.request.digests.tags {
+            let mut rows = listing.rows.iter();
+            if !listing.loaded.wanted.is_empty() && !rows.any(|row| row.listed.contains(tag)) {
+                let text = format!("--digest {tag}: no repository has this tag");
+                terminal.say(&Talk::new(Tone::Warning, text));
+            }
         }
     }
-    let settings = TagSettings {
-        named: request.names.len() != 1 || rows.len() != 1,
+    let parts: Vec<(Option<&str>, &[RepositoryTags])> = listings
+        .iter()
+        .map(|listing| (listing.context.as_deref(), listing.rows.as_slice()))
+        .collect();
+    match global.output {
+        Some(OutputFormat::Json) => terminal.result(&json_v1_tags::tags(&parts)),
+        Some(OutputFormat::Wide) => {
+            let (Some(first), true) = (
+                listings.first(),
+                listings.iter().any(|listing| !listing.rows.is_empty()),
+            ) else {
+                return;
+            };
+            let namespaces = first.request.objects.scope == NamespaceScope::All;
+            let settings = settings(first, terminal);
+            terminal.result(&tags::table(&parts, named, namespaces, settings));
+        }
+        _ => {
+            for listing in listings {
+                print(global, listing, named, terminal);
+            }
+        }
+    }
+}
+
+fn settings(listing: &Listing, terminal: &Terminal) -> TagSettings {
+    TagSettings {
+        named: listing.request.names.len() != 1 || listing.rows.len() != 1,
         ellipsis: terminal.glyphs().ellipsis(),
-        now: session.now,
-    };
-    print(global, request, rows, session.context(), settings, terminal);
+        now: listing.now,
+    }
+}
+
+/// Prints what is told of one cluster after the other: names, or reports.
+fn print(global: &GlobalArgs, listing: &Listing, named: bool, terminal: &mut Terminal) {
+    let rows = &listing.rows;
+    if global.output == Some(OutputFormat::Name) {
+        let bare = listing.request.names.len() == 1 && rows.len() < 2;
+        return terminal.result(&tags::names(rows, !bare));
+    }
+    if let Some(context) = listing.context.as_ref().filter(|_| named) {
+        terminal.result(format!("# context {context}\n").as_bytes());
+    }
+    let settings = settings(listing, terminal);
+    for line in rows.iter().flat_map(|row| tags::report(row, settings)) {
+        match line {
+            Line::Plain(text) => terminal.result(format!("{text}\n").as_bytes()),
+            Line::Signed(talk) => terminal.result_line(&talk),
+        }
+    }
 }
 
 /// The repositories that are named, by name alone or as `repository/NAME`.
@@ -331,36 +417,6 @@ fn warn(rows: &[RepositoryTags], terminal: &Terminal) {
             finding.severity, finding.id, finding.subject, finding.message, finding.remedy
         );
         terminal.say(&Talk::new(tone, text));
-    }
-}
-
-fn print(
-    global: &GlobalArgs,
-    request: &TagsRequest,
-    rows: &[RepositoryTags],
-    cluster: Option<&str>,
-    settings: TagSettings,
-    terminal: &mut Terminal,
-) {
-    match global.output {
-        Some(OutputFormat::Json) => terminal.result(&json_v1_tags::tags(rows, cluster)),
-        Some(OutputFormat::Name) => {
-            let bare = request.names.len() == 1 && rows.len() < 2;
-            terminal.result(&tags::names(rows, !bare));
-        }
-        Some(OutputFormat::Wide) if rows.is_empty() => {}
-        Some(OutputFormat::Wide) => {
-            let namespaces = request.objects.scope == NamespaceScope::All;
-            terminal.result(&tags::table(rows, namespaces, settings));
-        }
-        _ => {
-            for line in rows.iter().flat_map(|row| tags::report(row, settings)) {
-                match line {
-                    Line::Plain(text) => terminal.result(format!("{text}\n").as_bytes()),
-                    Line::Signed(talk) => terminal.result_line(&talk),
-                }
-            }
-        }
     }
 }
 

@@ -178,6 +178,11 @@ pub fn standing(
     } else {
         None
     };
+    let hidden = delivered.iter().flat_map(|delivered| &delivered.hidden);
+    if let Some(hidden) = hidden.into_iter().find(|hidden| hidden.forbidden) {
+        let note = format!("not all that runs can be seen: {}", hidden.why);
+        standing.notes.push(note);
+    }
     let markers = looking.markers(&checkouts, delivered.as_ref());
     match subject {
         Subject::Markers => standing.markers = looking.named(markers),

@@ -284,7 +284,7 @@ fn push_styled(bytes: &mut Vec<u8>, style: Style, text: &[u8]) {
 }
 
 /// The changed paths of all automations, one a line, each once.
-pub fn names(previews: &[Preview]) -> Vec<u8> {
+pub fn names<'a>(previews: impl Iterator<Item = &'a Preview>) -> Vec<u8> {
     let mut paths: Vec<String> = changed_files(previews)
         .map(|file| unified_diff::quoted(&file.path))
         .collect();
@@ -296,12 +296,14 @@ pub fn names(previews: &[Preview]) -> Vec<u8> {
         .collect()
 }
 
-fn changed_files(previews: &[Preview]) -> impl Iterator<Item = &PreviewedFile> {
-    previews.iter().flat_map(|preview| &preview.files)
+fn changed_files<'a>(
+    previews: impl Iterator<Item = &'a Preview>,
+) -> impl Iterator<Item = &'a PreviewedFile> {
+    previews.flat_map(|preview| &preview.files)
 }
 
 /// One line for each file with its added and removed lines, as `git diff --stat` gives them, and their sum.
-pub fn stat(previews: &[Preview]) -> Vec<u8> {
+pub fn stat<'a>(previews: impl Iterator<Item = &'a Preview>) -> Vec<u8> {
     let rows: Vec<(String, usize, usize)> = changed_files(previews)
         .map(|file| {
             let (added, removed) = unified_diff::counts(pair(file));

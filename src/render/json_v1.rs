@@ -10,22 +10,29 @@ use crate::pipeline::stages::{Preview, PreviewedFile};
 
 use super::{diff_report, json_v1_dry_run, json_v1_forecast, unified_diff};
 
-/// The document of `diff -o json`, ended by LF; `cluster` is the kubeconfig's context, and the patches have `context`
-/// unchanged lines around each change.
-///
-/// `dry_runs` holds one for each preview, or nothing where none was asked for; so does `forecast`.
-pub fn diff(
-    previews: &[Preview],
-    dry_runs: Option<&[DryRun]>,
-    forecast: Option<&Forecast>,
-    cluster: Option<&str>,
-    context: usize,
-) -> Vec<u8> {
-    let automations = previews.iter().enumerate().map(|(index, preview)| {
-        let dry_run = dry_runs.and_then(|dry_runs| dry_runs.get(index));
-        automation(preview, dry_run, cluster, context)
+/// What is told of one cluster or one set of manifests.
+#[derive(Clone, Copy, Debug)]
+pub struct DiffPart<'a> {
+    /// The automations.
+    pub previews: &'a [Preview],
+    /// One for each preview, or nothing where none was asked for.
+    pub dry_runs: Option<&'a [DryRun]>,
+    /// The kubeconfig's context.
+    pub cluster: Option<&'a str>,
+}
+
+/// The document of `diff -o json`, ended by LF; the patches have `context` unchanged lines around each change.
+pub fn diff(parts: &[DiffPart<'_>], forecast: Option<&Forecast>, context: usize) -> Vec<u8> {
+    let rows = parts.iter().flat_map(|part| {
+        part.previews
+            .iter()
+            .enumerate()
+            .map(move |(index, preview)| {
+                let dry_run = part.dry_runs.and_then(|dry_runs| dry_runs.get(index));
+                automation(preview, dry_run, part.cluster, context)
+            })
     });
-    let automations = automations.collect();
+    let automations = rows.collect();
     document(&DiffDocument {
         schema_version: 1,
         automations,

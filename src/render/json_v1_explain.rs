@@ -10,17 +10,22 @@ use crate::pipeline::explain::{
 use super::json_v1::{Error, document, filled};
 
 /// The document of `explain -o json`, ended by LF.
-pub fn explain(explanation: &Explanation) -> Vec<u8> {
-    let context = explanation.context.as_deref();
-    let policies = explanation.policies.iter();
-    let automations = explanation.automations.iter();
-    document(&ExplainDocument {
+pub fn explain(explanations: &[Explanation]) -> Vec<u8> {
+    let mut whole = ExplainDocument {
         schema_version: 1,
-        policies: policies.map(|chain| policy(chain, context)).collect(),
-        automations: automations
-            .map(|chain| automation(chain, context))
-            .collect(),
-    })
+        policies: Vec::new(),
+        automations: Vec::new(),
+    };
+    for explanation in explanations {
+        let context = explanation.context.as_deref();
+        let policies = explanation.policies.iter();
+        let automations = explanation.automations.iter();
+        let policies = policies.map(|chain| policy(chain, context));
+        whole.policies.extend(policies);
+        let automations = automations.map(|chain| automation(chain, context));
+        whole.automations.extend(automations);
+    }
+    document(&whole)
 }
 
 #[derive(Serialize)]

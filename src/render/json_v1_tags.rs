@@ -11,11 +11,14 @@ use crate::pipeline::tags::{CredentialsUsed, RepositoryTags};
 
 use super::json_v1::{FindingRow, document, finding};
 
-/// The document, ended by LF; `cluster` is the kubeconfig's context.
-pub fn tags(rows: &[RepositoryTags], cluster: Option<&str>) -> Vec<u8> {
+/// The document, ended by LF: the repositories of each kubeconfig's context.
+pub fn tags(parts: &[(Option<&str>, &[RepositoryTags])]) -> Vec<u8> {
+    let rows = parts
+        .iter()
+        .flat_map(|(cluster, rows)| rows.iter().map(|row| repository(row, *cluster)));
     document(&TagsDocument {
         schema_version: 1,
-        repositories: rows.iter().map(|row| repository(row, cluster)).collect(),
+        repositories: rows.collect(),
     })
 }
 

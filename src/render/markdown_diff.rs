@@ -3,6 +3,7 @@
 use crate::pipeline::forecast::{Change, Forecast, Move};
 use crate::pipeline::stages::Preview;
 
+use super::json_v1::DiffPart;
 use super::markdown::{cell, code};
 use super::{diff_report, forecast};
 
@@ -10,14 +11,19 @@ use super::{diff_report, forecast};
 const PATCHES: usize = 48 * 1024;
 
 /// The document; `context` unchanged lines stand around each change.
-pub fn document(previews: &[Preview], forecast: Option<&Forecast>, context: usize) -> Vec<u8> {
+pub fn document(parts: &[DiffPart<'_>], forecast: Option<&Forecast>, context: usize) -> Vec<u8> {
     let mut text = match forecast {
         Some(forecast) => forecast_section(forecast),
         None => String::new(),
     };
     let mut left = PATCHES;
-    for preview in previews {
-        text.push_str(&automation(preview, context, &mut left));
+    for part in parts {
+        if let Some(cluster) = part.cluster.filter(|_| parts.len() > 1) {
+            text.push_str(&format!("**{}**\n\n", cell(cluster)));
+        }
+        for preview in part.previews {
+            text.push_str(&automation(preview, context, &mut left));
+        }
     }
     if text.is_empty() {
         text.push_str("Image automation: there is no ImageUpdateAutomation.\n");

@@ -32,24 +32,24 @@ pub struct TableSettings {
 }
 
 /// One table for each kind, with a blank line between; names carry their kind where there are several.
-pub fn tables(survey: &Survey, settings: TableSettings) -> Vec<u8> {
-    let mut kinds: Vec<Kind> = survey
-        .objects
-        .iter()
-        .map(|surveyed| surveyed.kind)
-        .collect();
+pub fn tables(surveys: &[Survey], settings: TableSettings) -> Vec<u8> {
+    let objects = surveys.iter().flat_map(|survey| &survey.objects);
+    let mut kinds: Vec<Kind> = objects.map(|surveyed| surveyed.kind).collect();
+    kinds.sort_unstable();
     kinds.dedup();
     let tables = kinds.iter().map(|kind| {
-        let table = table(survey, *kind, kinds.len() > 1, settings);
+        let table = table(surveys, *kind, kinds.len() > 1, settings);
         table.render(settings.headers)
     });
     tables.collect::<Vec<_>>().join("\n").into_bytes()
 }
 
-fn table(survey: &Survey, kind: Kind, prefixed: bool, settings: TableSettings) -> Table {
+fn table(surveys: &[Survey], kind: Kind, prefixed: bool, settings: TableSettings) -> Table {
     let mut table = Table::new(headers(kind, settings));
-    for surveyed in survey.objects.iter().filter(|one| one.kind == kind) {
-        table.row(row(survey, surveyed, prefixed, settings));
+    for survey in surveys {
+        for surveyed in survey.objects.iter().filter(|one| one.kind == kind) {
+            table.row(row(survey, surveyed, prefixed, settings));
+        }
     }
     table
 }
@@ -69,7 +69,7 @@ impl WatchedTable {
         };
         let with_headers = settings.headers && !self.begun;
         self.begun = true;
-        let table = table(survey, first.kind, false, settings);
+        let table = table(std::slice::from_ref(survey), first.kind, false, settings);
         table
             .render_below(with_headers, &mut self.widths)
             .into_bytes()
@@ -83,10 +83,11 @@ pub fn documents(survey: &Survey, as_yaml: bool) -> Vec<u8> {
         ..Survey::default()
     });
     let each = each.flat_map(|one| {
+        let one = std::slice::from_ref(&one);
         if as_yaml {
-            [b"---\n".to_vec(), yaml(&one, true)].concat()
+            [b"---\n".to_vec(), yaml(one, true)].concat()
         } else {
-            json(&one, true)
+            json(one, true)
         }
     });
     each.collect()
@@ -94,6 +95,9 @@ pub fn documents(survey: &Survey, as_yaml: bool) -> Vec<u8> {
 
 fn headers(kind: Kind, settings: TableSettings) -> Vec<&'static str> {
     let mut headers = Vec::new();
+    if settings.contexts {
+        headers.push("CONTEXT");
+    }
     if settings.namespaces {
         headers.push("NAMESPACE");
     }
@@ -130,6 +134,9 @@ fn row(
     settings: TableSettings,
 ) -> Vec<String> {
     let mut cells = Vec::new();
+    if settings.contexts {
+        cells.push(or_none(survey.context.as_deref()));
+    }
     if settings.namespaces {
         cells.push(surveyed.key.namespace.clone());
     }
@@ -171,7 +178,10 @@ type Cells = (Vec<String>, [String; 3]);
 
 fn unreadable(kind: Kind, settings: TableSettings) -> Cells {
     let all = headers(kind, settings).len();
-    let around = 4 + usize::from(settings.namespaces) + usize::from(settings.labels);
+    let around = 4
+        + usize::from(settings.contexts)
+        + usize::from(settings.namespaces)
+        + usize::from(settings.labels);
     (
         vec![NONE.into(); all - around],
         [
@@ -327,7 +337,7 @@ fn labels(object: &Value) -> String {
 }
 
 /// `imagepolicy.image.toolkit.fluxcd.io/NAME`, one a line.
-pub fn names(survey: &Survey) -> Vec<u8> {
+pub fn names(surveys: &[Survey]) -> Vec<u8> {
     let line = |surveyed: &Surveyed| {
         format!(
             "{}.{}/{}\n",
@@ -336,22 +346,22 @@ pub fn names(survey: &Survey) -> Vec<u8> {
             surveyed.key.name
         )
     };
-    survey
-        .objects
+    surveys
         .iter()
+        .flat_map(|survey| &survey.objects)
         .map(line)
         .collect::<String>()
         .into_bytes()
 }
 
 /// The objects as JSON: one that was named as itself, all else as a List.
-pub fn json(survey: &Survey, single: bool) -> Vec<u8> {
+pub fn json(surveys: &[Survey], single: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, formatter);
     // A JSON value always has a JSON form.
     drop(serde::Serialize::serialize(
-        &document(survey, single),
+        &document(surveys, single),
         &mut serializer,
     ));
     bytes.push(b'\n');
@@ -359,15 +369,15 @@ pub fn json(survey: &Survey, single: bool) -> Vec<u8> {
 }
 
 /// The same as YAML.
-pub fn yaml(survey: &Survey, single: bool) -> Vec<u8> {
-    let text = serde_saphyr::to_string(&document(survey, single)).unwrap_or_default();
+pub fn yaml(surveys: &[Survey], single: bool) -> Vec<u8> {
+    let text = serde_saphyr::to_string(&document(surveys, single)).unwrap_or_default();
     text.into_bytes()
 }
 
-fn document(survey: &Survey, single: bool) -> Value {
-    let mut items: Vec<Value> = survey
-        .objects
+fn document(surveys: &[Survey], single: bool) -> Value {
+    let mut items: Vec<Value> = surveys
         .iter()
+        .flat_map(|survey| &survey.objects)
         .map(|surveyed| shown(&surveyed.object))
         .collect();
     if single && items.len() == 1 {

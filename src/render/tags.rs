@@ -206,7 +206,14 @@ fn next_scan(row: &RepositoryTags, now: Timestamp) -> String {
 }
 
 /// One line for each repository: what `-o wide` prints.
-pub fn table(rows: &[RepositoryTags], namespaces: bool, settings: TagSettings) -> Vec<u8> {
+///
+/// With `contexts` the first column tells the kubeconfig's context of each part.
+pub fn table(
+    parts: &[(Option<&str>, &[RepositoryTags])],
+    contexts: bool,
+    namespaces: bool,
+    settings: TagSettings,
+) -> Vec<u8> {
     let mut headers = vec![
         "NAME",
         "IMAGE",
@@ -220,8 +227,14 @@ pub fn table(rows: &[RepositoryTags], namespaces: bool, settings: TagSettings) -
     if namespaces {
         headers.insert(0, "NAMESPACE");
     }
+    if contexts {
+        headers.insert(0, "CONTEXT");
+    }
     let mut table = Table::new(headers);
-    for row in rows {
+    let rows = parts
+        .iter()
+        .flat_map(|(context, rows)| rows.iter().map(move |row| (context.unwrap_or("-"), row)));
+    for (context, row) in rows {
         let key = &row.repository.key;
         let known = row.error.is_none() || !row.listed.is_empty();
         let number = |count: usize| if known { count.to_string() } else { "-".into() };
@@ -247,6 +260,9 @@ pub fn table(rows: &[RepositoryTags], namespaces: bool, settings: TagSettings) -
         ];
         if namespaces {
             cells.insert(0, key.namespace.clone());
+        }
+        if contexts {
+            cells.insert(0, context.to_owned());
         }
         table.row(cells);
     }

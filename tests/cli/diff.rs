@@ -200,7 +200,7 @@ fn nothing_in_the_input_is_said_and_fine() {
     let json = environment.diff(&["-o", "json"]).expect(0).json();
     assert_eq!(
         json,
-        serde_json::json!({"schemaVersion": 1, "automations": []})
+        serde_json::json!({"schemaVersion": 1, "automations": [], "forecast": null})
     );
 }
 

@@ -327,6 +327,28 @@ fn only_files_of_a_commit_can_be_compared() {
     }
 }
 
+#[test]
+fn a_status_tells_nothing_of_a_changed_policy() {
+    let environment = repository();
+    widen(&environment);
+    let arguments = [
+        "diff",
+        "-f",
+        "gitops/clusters",
+        "--tags-from",
+        "status",
+        "--base",
+        "main",
+    ];
+    let ran = environment.run(&arguments).expect(0);
+    assert!(
+        ran.stderr
+            .contains("what a changed policy will choose is not seen"),
+        "{}",
+        ran.stderr
+    );
+}
+
 /// A filter or hook of the repository is a program that somebody else wrote.
 #[cfg(unix)]
 #[test]

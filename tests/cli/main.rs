@@ -7,6 +7,7 @@
 
 mod cluster;
 mod completion;
+mod contexts;
 mod diff;
 mod doctor;
 mod dry_run;

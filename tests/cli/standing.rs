@@ -319,4 +319,10 @@ fn what_runs_behind_a_marker_is_told() {
         .run(&[&["get", "markers", "app", "--no-headers"], &FILES[..]].concat())
         .expect(0);
     assert_eq!(rows(&ran)[0][5], "-", "{}", ran.stdout);
+    assert!(
+        ran.stderr
+            .contains("not all that runs can be seen: the cluster forbids to list kustomizations"),
+        "{}",
+        ran.stderr
+    );
 }
