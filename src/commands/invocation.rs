@@ -19,7 +19,8 @@ impl Invocation {
             .map(Path::new)
             .and_then(Path::file_stem)
             .unwrap_or_default();
-        if name == "flux-imageauto" {
+        // Whatever comes behind: the plugin may be installed under another name.
+        if name.as_encoded_bytes().starts_with(b"flux-") {
             Self::Flux
         } else {
             Self::Kubectl

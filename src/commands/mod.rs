@@ -106,6 +106,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         return ExitCode::from(hidden(relay::relay(proxy, host, port)));
     }
     let invocation = Invocation::from_program(args.first());
+    if let Some(words) = completion::asked(&args) {
+        let answer = completion::complete(invocation, words);
+        // A shell that went away needs no answer.
+        drop(std::io::stdout().write_all(answer.as_bytes()));
+        return ExitCode::from(exit_code::FINE);
+    }
     ExitCode::from(dispatch(&invocation, args))
 }
 

@@ -63,7 +63,7 @@ const WORKLOAD_WORDS: [(Kind, &[&str]); 4] = [
 ];
 
 /// The kind of workload that a word means; a group behind a dot is allowed.
-fn workload_kind(word: &str) -> Option<Kind> {
+pub fn workload_kind(word: &str) -> Option<Kind> {
     let (first, group) = word.split_once('.').unwrap_or((word, ""));
     let first = first.to_ascii_lowercase();
     let means = |(_, words): &&(Kind, &[&str])| words.contains(&first.as_str());

@@ -1,6 +1,7 @@
 //! Fetches and stores; decides nothing, prints nothing, knows no flags.
 
 pub mod cluster;
+pub mod completion_link;
 pub mod docker_config;
 pub mod git;
 pub mod github_app;

@@ -116,7 +116,8 @@ impl Environment {
         self.git(folder, &["commit", "--quiet", "--message", "First"]);
     }
 
-    fn command(&self, program: &str) -> Command {
+    /// A program, with an environment in which nothing of the caller's shows.
+    pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
             .env_clear()

@@ -41,7 +41,7 @@ fn the_reference_in_the_documentation_is_the_help() {
             .filter(|paragraph| command.is_empty() || !shared.contains(paragraph));
         let text = own.collect::<Vec<_>>().join("\n\n");
         reference.push_str(&format!(
-            "\n## kubectl imageauto {command}\n\n```\n{}\n```\n",
+            "\n## kubectl imageauto {command}\n\n```text\n{}\n```\n",
             text.trim_end()
         ));
     }
