@@ -100,6 +100,7 @@ fn look(
         messages: false,
         needs_files: subject == Subject::Markers,
         forgives: false,
+        minimal: false,
     };
     let session = global.session(&ground, terminal)?;
     let found = standing(&request, subject, names, &session)?;

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::controllers::flux::{ImagePolicy, ImageRef, ObjectKey};
 use crate::controllers::policy::{self, PolicySpec};
+use crate::controllers::setters::changes::ObjectIdentifier;
 use crate::facts::cluster::Objects;
 use crate::failure::{Failure, FailureKind};
 use crate::findings::choices::Choice;
-use crate::yaml::resource::Identity;
 
 use super::checkout::Checkouts;
 use super::diagnose::repository_of;
@@ -57,7 +57,7 @@ pub struct MarkerRow {
     /// Its GitRepository.
     pub source: ObjectKey,
     /// The object that holds the field, where it can be told.
-    pub object: Option<Identity>,
+    pub object: Option<ObjectIdentifier>,
     /// The path relative to the repository's top.
     pub path: String,
     /// The line, from 1.
@@ -457,19 +457,13 @@ impl Looking<'_> {
 }
 
 /// An item of a List is told from the others by what changes in it.
-fn changed_object(preview: &Preview, marker: &PreviewedMarker) -> Option<Identity> {
+fn changed_object(preview: &Preview, marker: &PreviewedMarker) -> Option<ObjectIdentifier> {
     let file = preview.files.iter().find(|file| file.path == marker.path)?;
     let change = file
         .changes
         .iter()
         .find(|change| change.line == marker.line)?;
-    let object = &change.object;
-    Some(Identity {
-        api_version: object.api_version.clone(),
-        kind: object.kind.clone(),
-        name: object.name.clone(),
-        namespace: object.namespace.clone(),
-    })
+    Some(change.object.clone())
 }
 
 /// The part of an image that a setter sets: `tag`, `name` or `digest`; empty: the whole of it.

@@ -179,6 +179,6 @@ fn a_cluster_that_is_gone_does_not_hide_the_others() {
             "prod-a",
         ],
     ] {
-        environment.run(arguments).expect(2);
+        drop(environment.run(arguments).expect(2));
     }
 }

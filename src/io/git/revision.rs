@@ -131,7 +131,7 @@ fn blobs(top: &Path, entries: &[&Entry]) -> Result<Vec<Vec<u8>>, GitError> {
     }
     let mut rest = &output.stdout[..];
     let blob = |entry: &&Entry| {
-        let found = next_blob(&mut rest).flatten();
+        let found = next_blob(&mut rest).flatten().map(<[u8]>::to_vec);
         found.ok_or_else(|| GitError(format!("{} is not in {}", entry.path, top.display())))
     };
     entries.iter().map(blob).collect()

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::controllers::setters::changes::ObjectIdentifier;
 use crate::pipeline::checkout::{Checkout, CheckoutFailure};
-use crate::yaml::resource::Identity;
 use crate::yaml::{SplitText, normalize};
 
 /// A file: its lines, and the objects that begin in them.
 pub(super) struct Text {
     lines: Vec<String>,
     /// The first line of each document, from 1, and its object; none: a List, or nothing that can be told.
-    objects: BTreeMap<usize, Option<Identity>>,
+    objects: BTreeMap<usize, Option<ObjectIdentifier>>,
 }
 
 /// The files `paths` of a checkout.
@@ -44,7 +44,7 @@ impl Text {
     }
 
     /// The object whose document holds a line.
-    pub(super) fn object_at(&self, line: usize) -> Option<Identity> {
+    pub(super) fn object_at(&self, line: usize) -> Option<ObjectIdentifier> {
         let (_, object) = self.objects.range(..=line).next_back()?;
         object.clone().filter(|object| !object.kind.is_empty())
     }
@@ -65,12 +65,21 @@ impl Text {
     }
 }
 
-fn objects(text: &[u8]) -> Option<BTreeMap<usize, Option<Identity>>> {
+fn objects(text: &[u8]) -> Option<BTreeMap<usize, Option<ObjectIdentifier>>> {
     let split = SplitText::new(text).ok()?;
+    let read = split.read(None).ok()?;
     let mut objects = BTreeMap::new();
-    for read in split.read(None).ok()? {
-        let (line, _) = split.place(split.chunks.get(read.chunk)?.start);
-        let object = read.document.identity().filter(|_| !read.is_list_item);
+    for document in &read.documents {
+        let (line, _) = split.place(split.chunk_start(document.chunk));
+        let identity = read.view(document).identity();
+        let object = identity
+            .filter(|_| !document.is_list_item)
+            .map(|identity| ObjectIdentifier {
+                api_version: identity.api_version.to_owned(),
+                kind: identity.kind.to_owned(),
+                name: identity.name.to_owned(),
+                namespace: identity.namespace.to_owned(),
+            });
         objects.insert(line, object);
     }
     Some(objects)
