@@ -76,7 +76,7 @@ fn a_column_tells_the_cluster() {
         .expect(0);
     assert!(ran.stdout.starts_with("CONTEXT   OBJECT"), "{}", ran.stdout);
     assert!(
-        ran.stdout.contains("1.2.0     -         applied"),
+        ran.stdout.contains("1.2.0    -         applied"),
         "{}",
         ran.stdout
     );
@@ -179,6 +179,7 @@ fn a_cluster_that_is_gone_does_not_hide_the_others() {
             "prod-a",
         ],
     ] {
-        drop(environment.run(arguments).expect(2));
+        let ran = environment.run(arguments).expect(2);
+        assert_eq!(ran.stdout, "", "{arguments:?}");
     }
 }
