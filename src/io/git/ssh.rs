@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::controllers::known_hosts::TrustedKeys;
@@ -69,8 +70,10 @@ impl Agent {
     }
 
     fn hold(folder: &Path) -> Result<Self, Unusable> {
-        let socket = folder.join("agent");
-        // An agent outlives a killed one at the same place by moments.
+        // An agent that was told to end takes its socket's path away moments later: no other may stand there.
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let socket = folder.join(format!("agent{number}"));
         drop(fs::remove_file(&socket));
         let mut keeper = Command::new("ssh-agent")
             .arg("-a")
