@@ -64,9 +64,30 @@ fuzz-yaml MINUTES:
 bench-rewrite:
     scripts/bench-rewrite
 
-# What the dependencies may be (needs cargo-deny).
+# The archives, checksums and bill of materials in dist/ (python3 besides): all targets that can be built here, or `--target T`.
+dist *arguments:
+    scripts/dist {{arguments}}
+
+# Man pages in dist/man, written from the help.
+man:
+    cargo build --locked --bin kubectl-imageauto
+    python3 scripts/packaging/man.py "${CARGO_TARGET_DIR:-target}/debug/kubectl-imageauto" dist/man
+
+# krew-manifest.yaml and packaging/flux from the archives in dist/.
+krew-manifest:
+    scripts/krew-manifest
+
+# Do two clean clones give the same archive? Two release builds, unless nothing that decides it has changed.
+reproducible *arguments:
+    scripts/reproducible {{arguments}}
+
+# Which crates take more than 300 kB of the program, and what for.
+size:
+    scripts/size
+
+# What the dependencies may be.
 deny:
-    cargo deny check bans licenses sources
+    scripts/deny
 
 # Accept the help and the golden files as they are now.
 accept:

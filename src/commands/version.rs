@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::exit_code;
+use crate::facts::cluster::Kind;
 use crate::failure::Failure;
 use crate::pipeline::inspect;
 use crate::render::live_versions;
@@ -32,6 +33,23 @@ const MIRRORED: [(&str, &str); 2] = [
     ("imageAutomationController", "1.2"),
 ];
 
+/// The commit that a release was built from; none for builds from a checkout.
+const COMMIT: Option<&str> = option_env!("IMAGEAUTO_COMMIT");
+
+/// System and architecture in the words of Go, krew and flux.
+fn platform() -> (&'static str, &'static str) {
+    let system = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    (system, architecture)
+}
+
 /// Prints the version.
 pub fn run(
     invocation: &Invocation,
@@ -49,20 +67,35 @@ pub fn run(
         })
         .transpose()?;
     let version = env!("CARGO_PKG_VERSION");
+    let (system, architecture) = platform();
+    let served = Kind::ImagePolicy.versions();
     let text = if global.output == Some(OutputFormat::Json) {
         let mirrors: serde_json::Map<String, serde_json::Value> = MIRRORED
             .iter()
             .map(|(name, version)| ((*name).to_owned(), (*version).into()))
             .collect();
-        let mut document =
-            json!({ "schemaVersion": 1, "version": version, "flux": "2.9", "mirrors": mirrors });
+        let mut document = json!({
+            "schemaVersion": 1,
+            "version": version,
+            "build": { "os": system, "arch": architecture },
+            "flux": "2.9",
+            "apiVersions": served,
+            "mirrors": mirrors,
+        });
+        if let Some(commit) = COMMIT {
+            document["build"]["commit"] = commit.into();
+        }
         if let Some(live) = &live {
             document["live"] = live_versions::json(live);
         }
         format!("{document:#}\n")
     } else {
         let own = format!(
-            "kubectl-imageauto v{version} (as image-reflector-controller 1.2 and image-automation-controller 1.2 of Flux 2.9)\n"
+            "kubectl-imageauto v{version} (as image-reflector-controller 1.2 and image-automation-controller 1.2 of Flux 2.9)\nbuilt for {system}/{architecture}{}, reads image.toolkit.fluxcd.io/{}\n",
+            COMMIT
+                .map(|commit| format!(" from {commit}"))
+                .unwrap_or_default(),
+            served.join(", ")
         );
         own + &live.as_ref().map(live_versions::text).unwrap_or_default()
     };

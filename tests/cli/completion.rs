@@ -296,6 +296,13 @@ fn version_reads_only_itself() {
         ran.stdout
     );
     let document = environment.run(&["version", "-o", "json"]).expect(0).json();
+    assert!(
+        ran.stdout
+            .contains("reads image.toolkit.fluxcd.io/v1, v1beta2, v1beta1"),
+        "{ran:?}"
+    );
+    assert_eq!(document["apiVersions"][0], "v1");
+    assert!(document["build"]["os"].is_string() && document["build"]["arch"].is_string());
     assert_eq!(
         (&document["schemaVersion"], &document["version"]),
         (&1.into(), &version.into())

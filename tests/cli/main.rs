@@ -26,6 +26,7 @@ mod invalid_input;
 mod lint;
 mod live;
 mod mark;
+mod packaging;
 mod readme;
 mod reconcile;
 mod reconcile_local;

@@ -18,6 +18,7 @@ pub mod gpg;
 mod live;
 pub mod objects;
 mod outcomes;
+mod plugins;
 pub mod programs;
 mod pushes;
 mod recipes;
