@@ -10,6 +10,7 @@ mod completion;
 mod contexts;
 mod diff;
 mod doctor;
+mod documentation;
 mod dry_run;
 mod environment;
 mod explain;
