@@ -318,7 +318,7 @@ impl<'a> Walk<'a> {
         match self.command().get_name() {
             "tags" => wanted.names = objects("repositories", ""),
             "diff" | "reconcile" => wanted.names = objects("updates", ""),
-            "lint" => wanted.directive = directive::FILES,
+            "lint" | "mark" | "fmt" => wanted.directive = directive::FILES,
             name @ ("get" | "explain" | "trigger") => self.objects(name, partial, &mut wanted),
             _ => {}
         }
@@ -362,6 +362,8 @@ impl<'a> Walk<'a> {
                 ("repositories", "ImageRepositories"),
                 ("policies", "ImagePolicies"),
                 ("updates", "ImageUpdateAutomations"),
+                ("markers", "what every marker in git holds"),
+                ("images", "what every policy chooses"),
             ],
         };
         wanted.fixed.extend(
