@@ -13,7 +13,7 @@ use crate::render::console::{Talk, Tone};
 use crate::render::json_v1_reconcile::{self, Reconciled};
 use crate::render::{self, diff_report, reconcile_report};
 
-use super::diff::{say_nothing_matches, talk_about, talk_about_inputs, update_names};
+use super::diff::{Rewrite, say_nothing_matches, talk_about, talk_about_inputs, update_names};
 use super::input::{GlobalArgs, OutputFormat};
 use super::invocation::Invocation;
 use super::terminal::Terminal;
@@ -67,6 +67,17 @@ pub struct ReconcileArgs {
     /// Refuse a change that would move a marker to a lower version by its policy's own order
     #[arg(long, help_heading = "Push")]
     no_downgrade: bool,
+
+    /// How files are changed: `exact` as the controller does, byte for byte; `minimal` touches nothing but the marked values
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        default_value_t = Rewrite::Exact,
+        hide_possible_values = true,
+        help_heading = "Commit"
+    )]
+    rewrite: Rewrite,
 
     /// Author and committer instead of the automation's
     #[arg(long, value_name = "NAME <MAIL>", help_heading = "Commit")]
@@ -157,7 +168,7 @@ pub fn run(
         needs_files: true,
         forgives: false,
         messages: true,
-        minimal: false,
+        minimal: args.rewrite == Rewrite::Minimal,
     };
     let session = global.session(&ground, terminal)?;
     talk_about(&local::recover(&request)?, terminal);

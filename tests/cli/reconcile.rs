@@ -440,3 +440,15 @@ fn a_refspec_that_pushes_nothing_is_told_beforehand() {
     }
     assert_eq!(shop.refs(), before);
 }
+
+#[test]
+fn only_the_marked_values_change_where_that_is_asked_for() {
+    let shop = Shop::open();
+    let odd =
+        "---\nspec:\n    a:   x:1   # {\"$imagepolicy\": \"flux-system:app\"}\n\n    b: 'v'\n";
+    drop(shop.others_commit("main", "apps/odd.yaml", odd));
+    drop(shop.reconcile(&["--yes", "--rewrite", "minimal"]).expect(0));
+    let pushed = shop.git(&["show", "main:apps/odd.yaml"]);
+    let value = "registry.example.com/team/app:1.2.0";
+    assert_eq!(pushed.trim_end(), odd.replace("x:1", value).trim_end());
+}
