@@ -29,11 +29,32 @@ pub enum FloatErrorKind {
 ///
 /// The text is something else, or its value is out of range.
 pub fn parse_float(text: &str) -> Result<f64, FloatError> {
+    if let Some(number) = whole(text) {
+        return Ok(number);
+    }
     let value = special(text).map_or_else(|| finite(text), Ok);
     value.map_err(|kind| FloatError {
         text: text.into(),
         kind,
     })
+}
+
+/// A number of digits alone that fits 64 bits, as build numbers and timestamps are: its conversion rounds as Go's does.
+fn whole(text: &str) -> Option<f64> {
+    let bytes = text.as_bytes();
+    if bytes.is_empty() || bytes.len() > 19 {
+        return None;
+    }
+    let mut number = 0_u64;
+    for byte in bytes {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number * 10 + u64::from(digit);
+    }
+    // To the nearest, ties to even.
+    Some(number as f64)
 }
 
 fn special(text: &str) -> Option<f64> {
@@ -231,6 +252,25 @@ mod tests {
         ] {
             assert_eq!(parsed(text), value, "{text}");
         }
+    }
+
+    #[test]
+    fn whole_numbers_round_as_all_others_do() {
+        let mut number = 1_u64;
+        for _ in 0..2000 {
+            number = number
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(7);
+            for text in [
+                (number % 10_000_000_000_000_000_000).to_string(),
+                (9_007_199_254_740_992 + number % 9).to_string(),
+                format!("{:019}", number >> 20),
+            ] {
+                assert_eq!(whole(&text), finite(&text).ok(), "{text}");
+            }
+        }
+        assert_eq!(whole("12345678901234567890"), None);
+        assert_eq!(whole("1.0"), None);
     }
 
     #[test]
