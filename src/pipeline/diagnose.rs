@@ -368,43 +368,26 @@ fn unreadable(objects: &Objects) -> impl Iterator<Item = Finding> {
     forbidden.map(installation::permission_missing)
 }
 
-/// Image objects of API versions that are going or gone.
+/// Image objects of API versions that are going or gone; what a cluster has, its API server converts.
 fn old_versions(inputs: &Inputs) -> Vec<Finding> {
-    let objects = &inputs.objects;
-    let mut found = Vec::new();
     if inputs.live {
-        // The API server converts; what stands in the files is lint's.
-        return found;
+        return Vec::new();
     }
+    let objects = &inputs.objects;
+    let repositories = old_versions_of("ImageRepository", &objects.repositories);
+    let policies = old_versions_of("ImagePolicy", &objects.policies);
+    let automations = old_versions_of("ImageUpdateAutomation", &objects.automations);
+    repositories.chain(policies).chain(automations).collect()
+}
+
+fn old_versions_of<Spec, Status>(
+    kind: &'static str,
+    objects: &BTreeMap<ObjectKey, Object<Spec, Status>>,
+) -> impl Iterator<Item = Finding> {
     let rules = FluxVersion::default();
-    for object in objects.repositories.values() {
-        let version = &object.api_version;
-        found.extend(installation::api_version_removed(
-            "ImageRepository",
-            &object.key,
-            version,
-            rules,
-        ));
-    }
-    for object in objects.policies.values() {
-        let version = &object.api_version;
-        found.extend(installation::api_version_removed(
-            "ImagePolicy",
-            &object.key,
-            version,
-            rules,
-        ));
-    }
-    for object in objects.automations.values() {
-        let version = &object.api_version;
-        found.extend(installation::api_version_removed(
-            "ImageUpdateAutomation",
-            &object.key,
-            version,
-            rules,
-        ));
-    }
-    found
+    objects.values().filter_map(move |object| {
+        installation::api_version_removed(kind, &object.key, &object.api_version, rules)
+    })
 }
 
 /// Each finding once, in the order in which they were found.
