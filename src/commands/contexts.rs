@@ -30,6 +30,24 @@ pub struct Answers<T> {
     pub code: u8,
 }
 
+/// What every input answers, side by side, in their order.
+pub fn each<T: Send>(
+    inputs: &[NamedInput],
+    ask: impl Fn(&NamedInput) -> Result<T, Failure> + Sync,
+) -> Vec<Result<T, Failure>> {
+    std::thread::scope(|scope| {
+        let asking: Vec<_> = inputs
+            .iter()
+            .map(|input| scope.spawn(|| ask(input)))
+            .collect();
+        let answers = asking.into_iter().map(|one| {
+            one.join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        answers.collect()
+    })
+}
+
 /// Asks every input, side by side. A cluster that can't be asked is told, and the others are shown.
 ///
 /// # Errors
@@ -40,17 +58,7 @@ pub fn side_by_side<T: Send>(
     terminal: &Terminal,
     ask: impl Fn(&NamedInput) -> Result<T, Failure> + Sync,
 ) -> Result<Answers<T>, Failure> {
-    let asked: Vec<Result<T, Failure>> = std::thread::scope(|scope| {
-        let asking: Vec<_> = inputs
-            .iter()
-            .map(|input| scope.spawn(|| ask(input)))
-            .collect();
-        let answers = asking.into_iter().map(|one| {
-            one.join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        answers.collect()
-    });
+    let asked = each(inputs, ask);
     let mut all = Answers {
         answers: Vec::new(),
         code: exit_code::FINE,

@@ -94,19 +94,7 @@ pub fn run(
     global.fits("doctor", &FORMS)?;
     let inputs = contexts::inputs(global, &args.contexts)?;
     let shared = &*terminal;
-    let found: Vec<Result<Diagnosis, Failure>> = std::thread::scope(|scope| {
-        let asking: Vec<_> = inputs
-            .iter()
-            .map(|input| scope.spawn(move || examine(invocation, input, shared)))
-            .collect();
-        asking
-            .into_iter()
-            .map(|one| {
-                one.join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect()
-    });
+    let found = contexts::each(&inputs, |input| examine(invocation, input, shared));
     let several = inputs.len() > 1;
     let mut diagnoses = Vec::new();
     for (input, found) in inputs.iter().zip(found) {
