@@ -68,13 +68,7 @@ fn last_run(automation: &ImageUpdateAutomation, now: Timestamp) -> String {
 }
 
 fn failed(key: &ObjectKey, failure: &AutomationFailure) -> Step {
-    let id = match failure.reason {
-        "RemovedTemplateField" => "template-removed-field",
-        "SourceManagerFailed" if failure.message.ends_with("not found") => "source-missing",
-        "GitOperationFailed" if failure.message.contains("funny refname") => "push-detached-head",
-        "GitOperationFailed" if failure.message.contains("template") => "template-error",
-        _ => "update-fails",
-    };
+    let id = findings::references::failure_id(failure);
     let stalled = if failure.stalled { ", Stalled" } else { "" };
     Step::stuck(
         StepKind::Automation,
