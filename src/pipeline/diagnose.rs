@@ -262,7 +262,7 @@ impl Stages<'_> {
     fn diagnosis(&self, findings: Findings, context: Option<&str>) -> Diagnosis {
         let objects = &self.inputs.objects;
         let found = unique(findings.found);
-        let causes = causes::causes(&found, objects);
+        let causes = causes::causes(&found, objects, &updates::marked(self.previews));
         let stuck = subjects(&found);
         let policies = in_scope(self.request, &objects.policies).map(|policy| PolicyState {
             context: context.map(str::to_owned),

@@ -109,26 +109,45 @@ const RULES: &[Rule] = &[
     ),
 ];
 
+/// The policies that markers name, by path and line.
+pub(super) type Marked = BTreeMap<(String, usize), ObjectKey>;
+
 /// The causes of each of `found`, as places in it.
-pub(super) fn causes(found: &[Finding], objects: &Objects) -> Vec<Vec<usize>> {
-    let mut by_subject: BTreeMap<(&str, &ObjectKey), Vec<usize>> = BTreeMap::new();
-    for (index, finding) in found.iter().enumerate() {
-        if let Subject::Object { kind, key } = &finding.subject {
-            by_subject.entry((kind, key)).or_default().push(index);
-        }
-    }
-    let linking = Linking {
+pub(super) fn causes(found: &[Finding], objects: &Objects, marked: &Marked) -> Vec<Vec<usize>> {
+    let mut linking = Linking {
         found,
         objects,
-        by_subject,
+        marked,
+        by_subject: BTreeMap::new(),
+        problem_files: BTreeMap::new(),
     };
+    for (index, finding) in found.iter().enumerate() {
+        match &finding.subject {
+            Subject::Object { kind, key } => {
+                linking
+                    .by_subject
+                    .entry((kind, key))
+                    .or_default()
+                    .push(index);
+            }
+            Subject::Place {
+                path, column: None, ..
+            } if finding.id == "problem-file" => {
+                linking.problem_files.insert(path, index);
+            }
+            Subject::Place { .. } => {}
+        }
+    }
     (0..found.len()).map(|index| linking.of(index)).collect()
 }
 
 struct Linking<'a> {
     found: &'a [Finding],
     objects: &'a Objects,
+    marked: &'a Marked,
     by_subject: BTreeMap<(&'a str, &'a ObjectKey), Vec<usize>>,
+    /// By path: what says that the whole file can't be read.
+    problem_files: BTreeMap<&'a str, usize>,
 }
 
 impl Linking<'_> {
@@ -152,19 +171,27 @@ impl Linking<'_> {
     fn of_marker(&self, finding: &Finding) -> Vec<usize> {
         let found = self.found.iter().enumerate();
         match (finding.id, &finding.subject) {
-            ("policy-without-latest", _) => self.of_policy(finding, |message, key| {
-                message.contains(&format!("ImagePolicy {key} has"))
-            }),
-            ("marker-not-selected", _) => self
-                .of_policy(finding, |message, key| {
-                    message.ends_with(&format!("ImagePolicy {key}"))
-                }),
-            ("problem-file", Subject::Place { path, column: Some(_), .. }) => found
-                .filter(|(_, other)| {
-                    other.id == "problem-file"
-                        && matches!(&other.subject, Subject::Place { path: same, column: None, .. } if same == path)
-                })
-                .map(|(place, _)| place)
+            (
+                "policy-without-latest" | "marker-not-selected",
+                Subject::Place { path, line, .. },
+            ) => {
+                let place = (path.clone(), line.unwrap_or_default());
+                self.marked
+                    .get(&place)
+                    .map_or_else(Vec::new, |policy| self.of_policy(policy))
+            }
+            (
+                "problem-file",
+                Subject::Place {
+                    path,
+                    column: Some(_),
+                    ..
+                },
+            ) => self
+                .problem_files
+                .get(path.as_str())
+                .copied()
+                .into_iter()
                 .collect(),
             ("marker-missing", Subject::Object { key, .. }) => {
                 let named = format!("the marker for {}:{}", key.namespace, key.name);
@@ -179,11 +206,9 @@ impl Linking<'_> {
         }
     }
 
-    /// The last thing that is wrong with the policy that a message names.
-    fn of_policy(&self, finding: &Finding, names: fn(&str, &ObjectKey) -> bool) -> Vec<usize> {
-        let mut policies = self.objects.policies.keys();
-        let named = policies.find(|key| names(&finding.message, key));
-        let places = named.and_then(|key| self.by_subject.get(&("ImagePolicy", key)));
+    /// The last thing that is wrong with a policy.
+    fn of_policy(&self, policy: &ObjectKey) -> Vec<usize> {
+        let places = self.by_subject.get(&("ImagePolicy", policy));
         let last = places.and_then(|places| {
             let mut places = places.iter().rev();
             places.find(|place| self.found[**place].severity > Severity::Note)
@@ -266,7 +291,7 @@ mod tests {
             finding("scan-stale", "ImageRepository", "other"),
         ];
         assert_eq!(
-            causes(&found, &objects),
+            causes(&found, &objects, &Marked::new()),
             [vec![], vec![0], vec![1], vec![2], vec![]]
         );
     }

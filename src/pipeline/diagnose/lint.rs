@@ -72,11 +72,13 @@ pub fn lint(request: &LintRequest, session: &Session) -> Result<Diagnosis, Failu
     Ok(whole)
 }
 
-/// Whether two findings are one: of a place, whatever each cluster says about it, or of objects that are the same.
-fn is_same(one: &Finding, other: &Finding) -> bool {
-    let about_one_place = matches!(one.subject, Subject::Place { .. })
-        && (one.id, &one.subject) == (other.id, &other.subject);
-    about_one_place || one == other
+/// What findings have in common that are one: of a place, whatever each cluster says about it, or of objects, with the same words.
+fn told_as(finding: &Finding) -> (&'static str, Subject, String) {
+    let words = match finding.subject {
+        Subject::Place { .. } => String::new(),
+        Subject::Object { .. } => finding.message.clone(),
+    };
+    (finding.id, finding.subject.clone(), words)
 }
 
 /// Whether a marker that one cluster can do nothing with is another cluster's.
@@ -255,20 +257,14 @@ fn convention(policy: &ImagePolicy, required: &Regexp) -> Option<Finding> {
 impl Diagnosis {
     /// Objects outside of all cluster folders are looked at once for each cluster, and told once.
     fn drop_repeated(&mut self) {
-        let mut kept: Vec<(Finding, usize)> = Vec::new();
+        let mut kept = BTreeMap::new();
         let mut places = Vec::new();
         for found in &self.findings {
-            let known = kept
-                .iter()
-                .find(|(finding, _)| is_same(finding, &found.finding))
-                .map(|(_, place)| *place);
-            let place = known.unwrap_or(kept.len());
-            if known.is_none() {
-                kept.push((found.finding.clone(), place));
-            }
-            places.push(place);
+            let next = kept.len();
+            places.push(*kept.entry(told_as(&found.finding)).or_insert(next));
         }
-        self.keep(&places, kept.len());
+        let count = kept.len();
+        self.keep(&places, count);
     }
 
     /// Puts each finding at the place that `places` says; the first one there is kept.

@@ -1,6 +1,7 @@
 //! What there is to say about ImageUpdateAutomations and the files that they update.
 
 use super::Findings;
+use super::causes::Marked;
 use std::collections::BTreeMap;
 
 use crate::controllers::conditions::readiness;
@@ -128,6 +129,14 @@ pub(super) fn push(
             None => failures.push(refusal.failure),
         }
     }
+}
+
+/// The policies that markers name.
+pub(super) fn marked(previews: &[Preview]) -> Marked {
+    let located = previews.iter().flat_map(|preview| &preview.markers.located);
+    located
+        .filter_map(|marker| Some(((marker.path.clone(), marker.line), marker.policy()?)))
+        .collect()
 }
 
 /// Every marker that an automation comes by, and whether it receives a value.
