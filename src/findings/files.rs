@@ -204,12 +204,6 @@ pub fn loss(path: &str, loss: &Loss) -> Finding {
             format!("the empty field {key} is removed"),
             "remove the field",
         ),
-        LossKind::GrownFoldedScalar => (
-            "reformatting",
-            Severity::Note,
-            "the folded text gets another line at each rewrite".into(),
-            "write the text with | instead of >",
-        ),
     };
     Finding {
         id,

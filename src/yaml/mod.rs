@@ -22,10 +22,10 @@ mod text;
 mod token;
 mod tree;
 mod window;
+mod written_tag;
 
 use std::fmt;
 
-pub use emitter::{added_tag, grown_folded_scalars};
 pub use file::{Documents, FileWriter, MAX_SIZE, SplitText, clear_notes, normalize, round_trip};
 pub use resolve::is_non_string_in_yaml_1_1;
 pub use sequence_indent::SequenceIndent;
@@ -33,6 +33,7 @@ pub use token::ScalarStyle;
 pub use tree::{
     Children, Comment, CommentSlot, Document, Kind, NewScalar, NodeId, Tag, Tree, View,
 };
+pub use written_tag::added_tag;
 
 /// Why a text can't be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

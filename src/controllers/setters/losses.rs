@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::rewrite::{SetField, retyped};
 use super::{Loss, LossKind};
-use crate::yaml::{Documents, grown_folded_scalars};
+use crate::yaml::Documents;
 
 /// What is lost from a file of which these documents are written back to it, in line order. `comments` are those written: number of
 /// the document among those written, and start.
@@ -70,9 +70,6 @@ fn of_document(read: &Documents<'_>, at: usize, written: &[(u32, u32)], losses: 
                 },
             );
         }
-    }
-    for start in grown_folded_scalars(view) {
-        add(start, LossKind::GrownFoldedScalar);
     }
 }
 

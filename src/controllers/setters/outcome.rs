@@ -84,8 +84,6 @@ pub enum LossKind {
         /// `metadata` or `annotations`.
         key: String,
     },
-    /// A folded scalar (`>`) got an additional line.
-    GrownFoldedScalar,
     /// A comment is gone; its text is given.
     LostComment {
         /// The comment with its `#`.
