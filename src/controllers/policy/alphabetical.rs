@@ -8,11 +8,11 @@ pub(super) struct Alphabetical {
 }
 
 impl Alphabetical {
-    pub(super) fn choose(&self, keys: &[&str]) -> Chosen {
+    pub(super) fn choose<K: AsRef<str>>(&self, keys: &[K]) -> Chosen {
         let places = 0..keys.len();
         let latest = match self.order {
-            Order::Ascending => places.max_by_key(|place| keys[*place]),
-            Order::Descending => places.min_by_key(|place| keys[*place]),
+            Order::Ascending => places.max_by_key(|place| keys[*place].as_ref()),
+            Order::Descending => places.min_by_key(|place| keys[*place].as_ref()),
         };
         Chosen {
             eligible: keys.len(),

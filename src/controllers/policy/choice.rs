@@ -65,7 +65,7 @@ impl Choice {
     }
 
     /// Chooses among the keys; with `any_order` they come in another order at every run.
-    pub(super) fn choose(&self, keys: &[&str], any_order: bool) -> Chosen {
+    pub(super) fn choose<K: AsRef<str> + Sync>(&self, keys: &[K], any_order: bool) -> Chosen {
         if keys.is_empty() {
             return Chosen::failed(NO_KEYS);
         }
@@ -77,7 +77,7 @@ impl Choice {
     }
 
     /// Why each of these keys, several that can be the latest, can be; `all` are all keys.
-    pub(super) fn tie(&self, candidates: &[&str], all: &[&str]) -> Option<Tie> {
+    pub(super) fn tie<K: AsRef<str>>(&self, candidates: &[&str], all: &[K]) -> Option<Tie> {
         let first = candidates.first()?;
         match self {
             Self::SemVer(_) => {
@@ -92,8 +92,8 @@ impl Choice {
                 ))
             }
             Self::Numerical(_) => {
-                let is_nan = |key: &&&str| parse_float(key).is_ok_and(f64::is_nan);
-                Some(match all.iter().find(is_nan) {
+                let is_nan = |key: &&str| parse_float(key).is_ok_and(f64::is_nan);
+                Some(match all.iter().map(AsRef::as_ref).find(is_nan) {
                     Some(nan) => Tie::NotANumber((*nan).to_owned()),
                     None => Tie::Number(parse_float(first).ok()?.to_string()),
                 })

@@ -2,13 +2,17 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::RandomState;
 
 use super::super::flux::TagFilter;
 use super::Collision;
+use super::parts::in_parts;
 use super::places::Places;
 use crate::go::regexp::{self, Matcher, Regexp, Stop, Template, Trail};
 
-/// The tags that count, each with the key that is compared.
+/// The tags that match, each with the key that is compared.
 #[derive(Default)]
 pub(super) struct Filtered<'a> {
     /// Each once, in the order of their first tags.
@@ -20,26 +24,48 @@ pub(super) struct Filtered<'a> {
     matched: usize,
 }
 
-impl<'a> Filtered<'a> {
-    /// Every tag, compared as it is.
-    pub(super) fn all(stored: &'a [String]) -> Self {
-        Self {
-            keys: stored.iter().map(|tag| Cow::Borrowed(&**tag)).collect(),
-            kept: stored.iter().map(String::as_str).collect(),
-            replaced: Vec::new(),
-            matched: stored.len(),
-        }
-    }
+/// A tag that matches.
+struct Keyed<'a> {
+    key: Cow<'a, str>,
+    hash: u64,
+    tag: &'a str,
+}
 
+impl<'a> Filtered<'a> {
     /// The tags that match a filter.
     pub(super) fn by(keying: &Keying<'_>, stored: &'a [String]) -> Result<Self, FilterError> {
-        let mut filtered = Self::default();
-        let mut places = Places::default();
-        let mut keyer = keying.keyer()?;
-        for tag in stored {
-            let Some(key) = keyer.key(tag)? else { continue };
-            filtered.matched += 1;
-            match places.place(&key, &filtered.keys) {
+        let hashes = RandomState::default();
+        let keyed = |tags: &'a [String]| {
+            let mut keyer = keying.keyer()?;
+            let mut keyed = Vec::new();
+            for tag in tags {
+                if let Some(key) = keyer.key(tag)? {
+                    let hash = hashes.hash_one(&*key);
+                    keyed.push(Keyed { key, hash, tag });
+                }
+            }
+            Ok(keyed)
+        };
+        // A bound holds for all tags together.
+        let parts = match keying.compiled.has_bounds() {
+            true => vec![keyed(stored)],
+            false => in_parts(stored, |_, tags| keyed(tags)),
+        };
+        let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(Self::of(parts))
+    }
+
+    fn of(parts: Vec<Vec<Keyed<'a>>>) -> Self {
+        let matched = parts.iter().map(Vec::len).sum();
+        let mut filtered = Self {
+            keys: Vec::with_capacity(matched),
+            kept: Vec::with_capacity(matched),
+            matched,
+            ..Self::default()
+        };
+        let mut places = Places::of(matched);
+        for Keyed { key, hash, tag } in parts.into_iter().flatten() {
+            match places.place(hash, &key, &filtered.keys) {
                 Some(place) => {
                     let before = std::mem::replace(&mut filtered.kept[place], tag);
                     // A registry may list one tag twice, which is no loss.
@@ -53,7 +79,7 @@ impl<'a> Filtered<'a> {
                 }
             }
         }
-        Ok(filtered)
+        filtered
     }
 
     /// How many tags match.
@@ -62,8 +88,8 @@ impl<'a> Filtered<'a> {
     }
 
     /// The keys, each once, in the order of their first tags.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.keys.iter().map(AsRef::as_ref)
+    pub(super) fn keys(&self) -> &[Cow<'a, str>] {
+        &self.keys
     }
 
     /// The tag that stands for the key at a place.

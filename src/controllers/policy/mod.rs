@@ -5,6 +5,7 @@ mod alphabetical;
 mod choice;
 mod filter;
 mod numerical;
+mod parts;
 mod places;
 mod semver;
 mod trace;
@@ -13,7 +14,7 @@ use std::collections::BTreeSet;
 
 use super::conditions;
 use super::flux::{ImagePolicyChoice, ImagePolicySpec, TagFilter};
-use choice::Choice;
+use choice::{Choice, Chosen};
 use filter::{FilterError, Filtered, Keying};
 
 pub use choice::Tie;
@@ -109,41 +110,28 @@ pub fn decide(spec: &PolicySpec, stored: &[String]) -> Decision {
         Ok(prepared) => prepared,
         Err(failure) => return Decision::failed(failure),
     };
-    let filtered = match &keying {
-        Some(keying) => Filtered::by(keying, stored),
-        None => Ok(Filtered::all(stored)),
+    let Some(keying) = keying else {
+        let chosen = choice.choose(stored, false);
+        return Decision::of(stored.len(), &choice, chosen, stored, |place| {
+            &stored[place]
+        });
     };
-    let filtered = match filtered {
+    let filtered = match Filtered::by(&keying, stored) {
         Ok(filtered) => filtered,
         Err(why) => return Decision::failed(filter_failure(&why)),
     };
-    let keys: Vec<&str> = filtered.keys().collect();
     // Only a filter puts the keys in random order.
-    let chosen = choice.choose(&keys, spec.filter.is_some());
-    let mut decision = Decision {
-        outcome: Outcome::NotDeterministic {
-            candidates: Vec::new(),
-        },
-        counts: Counts {
-            matched: filtered.matched(),
-            eligible: chosen.eligible,
-        },
+    let chosen = choice.choose(filtered.keys(), true);
+    Decision {
         collisions: filtered.collisions(),
-        tie: None,
-        messages: Vec::new(),
-    };
-    match chosen.latest {
-        Ok(places) => {
-            let tags: BTreeSet<&str> = places.iter().map(|place| filtered.tag(*place)).collect();
-            if tags.len() > 1 {
-                let candidates: Vec<&str> = places.iter().map(|place| keys[*place]).collect();
-                decision.tie = choice.tie(&candidates, &keys);
-            }
-            decision.outcome = Outcome::of(tags);
-        }
-        Err(messages) => decision.fail(messages),
+        ..Decision::of(
+            filtered.matched(),
+            &choice,
+            chosen,
+            filtered.keys(),
+            |place| filtered.tag(place),
+        )
     }
-    decision
 }
 
 /// The choice, and how a filter makes keys of tags, in the order in which the controller checks its inputs.
@@ -195,6 +183,40 @@ impl Decision {
             collisions: Vec::new(),
             tie: None,
         }
+    }
+
+    /// What a choice among keys means for the tags behind them.
+    fn of<'a, K: AsRef<str>>(
+        matched: usize,
+        choice: &Choice,
+        chosen: Chosen,
+        keys: &[K],
+        tag: impl Fn(usize) -> &'a str,
+    ) -> Self {
+        let mut decision = Self {
+            outcome: Outcome::NotDeterministic {
+                candidates: Vec::new(),
+            },
+            counts: Counts {
+                matched,
+                eligible: chosen.eligible,
+            },
+            collisions: Vec::new(),
+            tie: None,
+            messages: Vec::new(),
+        };
+        match chosen.latest {
+            Ok(places) => {
+                let tags: BTreeSet<&str> = places.iter().map(|place| tag(*place)).collect();
+                if tags.len() > 1 {
+                    let candidates = places.iter().map(|place| keys[*place].as_ref());
+                    decision.tie = choice.tie(&candidates.collect::<Vec<_>>(), keys);
+                }
+                decision.outcome = Outcome::of(tags);
+            }
+            Err(messages) => decision.fail(messages),
+        }
+        decision
     }
 
     fn fail(&mut self, mut messages: Vec<String>) {

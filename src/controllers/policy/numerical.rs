@@ -1,6 +1,7 @@
 //! Mirrors `internal/policy/numerical.go` of image-reflector-controller 1.2.
 
 use super::choice::{Chosen, KeyVerdict, Order};
+use super::parts::in_parts;
 use crate::go::number::parse_float;
 
 /// A Go map of so many keys gives them in the order in which they came, from a random beginning and around; of more, in
@@ -13,16 +14,19 @@ pub(super) struct Numerical {
 }
 
 impl Numerical {
-    pub(super) fn choose(&self, keys: &[&str], any_order: bool) -> Chosen {
-        let parsed: Vec<Option<f64>> = keys.iter().map(|key| parse_float(key).ok()).collect();
-        let numbers: Vec<f64> = parsed.iter().copied().flatten().collect();
+    pub(super) fn choose<K: AsRef<str> + Sync>(&self, keys: &[K], any_order: bool) -> Chosen {
+        let parts = in_parts(keys, |_, part| {
+            let numbers = part.iter().map(|key| parse_float(key.as_ref()).ok());
+            numbers.flatten().collect::<Vec<f64>>()
+        });
+        let numbers = parts.concat();
         let latest = if numbers.len() < keys.len() {
             // The first bad key that the controller sees ends the run.
             let bad = keys
                 .iter()
-                .zip(&parsed)
-                .filter(|(_, number)| number.is_none())
-                .map(|(key, _)| format!("failed to parse invalid numeric value '{key}'"));
+                .map(AsRef::as_ref)
+                .filter(|key| parse_float(key).is_err())
+                .map(|key| format!("failed to parse invalid numeric value '{key}'"));
             Err(if any_order {
                 bad.collect()
             } else {
@@ -62,8 +66,7 @@ impl Numerical {
     /// The place where a run ends that begins at a place and goes around.
     fn last_from(&self, numbers: &[f64], beginning: usize) -> usize {
         let mut latest = beginning;
-        for step in 1..numbers.len() {
-            let place = (beginning + step) % numbers.len();
+        for place in (beginning + 1..numbers.len()).chain(0..beginning) {
             if !self.keeps(numbers[latest], numbers[place]) {
                 latest = place;
             }

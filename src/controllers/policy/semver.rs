@@ -1,6 +1,9 @@
 //! Mirrors `internal/policy/semver.go` of image-reflector-controller 1.2.
 
+use std::cmp::Ordering;
+
 use super::choice::{Chosen, KeyVerdict};
+use super::parts::in_parts;
 use crate::go::semver::{Constraints, Verdict, Version, VersionError};
 
 /// The greatest version in a range.
@@ -14,37 +17,31 @@ impl SemVer {
         Ok(Self { constraints })
     }
 
-    pub(super) fn choose(&self, keys: &[&str], any_order: bool) -> Chosen {
-        let mut eligible = 0;
-        let mut latest: Option<Version> = None;
-        let mut places = Vec::new();
-        for (place, key) in keys.iter().enumerate() {
-            let Ok(version) = Version::parse(key) else {
-                continue;
-            };
-            if !self.constraints.check(&version) {
-                continue;
-            }
-            eligible += 1;
-            match &latest {
-                Some(best) if version < *best => {}
-                // Of equal versions the first that the controller sees stays.
-                Some(best) if version == *best => {
-                    if any_order {
-                        places.push(place);
-                    }
-                }
-                _ => {
-                    latest = Some(version);
-                    places = vec![place];
+    pub(super) fn choose<K: AsRef<str> + Sync>(&self, keys: &[K], any_order: bool) -> Chosen {
+        let parts = in_parts(keys, |start, part| {
+            let mut best = Best::default();
+            for (place, key) in (start..).zip(part) {
+                if let Ok(version) = Version::parse(key.as_ref())
+                    && self.constraints.check(&version)
+                {
+                    best.eligible += 1;
+                    best.meet(version, [place]);
                 }
             }
-        }
+            best
+        });
+        let best = parts
+            .into_iter()
+            .reduce(Best::followed_by)
+            .unwrap_or_default();
+        // Of equal versions the first that the controller sees stays.
+        let first = if any_order { best.places.len() } else { 1 };
+        let places: Vec<usize> = best.places.into_iter().take(first).collect();
         if places.is_empty() {
             return Chosen::failed("unable to determine latest version from provided list");
         }
         Chosen {
-            eligible,
+            eligible: best.eligible,
             latest: Ok(places),
         }
     }
@@ -61,6 +58,43 @@ impl SemVer {
                 KeyVerdict::PrereleaseRefused(self.constraints.refusals(&version))
             }
         }
+    }
+}
+
+/// The greatest version in a part of a list.
+#[derive(Default)]
+struct Best<'k> {
+    /// How many versions are in the range.
+    eligible: usize,
+    latest: Option<Version<'k>>,
+    /// Where it stands, and all that are equal.
+    places: Vec<usize>,
+}
+
+impl<'k> Best<'k> {
+    fn meet(&mut self, version: Version<'k>, places: impl IntoIterator<Item = usize>) {
+        let order = self
+            .latest
+            .as_ref()
+            .map_or(Ordering::Greater, |latest| version.cmp(latest));
+        match order {
+            Ordering::Less => {}
+            Ordering::Equal => self.places.extend(places),
+            Ordering::Greater => {
+                self.latest = Some(version);
+                self.places.clear();
+                self.places.extend(places);
+            }
+        }
+    }
+
+    /// The greatest version of this part and of the next.
+    fn followed_by(mut self, next: Self) -> Self {
+        self.eligible += next.eligible;
+        if let Some(version) = next.latest {
+            self.meet(version, next.places);
+        }
+        self
     }
 }
 

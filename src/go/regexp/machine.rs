@@ -122,7 +122,7 @@ impl Machine {
         let mut best: Option<Vec<u32>> = None;
         self.current.count = 0;
         let mut around = Around::at(text, from);
-        let anchored = self.is_anchored();
+        let anchored = self.program.is_anchored();
         loop {
             if best.is_none() && !(anchored && around.place > 0) {
                 self.scratch.clear();
@@ -157,18 +157,6 @@ impl Machine {
             _ => None,
         }));
         Ok(true)
-    }
-
-    /// Whether the program starts with a condition that holds at the text's beginning only.
-    fn is_anchored(&self) -> bool {
-        let mut place = self.program.start;
-        loop {
-            match self.program.instructions[place as usize] {
-                Instruction::Note { next, .. } => place = next,
-                Instruction::Assert { holds, .. } => return holds == Assertion::TextStart,
-                _ => return false,
-            }
-        }
     }
 
     /// Takes the next character on all ways, the preferred ones first, into `next`; gives what was noted on the way that

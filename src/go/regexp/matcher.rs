@@ -1,6 +1,7 @@
 //! Matching one text after the other.
 
 use super::machine::{Machine, Steps};
+use super::one_pass::{Noted, OnePass};
 use super::{Engine, Error, Regexp};
 
 /// How many steps a matcher may take where the pattern is too large for the `regex` crate; some seconds.
@@ -10,6 +11,8 @@ const MOST_STEPS: u64 = 1 << 30;
 #[derive(Debug)]
 pub struct Matcher<'r> {
     run: Run<'r>,
+    /// Asked first, of whole texts.
+    one_pass: Option<(&'r OnePass, Noted)>,
 }
 
 #[derive(Debug)]
@@ -28,16 +31,21 @@ enum Run<'r> {
 
 /// Where the groups of a match are.
 #[derive(Clone, Copy, Debug)]
-pub struct Found<'m> {
-    run: &'m Run<'m>,
+pub struct Found<'m>(Groups<'m>);
+
+#[derive(Clone, Copy, Debug)]
+enum Groups<'m> {
+    OnePass(&'m Noted),
+    Run(&'m Run<'m>),
 }
 
 impl Found<'_> {
     /// Where a group matched, as byte offsets; only of those groups that were asked for.
     pub fn group(&self, number: usize) -> Option<(usize, usize)> {
-        match self.run {
-            Run::Crate { locations, .. } => locations.get(number),
-            Run::Own { groups, found, .. } => {
+        match self.0 {
+            Groups::OnePass(noted) => noted.group(number),
+            Groups::Run(Run::Crate { locations, .. }) => locations.get(number),
+            Groups::Run(Run::Own { groups, found, .. }) => {
                 let place = groups.iter().position(|group| *group == number)?;
                 *found.get(place)?
             }
@@ -70,7 +78,11 @@ impl<'r> Matcher<'r> {
                 }
             }
         };
-        Ok(Self { run })
+        let one_pass = regexp.one_pass.as_deref();
+        Ok(Self {
+            run,
+            one_pass: one_pass.and_then(|table| Some((table, Noted::of(groups)?))),
+        })
     }
 
     /// Whether some part of the text matches.
@@ -79,6 +91,9 @@ impl<'r> Matcher<'r> {
     ///
     /// It takes too many steps.
     pub fn is_match(&mut self, text: &str) -> Result<bool, Error> {
+        if let Some(is_match) = self.by_one_pass(text) {
+            return Ok(is_match);
+        }
         match &mut self.run {
             Run::Crate { regex, .. } => Ok(regex.is_match(text)),
             Run::Own {
@@ -96,6 +111,14 @@ impl<'r> Matcher<'r> {
     ///
     /// It takes too many steps.
     pub fn find_at(&mut self, text: &str, from: usize) -> Result<Option<Found<'_>>, Error> {
+        if from == 0
+            && let Some(is_match) = self.by_one_pass(text)
+        {
+            let noted = self.one_pass.as_ref().map(|(_, noted)| noted);
+            return Ok(noted
+                .filter(|_| is_match)
+                .map(|noted| Found(Groups::OnePass(noted))));
+        }
         let is_found = match &mut self.run {
             Run::Crate { regex, locations } => {
                 regex.captures_read_at(locations, text, from).is_some()
@@ -107,6 +130,12 @@ impl<'r> Matcher<'r> {
                 ..
             } => machine.search(text, from, steps, found)?,
         };
-        Ok(is_found.then_some(Found { run: &self.run }))
+        Ok(is_found.then_some(Found(Groups::Run(&self.run))))
+    }
+
+    /// What the pattern's table says of a text, if it says something.
+    fn by_one_pass(&mut self, text: &str) -> Option<bool> {
+        let (table, noted) = self.one_pass.as_mut()?;
+        table.search(text, noted)
     }
 }

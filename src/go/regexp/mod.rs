@@ -3,7 +3,8 @@
 //! A pattern is parsed by the rules of Go's `regexp/syntax` into the same tree as there, limits included. The tree is
 //! then written in the syntax of the `regex` crate with every character and class spelt out, so that nothing is left
 //! to that crate's own reading. What the crate would need too much memory for runs on a machine of our own, which takes
-//! no more than Go does, but is slow. Either takes time linear in the text.
+//! no more than Go does, but is slow. Small patterns that begin at the text's beginning and never leave a choice, as most
+//! filters of tags do, have a table besides that answers faster than both. All take time linear in the text.
 
 mod class;
 mod escape;
@@ -11,6 +12,7 @@ mod expand;
 mod factor;
 mod machine;
 mod matcher;
+mod one_pass;
 mod parser;
 mod program;
 mod replace;
@@ -26,6 +28,7 @@ pub use matcher::Matcher;
 pub use replace::quote_meta;
 pub use stop::{Stop, Trail};
 
+use one_pass::OnePass;
 use parser::Parsed;
 use program::Program;
 
@@ -52,6 +55,8 @@ pub struct Regexp {
     /// The pattern as it was given.
     source: String,
     engine: Engine,
+    /// Answers instead of the engine where it can.
+    one_pass: Option<Arc<OnePass>>,
     /// The name of each group by its number, `""` where it has none; group 0 is the whole match.
     names: Vec<String>,
 }
@@ -104,7 +109,10 @@ impl Regexp {
     ///
     /// Go's own error for what Go refuses.
     pub fn compile_without_crate(pattern: &str) -> Result<Self, Error> {
-        Self::with_engine(pattern, |parsed| own_engine(parsed))
+        Ok(Self {
+            one_pass: None,
+            ..Self::with_engine(pattern, |parsed| own_engine(parsed))?
+        })
     }
 
     fn with_engine(
@@ -112,10 +120,15 @@ impl Regexp {
         engine: impl FnOnce(&mut Parsed) -> Engine + Send,
     ) -> Result<Self, Error> {
         let mut parsed = parser::parse(pattern)?;
-        let engine = with_room_for(parsed.tree.node_count(), || engine(&mut parsed))?;
+        let (engine, one_pass) = with_room_for(parsed.tree.node_count(), || {
+            let engine = engine(&mut parsed);
+            let one_pass = one_pass(&mut parsed);
+            (engine, one_pass)
+        })?;
         Ok(Self {
             source: pattern.to_owned(),
             engine,
+            one_pass,
             names: parsed.names,
         })
     }
@@ -123,6 +136,11 @@ impl Regexp {
     /// The pattern as it was given.
     pub fn as_str(&self) -> &str {
         &self.source
+    }
+
+    /// Whether a [`Matcher`] may give up after so many steps.
+    pub fn has_bounds(&self) -> bool {
+        matches!(self.engine, Engine::Own(_))
     }
 
     /// Something that matches texts; `groups` are the numbers of the groups that are asked for.
@@ -276,6 +294,15 @@ fn crate_engine(parsed: &Parsed, bytes: usize) -> Option<Engine> {
         .build()
         .ok()
         .map(Engine::Crate)
+}
+
+/// The table of a small pattern that has one.
+fn one_pass(parsed: &mut Parsed) -> Option<Arc<OnePass>> {
+    if parsed.tree.size(parsed.root) > one_pass::MOST_INSTRUCTIONS as u64 {
+        return None;
+    }
+    let program = program::compile(&parsed.tree, parsed.root, false);
+    OnePass::of(&program).map(Arc::new)
 }
 
 fn own_engine(parsed: &Parsed) -> Engine {

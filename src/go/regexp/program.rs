@@ -55,6 +55,11 @@ impl QuickSet {
         Self { ascii, all }
     }
 
+    /// The ASCII characters in it, a bit for each.
+    pub(super) fn ascii(&self) -> u128 {
+        self.ascii
+    }
+
     pub(super) fn contains(&self, character: char) -> bool {
         let number = u32::from(character);
         if number < 128 {
@@ -82,6 +87,20 @@ pub(super) struct Program {
     pub start: Place,
     /// Of each instruction that takes a character or asserts something; empty where nobody asked.
     pub origins: Vec<Option<Origin>>,
+}
+
+impl Program {
+    /// Whether it starts with a condition that holds at the text's beginning only.
+    pub(super) fn is_anchored(&self) -> bool {
+        let mut place = self.start;
+        loop {
+            match self.instructions[place as usize] {
+                Instruction::Note { next, .. } => place = next,
+                Instruction::Assert { holds, .. } => return holds == Assertion::TextStart,
+                _ => return false,
+            }
+        }
+    }
 }
 
 /// Compiles a tree.

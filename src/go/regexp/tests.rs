@@ -1,4 +1,4 @@
-//! Errors, matches and templates as Go gives them, in both ways of matching.
+//! Errors, matches and templates as Go gives them, in all ways of matching.
 
 use super::*;
 
@@ -10,26 +10,34 @@ fn compiled(pattern: &str) -> Regexp {
     Regexp::compile(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"))
 }
 
-/// Both engines' answer.
+/// All engines' answer.
 fn matches(pattern: &str, text: &str) -> bool {
-    let answers = both_engines(pattern).map(|regexp| regexp.is_match(text).unwrap());
-    assert_eq!(answers[0], answers[1], "{pattern} on {text}");
+    let answers = all_engines(pattern).map(|regexp| regexp.is_match(text).unwrap());
+    assert_eq!(answers, [answers[0]; 3], "{pattern} on {text}");
     answers[0]
 }
 
 fn expanded(pattern: &str, text: &str, template: &str) -> String {
-    let answers = both_engines(pattern).map(|regexp| {
+    let answers = all_engines(pattern).map(|regexp| {
         let expanded = regexp.expand_first(template, text).unwrap();
         expanded.expect("the pattern matches")
     });
-    assert_eq!(answers[0], answers[1], "{pattern} on {text} in {template}");
-    let [expanded, _] = answers;
+    let [expanded, by_crate, own] = answers;
+    let others = [by_crate, own];
+    assert!(
+        others.iter().all(|other| *other == expanded),
+        "{pattern} on {text} in {template}: {expanded}, {others:?}"
+    );
     expanded
 }
 
-fn both_engines(pattern: &str) -> [Regexp; 2] {
+fn all_engines(pattern: &str) -> [Regexp; 3] {
+    let by_crate = Regexp {
+        one_pass: None,
+        ..compiled(pattern)
+    };
     let own = Regexp::compile_without_crate(pattern).expect(pattern);
-    [compiled(pattern), own]
+    [compiled(pattern), by_crate, own]
 }
 
 #[test]
@@ -307,4 +315,94 @@ fn great_patterns_are_read_once() {
         let beginning: String = pattern.chars().take(20).collect();
         assert_eq!(answer.map_err(|error| error.code), verdict, "{beginning}");
     }
+}
+
+/// Pieces of patterns and of texts, put together by a fixed sequence of numbers.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (self.0 >> 33) % bound
+    }
+
+    fn one_of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+        choices[self.below(choices.len() as u64) as usize]
+    }
+
+    fn pattern(&mut self, depth: u64) -> String {
+        let mut pattern = String::new();
+        for _ in 0..=self.below(3) {
+            let atom = match self.below(if depth == 0 { 6 } else { 9 }) {
+                0..=2 => self.one_of(&["a", "b", "-", "\\.", "ab", "é"]).to_owned(),
+                3..=5 => self
+                    .one_of(&["[a-b]", "\\d", "[^a]", ".", "[0-9a-f]", "(?i:B)"])
+                    .to_owned(),
+                6 => format!("({})", self.pattern(depth - 1)),
+                7 => format!("(?P<n>{})", self.pattern(depth - 1)),
+                _ => format!(
+                    "(?:{}|{})",
+                    self.pattern(depth - 1),
+                    self.pattern(depth - 1)
+                ),
+            };
+            pattern.push_str(&atom);
+            pattern.push_str(self.one_of(&["", "", "", "+", "*", "?", "{1,2}", "+?", "??"]));
+        }
+        pattern + self.one_of(&["", "", "", "$", "(?:$|-)", "\\b"])
+    }
+
+    fn text(&mut self) -> String {
+        let length = self.below(8);
+        (0..length)
+            .map(|_| self.one_of(&["a", "b", "B", "-", ".", "1", "f", "é", "\n"]))
+            .collect()
+    }
+}
+
+#[test]
+fn all_engines_give_the_same_groups() {
+    let mut chance = Chance(1);
+    let mut tables = 0;
+    for _ in 0..4_000 {
+        let pattern = format!(
+            "{}{}",
+            chance.one_of(&["^", "^", "^", ""]),
+            chance.pattern(2)
+        );
+        if Regexp::compile(&pattern).is_err() {
+            continue;
+        }
+        let engines = all_engines(&pattern);
+        tables += usize::from(engines[0].one_pass.is_some());
+        let groups: Vec<usize> = (0..engines[0].names().len()).collect();
+        let mut matchers = engines
+            .each_ref()
+            .map(|regexp| regexp.matcher(&groups).unwrap());
+        for _ in 0..12 {
+            let text = chance.text();
+            let found = matchers.each_mut().map(|matcher| {
+                let found = matcher.find_at(&text, 0).unwrap();
+                found.map(|found| {
+                    groups
+                        .iter()
+                        .map(|group| found.group(*group))
+                        .collect::<Vec<_>>()
+                })
+            });
+            assert!(
+                found[0] == found[1] && found[1] == found[2],
+                "{pattern} on {text:?}: {found:?}"
+            );
+            assert_eq!(
+                engines[0].is_match(&text),
+                Ok(found[0].is_some()),
+                "{pattern} on {text:?}"
+            );
+        }
+    }
+    assert!(tables > 500, "only {tables} patterns have a table");
 }
