@@ -155,6 +155,10 @@ fn the_controllers_own_deployments_tell_the_rules() {
         .run(&["version", "--live", "-o", "json"])
         .expect(0)
         .json();
+    assert_eq!(
+        crate::schema::violations_of("version-v1", &live),
+        Vec::<String>::new()
+    );
     assert_eq!(live["live"]["kubernetes"], "v1.36.3");
     assert_eq!(live["live"]["controllers"][0]["version"], "1.1.1");
     assert_eq!(live["live"]["controllers"][0]["rules"], "2.8");

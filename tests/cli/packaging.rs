@@ -249,6 +249,30 @@ fn archives_are_the_same_bytes_each_time_and_only_those_that_exist_are_named() {
     assert_eq!(lines.len(), 2);
 }
 
+/// `UPDATE=1` accepts what the program prints now.
+#[test]
+fn the_readmes_picture_shows_what_the_program_prints() {
+    let environment = Environment::new();
+    let out = environment.path().join("recording.svg");
+    let ours = env!("CARGO_BIN_EXE_kubectl-imageauto");
+    let _ = python(
+        &environment,
+        "recording",
+        &[ours, &out.display().to_string()],
+    )
+    .expect(0);
+    let drawn = fs::read_to_string(out).unwrap();
+    let kept = root().join("docs/recording.svg");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&kept, &drawn).unwrap();
+    }
+    assert!(
+        drawn == fs::read_to_string(kept).unwrap(),
+        "docs/recording.svg shows something else: UPDATE=1 cargo test --test cli picture"
+    );
+    assert!(read("README.md").contains("(docs/recording.svg)"));
+}
+
 #[test]
 fn every_command_has_a_man_page() {
     let environment = Environment::new();
@@ -395,6 +419,23 @@ fn the_action_lints_shows_the_change_and_fails_when_it_is_told_to() {
             ("IMAGEAUTO_FAIL_ON", fail_on),
         ]
     };
+    // The pull request lets the next major version in.
+    let git = |arguments: &[&str]| {
+        let status = environment.command("git").args(arguments).status().unwrap();
+        assert!(status.success());
+    };
+    git(&["branch", "base"]);
+    let policies = "examples/flux-system/images.yaml";
+    let changed = environment.read(policies);
+    environment.write(policies, &changed.replace(">=1.0.0 <2.0.0", ">=1.0.0"));
+    let forecast = [variables("never").as_slice(), &[("IMAGEAUTO_BASE", "base")]].concat();
+    let _ = step("report", &forecast).expect(0);
+    let report = environment.read("runner/imageauto/report.md");
+    assert!(report.contains("merging moves 1 image"), "{report}");
+    assert!(report.contains("`2.0.0` instead of `1.4.0`"), "{report}");
+    environment.write(policies, &changed);
+    fs::remove_file(environment.path().join("summary.md")).unwrap();
+
     let reported = step("report", &variables("never")).expect(0);
     assert!(
         reported.stdout.contains("worker:2026.06.01-abc1234"),

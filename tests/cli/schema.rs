@@ -111,6 +111,12 @@ fn every_document_keeps_to_the_schema() {
 }
 
 #[test]
+fn the_version_keeps_to_its_schema() {
+    let document = Environment::new().run(&["version", "-o", "json"]).json();
+    assert_eq!(violations_of("version-v1", &document), Vec::<String>::new());
+}
+
+#[test]
 fn reconciles_document_is_that_of_diff_and_more() {
     let read = |name: &str| -> Value {
         let file = Path::new(env!("CARGO_MANIFEST_DIR"))
