@@ -68,6 +68,10 @@ bench-rewrite:
 dist *arguments:
     scripts/dist {{arguments}}
 
+# The tests of the command line with the static program in dist/.
+dist-test:
+    scripts/dist-test
+
 # Man pages in dist/man, written from the help.
 man:
     cargo build --locked --bin kubectl-imageauto

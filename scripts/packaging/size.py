@@ -47,9 +47,10 @@ def main():
     listed = subprocess.run(["nm", "--print-size", "--demangle", program], check=True, stdout=subprocess.PIPE, text=True).stdout
     sizes = collections.Counter()
     for line in listed.splitlines():
-        parts = line.split(" ", 3)
-        if len(parts) == 4 and parts[2] in "tTrRdDwWvV":
-            sizes[crate(parts[3])] += int(parts[1], 16)
+        # Symbols without a size have no second number.
+        found = re.match(r"^[0-9a-f]+ ([0-9a-f]+) [tTrRdDwWvV] (.*)$", line)
+        if found:
+            sizes[crate(found.group(2))] += int(found.group(1), 16)
     for name, size in sizes.most_common():
         if size >= LIMIT:
             print(f"{size / 1e3:8.0f} kB  {name:24} {PURPOSES.get(name, '')}")

@@ -12,7 +12,7 @@ use crate::environment::{self, Environment, Ran};
 fn installed(environment: &Environment) -> PathBuf {
     let bin = environment.path().join("bin");
     fs::create_dir(&bin).unwrap();
-    let program = env!("CARGO_BIN_EXE_kubectl-imageauto");
+    let program = environment::program();
     for name in ["kubectl-imageauto", "flux-imageauto"] {
         std::os::unix::fs::symlink(program, bin.join(name)).unwrap();
     }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::environment::Environment;
+use crate::environment::{self, Environment};
 
 /// A fenced block of a page.
 struct Block {
@@ -93,7 +93,7 @@ fn run(commands: &[(String, Vec<String>)]) -> Vec<Vec<String>> {
             script
         },
     );
-    let ours = Path::new(env!("CARGO_BIN_EXE_kubectl-imageauto"));
+    let ours = Path::new(environment::program());
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = [bin.parent().unwrap(), ours.parent().unwrap()].map(Path::to_owned);
     let path = std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&path)));

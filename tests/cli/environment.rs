@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
@@ -55,6 +56,15 @@ impl Ran {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}:\n{}", self.stdout))
     }
+}
+
+/// The program that is tested: the one just built, or another build of the same commit, as of a release.
+pub fn program() -> &'static str {
+    static PROGRAM: LazyLock<String> = LazyLock::new(|| {
+        std::env::var("IMAGEAUTO_PROGRAM")
+            .unwrap_or_else(|_| env!("CARGO_BIN_EXE_kubectl-imageauto").to_owned())
+    });
+    &PROGRAM
 }
 
 impl Environment {
@@ -139,7 +149,7 @@ impl Environment {
 
     /// The binary, ready for more settings.
     pub fn imageauto(&self) -> Command {
-        self.command(env!("CARGO_BIN_EXE_kubectl-imageauto"))
+        self.command(program())
     }
 
     /// Runs the binary with `arguments` in the folder.

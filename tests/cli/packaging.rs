@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::environment::{Environment, Ran};
+use crate::environment::{self, Environment, Ran};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -254,7 +254,7 @@ fn archives_are_the_same_bytes_each_time_and_only_those_that_exist_are_named() {
 fn the_readmes_picture_shows_what_the_program_prints() {
     let environment = Environment::new();
     let out = environment.path().join("recording.svg");
-    let ours = env!("CARGO_BIN_EXE_kubectl-imageauto");
+    let ours = environment::program();
     let _ = python(
         &environment,
         "recording",
@@ -277,7 +277,7 @@ fn the_readmes_picture_shows_what_the_program_prints() {
 fn every_command_has_a_man_page() {
     let environment = Environment::new();
     let out = environment.path().join("man");
-    let ours = env!("CARGO_BIN_EXE_kubectl-imageauto");
+    let ours = environment::program();
     let _ = python(&environment, "man", &[ours, &out.display().to_string()]).expect(0);
     let reference = read("docs/reference.md");
     for heading in reference
@@ -406,10 +406,7 @@ fn the_action_lints_shows_the_change_and_fails_when_it_is_told_to() {
             .arg(root().join("action").join(script));
         Ran::of(&mut command)
     };
-    let installed = step(
-        "install",
-        &[("IMAGEAUTO_PROGRAM", env!("CARGO_BIN_EXE_kubectl-imageauto"))],
-    );
+    let installed = step("install", &[("IMAGEAUTO_PROGRAM", environment::program())]);
     let _ = installed.expect(0);
     let variables = |fail_on| {
         [
