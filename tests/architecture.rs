@@ -255,6 +255,44 @@ fn no_folder_has_a_name_without_meaning() {
     }
 }
 
+/// Where the systems differ: paths, the terminal, file modes, processes.
+const PLATFORM: &[&str] = &[
+    "commands/interruption.rs",
+    "commands/terminal.rs",
+    "io/completion_link.rs",
+    "io/docker_config.rs",
+    "io/git/certificates.rs",
+    "io/git/local_change.rs",
+    "io/git/revision.rs",
+    "io/git/ssh.rs",
+    "io/git/work_tree.rs",
+    "io/kustomize.rs",
+    "io/program.rs",
+    "io/temporary.rs",
+];
+
+#[test]
+fn the_systems_differ_in_named_places_only() {
+    let differing: Vec<String> = files(&source())
+        .into_iter()
+        .filter(|(_, code)| {
+            let conditions = code
+                .lines()
+                .filter(|line| line.contains("cfg(") || line.contains("cfg!("));
+            conditions
+                .filter(|line| !line.contains("cfg(test") && !line.contains("cfg(all(test"))
+                .any(|line| {
+                    line.contains("unix") || line.contains("windows") || line.contains("target_")
+                })
+        })
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(
+        differing, PLATFORM,
+        "name the place in this test, or use one that is named"
+    );
+}
+
 #[test]
 fn main_is_one_sentence() {
     let main = code(&fs::read_to_string(source().join("main.rs")).unwrap());
