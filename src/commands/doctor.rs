@@ -173,7 +173,7 @@ pub fn report(
     for failure in &diagnosis.failures {
         terminal.failure(&failure.message);
     }
-    let tone = if diagnosis.findings.is_empty() {
+    let tone = if diagnosis.findings.is_empty() && diagnosis.failures.is_empty() {
         Tone::Success
     } else {
         Tone::Note

@@ -113,9 +113,52 @@ pub fn readiness(conditions: &[Condition]) -> Readiness<'_> {
     }
 }
 
+/// A message without what the controller says of its own retries: `retrying in 30s error: `.
+pub fn without_retry(message: &str) -> &str {
+    message
+        .strip_prefix("retrying in ")
+        .and_then(|rest| rest.split_once(" error: "))
+        .map_or(message, |(_, words)| words)
+}
+
+/// A message in which `<clone>` stands for the path of the controller's own clone, which is not the same twice.
+///
+/// The clone is a folder of the temporary one, `/tmp/NAMESPACE-NAME1234567`.
+pub fn without_clone(message: &str) -> String {
+    let is_end = |character: char| matches!(character, ' ' | ':' | '\'' | '"');
+    let Some(at) = message.find("/tmp/") else {
+        return message.to_owned();
+    };
+    let start = message[..at].rfind(is_end).map_or(0, |blank| blank + 1);
+    let path = &message[start..];
+    let path = &path[..path.find(is_end).unwrap_or(path.len())];
+    let clone = path.rfind("/tmp/").map_or(0, |at| at + "/tmp/".len());
+    let end = path[clone..]
+        .find('/')
+        .map_or(path.len(), |inside| clone + inside);
+    format!("{}<clone>{}", &message[..start], &message[start + end..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_never_the_same_twice_is_left_out() {
+        assert_eq!(
+            without_clone("failed: stat /tmp/flux-system-gitops123/apps: no such file"),
+            "failed: stat <clone>/apps: no such file"
+        );
+        assert_eq!(
+            without_clone("stat /tmp/here/tmp/gitops123: no"),
+            "stat <clone>: no"
+        );
+        assert_eq!(without_clone("no path"), "no path");
+        assert_eq!(
+            without_retry("retrying in 2s error: no tags in database"),
+            NO_TAGS_IN_DATABASE
+        );
+    }
 
     #[test]
     fn texts_are_the_controllers() {

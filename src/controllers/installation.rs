@@ -38,6 +38,37 @@ impl ControllerKind {
     }
 }
 
+/// What tells the release whose rules a controller follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReleaseSource {
+    /// The tag of its image.
+    Image,
+    /// The label `app.kubernetes.io/version` of its Deployment.
+    Label,
+    /// Nothing: it is the newest known, or the one that was asked for.
+    Assumed,
+}
+
+impl ReleaseSource {
+    /// One word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Label => "label",
+            Self::Assumed => "assumed",
+        }
+    }
+
+    /// Why the release's rules are taken.
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::Image => "by the tag of its image",
+            Self::Label => "by the label app.kubernetes.io/version of its Deployment",
+            Self::Assumed => "neither the tag of its image nor a label tells its version",
+        }
+    }
+}
+
 /// One running controller, as far as its decisions hang on how it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Controller {
@@ -45,6 +76,8 @@ pub struct Controller {
     pub version: Option<String>,
     /// The release whose rules it follows.
     pub release: FluxVersion,
+    /// What tells it.
+    pub release_from: ReleaseSource,
     /// Objects in other namespaces can't be referred to.
     pub no_cross_namespace_refs: bool,
     /// The objects that it looks after.
@@ -61,6 +94,7 @@ impl Controller {
         Self {
             version: None,
             release,
+            release_from: ReleaseSource::Assumed,
             no_cross_namespace_refs: false,
             watch_label_selector: Selector::default(),
             watch_namespace: None,
@@ -74,6 +108,21 @@ impl Controller {
             .as_deref()
             .is_none_or(|watched| watched == namespace)
             && self.watch_label_selector.matches(labels)
+    }
+
+    /// The flags by which it looks after part of the objects only; empty: it looks after all.
+    pub fn watched(&self) -> String {
+        let mut flags = Vec::new();
+        if let Some(namespace) = &self.watch_namespace {
+            flags.push(format!("--watch-all-namespaces=false in {namespace}"));
+        }
+        if !self.watch_label_selector.is_empty() {
+            flags.push(format!(
+                "--watch-label-selector={}",
+                self.watch_label_selector
+            ));
+        }
+        flags.join(" ")
     }
 
     /// Whether a feature gate is on, `default` being its value where it isn't set.
@@ -119,15 +168,22 @@ impl ControllerProcess {
         let selector = flags.value("watch-label-selector").unwrap_or_default();
         let watch_label_selector = Selector::parse(selector)
             .map_err(|error| format!("--watch-label-selector={selector}: {error}"))?;
+        if let Some(why) = watch_label_selector.unusable_for_watching() {
+            return Err(format!("--watch-label-selector={selector}: {why}"));
+        }
         let version = self.version();
-        let release = version
-            .as_deref()
-            .and_then(major_minor)
-            .map(|(major, minor)| kind.release(major, minor))
-            .or_else(|| self.flux_release.as_deref().and_then(flux_release));
+        let by_image = version.as_deref().and_then(major_minor);
+        let by_image = by_image.map(|(major, minor)| kind.release(major, minor));
+        let by_label = || self.flux_release.as_deref().and_then(flux_release);
+        let (release, release_from) = match (by_image, by_label()) {
+            (Some(release), _) => (release, ReleaseSource::Image),
+            (None, Some(release)) => (release, ReleaseSource::Label),
+            (None, None) => (FluxVersion::default(), ReleaseSource::Assumed),
+        };
         Ok(Controller {
             version,
-            release: release.unwrap_or_default(),
+            release,
+            release_from,
             no_cross_namespace_refs: flags.is_set("no-cross-namespace-refs", false),
             watch_label_selector,
             watch_namespace: (!flags.is_set("watch-all-namespaces", true))
@@ -307,8 +363,10 @@ impl Installation {
 
     /// The same controllers as if they were of `release`.
     pub fn at_release(mut self, release: FluxVersion) -> Self {
-        let all = self.reflectors.iter_mut().chain(&mut self.automations);
-        all.for_each(|controller| controller.release = release);
+        for controller in self.reflectors.iter_mut().chain(&mut self.automations) {
+            controller.release = release;
+            controller.release_from = ReleaseSource::Assumed;
+        }
         self
     }
 
@@ -436,13 +494,14 @@ mod tests {
         assert!(controller.watches("flux-system", &labels));
         assert!(!controller.watches("apps", &labels));
         assert!(!controller.watches("flux-system", &BTreeMap::new()));
-        assert!(
-            process(
-                "x/image-reflector-controller:v1",
-                &["--watch-label-selector=a in"]
-            )
-            .controller(ControllerKind::Reflector)
-            .is_err()
+        assert_eq!(
+            controller.watched(),
+            "--watch-all-namespaces=false in flux-system --watch-label-selector=sharding.fluxcd.io/key=shard1"
         );
+        for selector in ["a in", "a!=b"] {
+            let flag = format!("--watch-label-selector={selector}");
+            let process = process("x/image-reflector-controller:v1", &[&flag]);
+            assert!(process.controller(ControllerKind::Reflector).is_err());
+        }
     }
 }

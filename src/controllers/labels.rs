@@ -2,6 +2,7 @@
 //! controllers' `--watch-label-selector` take them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// What labels must satisfy: all of its requirements. The empty selector takes everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,7 @@ struct Requirement {
 enum Operator {
     In,
     NotIn,
+    NotEquals,
     Exists,
     DoesNotExist,
     GreaterThan,
@@ -67,9 +69,43 @@ impl Selector {
             .all(|requirement| requirement.matches(labels))
     }
 
+    /// Why a controller doesn't start with it as its `--watch-label-selector`: it takes fewer operators than `-l` does.
+    pub fn unusable_for_watching(&self) -> Option<&'static str> {
+        let operators = self.requirements.iter().map(|one| one.operator);
+        operators.into_iter().find_map(|operator| match operator {
+            Operator::NotEquals => Some("\"!=\" is not a valid label selector operator"),
+            Operator::GreaterThan => Some("\"gt\" isn't supported in label selectors"),
+            Operator::LessThan => Some("\"lt\" isn't supported in label selectors"),
+            Operator::In | Operator::NotIn | Operator::Exists | Operator::DoesNotExist => None,
+        })
+    }
+
     /// Whether it takes everything.
     pub fn is_empty(&self) -> bool {
         self.requirements.is_empty()
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, one) in self.requirements.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str(",")?;
+            }
+            let Requirement { key, values, .. } = one;
+            let values = values.join(",");
+            match one.operator {
+                Operator::In if one.values.len() == 1 => write!(formatter, "{key}={values}"),
+                Operator::In => write!(formatter, "{key} in ({values})"),
+                Operator::NotIn => write!(formatter, "{key} notin ({values})"),
+                Operator::NotEquals => write!(formatter, "{key}!={values}"),
+                Operator::Exists => formatter.write_str(key),
+                Operator::DoesNotExist => write!(formatter, "!{key}"),
+                Operator::GreaterThan => write!(formatter, "{key}>{values}"),
+                Operator::LessThan => write!(formatter, "{key}<{values}"),
+            }?;
+        }
+        Ok(())
     }
 }
 
@@ -86,7 +122,9 @@ impl Requirement {
         };
         match self.operator {
             Operator::In => label.is_some_and(|label| self.values.contains(label)),
-            Operator::NotIn => label.is_none_or(|label| !self.values.contains(label)),
+            Operator::NotIn | Operator::NotEquals => {
+                label.is_none_or(|label| !self.values.contains(label))
+            }
             Operator::Exists => label.is_some(),
             Operator::DoesNotExist => label.is_none(),
             Operator::GreaterThan => compared(|value, limit| value > limit),
@@ -153,7 +191,7 @@ impl Reader<'_> {
         for (symbol, operator) in [
             ("==", Operator::In),
             ("=", Operator::In),
-            ("!=", Operator::NotIn),
+            ("!=", Operator::NotEquals),
             (">", Operator::GreaterThan),
             ("<", Operator::LessThan),
         ] {
@@ -234,6 +272,23 @@ mod tests {
         }
         assert!(matches("!sharding.fluxcd.io/key", &[]));
         assert!(!matches("sharding.fluxcd.io/key=shard1", &[]));
+    }
+
+    #[test]
+    fn a_controller_takes_fewer_operators() {
+        let why = |selector: &str| Selector::parse(selector).unwrap().unusable_for_watching();
+        for selector in ["a=b", "a in (b,c)", "a notin (b)", "a", "!a", ""] {
+            assert_eq!(why(selector), None, "{selector}");
+            assert_eq!(Selector::parse(selector).unwrap().to_string(), selector);
+        }
+        assert_eq!(
+            why("a,b!=c"),
+            Some("\"!=\" is not a valid label selector operator")
+        );
+        assert_eq!(
+            why("a>1"),
+            Some("\"gt\" isn't supported in label selectors")
+        );
     }
 
     #[test]

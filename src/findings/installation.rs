@@ -65,6 +65,116 @@ pub fn controller_not_ready(
     })
 }
 
+/// `controller-not-ready`: the controller does not start with one of its flags.
+pub fn controller_flag_refused(
+    kind: ControllerKind,
+    namespace: &str,
+    name: &str,
+    why: &str,
+) -> Finding {
+    Finding {
+        id: "controller-not-ready",
+        severity: Severity::Error,
+        subject: deployment(namespace, name),
+        message: format!("{} does not start with one of its flags", kind.name()),
+        evidence: why.to_owned(),
+        remedy: format!("kubectl edit deployment/{name} -n {namespace}, and correct the flag"),
+    }
+}
+
+/// `controller-versions-differ`: the two controllers belong to different releases of Flux. `subject` is the older one's namespace and
+/// Deployment; the versions are those that their images tell.
+pub fn controller_versions_differ(
+    subject: (&str, &str),
+    older: (ControllerKind, &str, FluxVersion),
+    newer: (ControllerKind, &str, FluxVersion),
+) -> Finding {
+    let (namespace, name) = subject;
+    let told = |(kind, version, release): (ControllerKind, &str, FluxVersion)| {
+        format!("{} {version} is of Flux {release}", kind.name())
+    };
+    Finding {
+        id: "controller-versions-differ",
+        severity: Severity::Warning,
+        subject: deployment(namespace, name),
+        message: format!(
+            "the image controllers are of different releases, which are not tested together: {}, {}",
+            told(older),
+            told(newer)
+        ),
+        evidence: format!("{}; {}", told(older), told(newer)),
+        remedy: "install both from one release: flux install --components-extra=image-reflector-controller,image-automation-controller, or the bootstrap".into(),
+    }
+}
+
+/// `object-not-watched`: no controller of the kind looks after the object; `flags` are those that leave it out.
+pub fn object_not_watched(
+    kind: &'static str,
+    key: &ObjectKey,
+    controller: ControllerKind,
+    flags: &[String],
+) -> Finding {
+    Finding {
+        id: "object-not-watched",
+        severity: Severity::Warning,
+        subject: Subject::Object {
+            kind,
+            key: key.clone(),
+        },
+        message: format!(
+            "no {} looks after it: nothing happens, and its status stays as it is",
+            controller.name()
+        ),
+        evidence: format!("{}: {}", controller.name(), flags.join("; ")),
+        remedy: "give the object the labels that the flag asks for, or run a controller that looks after it".into(),
+    }
+}
+
+/// `api-version-removed`: the cluster serves a kind only in versions that newer releases, or the one that runs, no longer know.
+pub fn only_old_versions_served(
+    resource: &str,
+    served: &[&str],
+    rules: FluxVersion,
+) -> Option<Finding> {
+    if served.is_empty() || served.contains(&"v1") {
+        return None;
+    }
+    let removed = if served.contains(&"v1beta2") {
+        FluxVersion::V2_9
+    } else {
+        FluxVersion::V2_7
+    };
+    let gone = rules >= removed;
+    let versions = served.join(", ");
+    Some(Finding {
+        id: "api-version-removed",
+        severity: if gone {
+            Severity::Error
+        } else {
+            Severity::Warning
+        },
+        subject: Subject::Object {
+            kind: "CustomResourceDefinition",
+            key: ObjectKey::new("", resource),
+        },
+        message: if gone {
+            format!(
+                "the cluster serves it in {versions} only, and the controller of Flux {rules} wants v1"
+            )
+        } else {
+            format!(
+                "the cluster serves it in {versions} only, which Flux {removed} no longer knows"
+            )
+        },
+        evidence: format!("versions that are served: {versions}"),
+        remedy: if gone {
+            "install the definitions of the release that runs: flux install".into()
+        } else {
+            "update Flux to a release that serves v1 as well (2.7 or 2.8), and run flux migrate before the next".to_owned()
+        },
+    })
+}
+
 /// `lease-stuck`: the lease by which one of the controller's pods works has not been renewed.
 pub fn lease_stuck(lease: &ObjectKey, holder: &str, late: &str) -> Finding {
     Finding {
@@ -234,6 +344,20 @@ mod tests {
             Some("0 of 1 pods of image-reflector-controller are ready")
         );
         assert!(of((0, 0)).is_some_and(|message| message.contains("scaled to 0")));
+    }
+
+    #[test]
+    fn a_cluster_that_serves_v1_is_fine() {
+        let severity = |served: &[&str], rules| {
+            only_old_versions_served("r", served, rules).map(|found| found.severity)
+        };
+        assert_eq!(severity(&["v1", "v1beta2"], FluxVersion::V2_8), None);
+        assert_eq!(severity(&[], FluxVersion::V2_9), None);
+        let warning = Some(Severity::Warning);
+        assert_eq!(severity(&["v1beta2"], FluxVersion::V2_6), warning);
+        assert_eq!(severity(&["v1beta1"], FluxVersion::V2_6), warning);
+        let error = Some(Severity::Error);
+        assert_eq!(severity(&["v1beta2"], FluxVersion::V2_9), error);
     }
 
     #[test]

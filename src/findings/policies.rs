@@ -120,6 +120,32 @@ pub fn stuck(
     }
 }
 
+/// `policy-stuck-on-old-tag`: the policy's status is a failure, and nothing that can be seen from here explains it.
+pub fn failed_last_time(
+    key: &ObjectKey,
+    kept: Option<&ImageRef>,
+    reason: &str,
+    message: &str,
+) -> Finding {
+    let kept = match kept {
+        Some(image) => format!("it stays at {image}"),
+        None => "it has no latest image".into(),
+    };
+    Finding {
+        id: "policy-stuck-on-old-tag",
+        severity: Severity::Warning,
+        subject: policy(key),
+        message: format!(
+            "the controller failed last time, and {kept}; as far as can be told from here, it would choose now"
+        ),
+        evidence: format!("{reason}: {message}"),
+        remedy: format!(
+            "flux reconcile image policy {} -n {}",
+            key.name, key.namespace
+        ),
+    }
+}
+
 /// `policy-test-fails`: the policy does not choose what a comment in its manifest says.
 pub fn test_fails(path: &str, line: usize, test: &str, wrong: &str) -> Finding {
     Finding {

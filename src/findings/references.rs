@@ -170,7 +170,13 @@ pub fn automation_fails(key: &ObjectKey, failure: &AutomationFailure) -> Finding
 pub fn failure_id(failure: &AutomationFailure) -> &'static str {
     match failure.reason {
         "RemovedTemplateField" => "template-removed-field",
-        "SourceManagerFailed" if failure.message.ends_with("not found") => "source-missing",
+        "SourceManagerFailed"
+            if failure
+                .message
+                .contains("referenced git repository does not exist") =>
+        {
+            "source-missing"
+        }
         "GitOperationFailed" if failure.message.contains("funny refname") => "push-detached-head",
         "GitOperationFailed" if failure.message.contains("template") => "template-error",
         "UpdateFailed"
@@ -299,9 +305,9 @@ mod tests {
         let path = "failed to apply policies: walking path for files: lstat <clone>/x: no such file or directory";
         assert_eq!(id("UpdateFailed", path), "path-missing");
         assert_eq!(id("UpdateFailed", "other"), "update-fails");
-        assert_eq!(
-            id("SourceManagerFailed", "\"x\" not found"),
-            "source-missing"
-        );
+        let gone = "failed configuring source manager: referenced git repository does not exist: GitRepository.source.toolkit.fluxcd.io \"x\" not found";
+        assert_eq!(id("SourceManagerFailed", gone), "source-missing");
+        let no_secret = "failed configuring source manager: failed to get auth secret 'ns/x': secrets \"x\" not found";
+        assert_eq!(id("SourceManagerFailed", no_secret), "update-fails");
     }
 }

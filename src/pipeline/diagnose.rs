@@ -2,6 +2,7 @@
 //! values, with causes before their consequences.
 
 mod causes;
+mod conditions;
 mod controllers;
 mod deliveries;
 mod lint;
@@ -200,7 +201,7 @@ pub fn diagnose(
     let unusable = problems.map(|problem| Failure::invalid_input(problem.to_string()));
     findings.failures.extend(unusable);
     if inputs.live {
-        let health = controllers::health(&request.objects, session)?;
+        let health = controllers::health(&request.objects, &inputs.installation, session)?;
         findings.found.splice(..0, health);
         findings
             .found
@@ -208,6 +209,9 @@ pub fn diagnose(
     }
     for preview in &previews {
         updates::push(preview, &inputs, &checkouts, session, &mut findings);
+    }
+    if inputs.live {
+        conditions::quote(&request, &inputs, &mut findings.found);
     }
     let context = name.or(session.context());
     Ok(stages.diagnosis(findings, context))
@@ -236,6 +240,9 @@ impl Stages<'_> {
     fn findings(&self) -> Findings {
         let mut findings = Findings::default();
         findings.found.extend(unreadable(&self.inputs.objects));
+        findings
+            .found
+            .extend(controllers::not_watched(self.request, self.inputs));
         findings.found.extend(old_versions(self.inputs));
         let looking = repositories::Repositories::new(self.inputs, self.scans, self.now);
         for repository in in_scope(self.request, &self.inputs.objects.repositories) {

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use crate::controllers::automation;
 use crate::controllers::flux::{FluxVersion, ObjectKey};
-use crate::controllers::installation::{ControllerKind, ControllerProcess, Installation};
+use crate::controllers::installation::{
+    Controller, ControllerKind, ControllerProcess, Installation, ReleaseSource,
+};
 use crate::facts::cluster::{Hidden, Kind, Objects};
 use crate::failure::{Failure, FailureKind};
 use crate::io::cluster::{self, Cluster, ClusterError, Scope};
@@ -15,6 +17,9 @@ use crate::io::cluster::{self, Cluster, ClusterError, Scope};
 use super::request::{NamespaceScope, ObjectRequest, Request, TagSource};
 use super::session::Session;
 use super::stages::{Inputs, Recomputed};
+
+/// So many objects are asked for one by one; a list costs less than more of them.
+const ONE_BY_ONE: usize = 3;
 
 /// Loads what `request` needs from the session's cluster.
 ///
@@ -138,13 +143,14 @@ pub(super) fn selector(objects: &ObjectRequest) -> Option<&str> {
     objects.selector.as_ref().map(|(text, _)| text.as_str())
 }
 
-/// ImageRepositories are read only where tags are listed or an image's name is wanted.
+/// ImageRepositories are read only where tags are listed, an image's name is wanted, or everything is looked at.
 async fn repositories(
     request: &Request,
     cluster: &Cluster,
     scope: Scope<'_>,
 ) -> Option<Result<cluster::Listed, ClusterError>> {
-    if request.tags == TagSource::Status && request.assumptions.is_empty() {
+    let needs_none = request.tags == TagSource::Status && request.assumptions.is_empty();
+    if needs_none && !request.forgives {
         return None;
     }
     Some(cluster.list(Kind::ImageRepository, scope, None).await)
@@ -187,18 +193,24 @@ fn running(processes: &[ControllerProcess]) -> (Installation, Vec<String>) {
     let mut notes = Vec::new();
     let mut of_kind = |wanted: ControllerKind| {
         let mut found = Vec::new();
+        let mut is_there = false;
         for process in processes
             .iter()
             .filter(|process| process.kind() == Some(wanted))
         {
+            is_there = true;
             match process.controller(wanted) {
-                Ok(controller) => found.push(controller),
+                Ok(controller) => {
+                    notes.extend(unknown_release(wanted, &controller));
+                    found.push(controller);
+                }
                 Err(why) => notes.push(format!("{}: {why}", wanted.name())),
             }
         }
         if found.is_empty() {
+            let that_starts = if is_there { " that starts" } else { "" };
             notes.push(format!(
-                "no Deployment of {} is there: the rules of Flux 2.9 apply to it",
+                "no Deployment of {}{that_starts} is there: the rules of Flux 2.9 apply to it",
                 wanted.name()
             ));
             found = Installation::of_release(FluxVersion::default()).reflectors;
@@ -213,6 +225,18 @@ fn running(processes: &[ControllerProcess]) -> (Installation, Vec<String>) {
     (installation, notes)
 }
 
+/// A word on a Deployment that doesn't tell which version it runs.
+fn unknown_release(kind: ControllerKind, controller: &Controller) -> Option<String> {
+    (controller.release_from == ReleaseSource::Assumed).then(|| {
+        format!(
+            "the rules of Flux {} apply to {}: {} (--flux-version chooses others)",
+            controller.release,
+            kind.name(),
+            controller.release_from.told()
+        )
+    })
+}
+
 /// A word on rules that aren't the newest known.
 fn unusual_release(installation: &Installation) -> Option<String> {
     let all = installation
@@ -221,8 +245,11 @@ fn unusual_release(installation: &Installation) -> Option<String> {
         .chain(&installation.automations);
     let oldest = all.map(|controller| controller.release).min()?;
     (oldest < FluxVersion::default()).then(|| {
-        let versions = |controllers: &[crate::controllers::installation::Controller]| {
-            let known = controllers.iter().filter_map(|known| known.version.clone());
+        let versions = |controllers: &[Controller]| {
+            let known = controllers.iter().map(|known| match &known.version {
+                Some(version) => version.clone(),
+                None => format!("(of an unknown version, {})", known.release_from.told()),
+            });
             known.collect::<Vec<_>>().join(", ")
         };
         format!(
@@ -338,12 +365,52 @@ impl Reading {
         Ok(())
     }
 
+    /// Reads the wanted objects of a kind by one list, if they are many and the list is allowed, and takes them off `wanted`.
+    async fn get_by_list(
+        &mut self,
+        cluster: &Cluster,
+        kind: Kind,
+        wanted: &mut BTreeSet<(Kind, ObjectKey)>,
+    ) -> Result<(), ClusterError> {
+        let keys = || wanted.iter().filter(|(known, _)| *known == kind);
+        if keys().count() <= ONE_BY_ONE {
+            return Ok(());
+        }
+        let namespaces: BTreeSet<&str> = keys().map(|(_, key)| key.namespace.as_str()).collect();
+        let scope = match namespaces.first() {
+            Some(one) if namespaces.len() == 1 && !one.is_empty() => Scope::Namespace(one),
+            _ => Scope::All,
+        };
+        let listed = match cluster.list(kind, scope, None).await {
+            Ok(listed) => listed,
+            // Who may not list may still read one after the other.
+            Err(error) if error.is_about_one_kind() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let is_wanted = |object: &Value| {
+            let text = |pointer: &str| {
+                let text = object.pointer(pointer).and_then(Value::as_str);
+                text.unwrap_or_default()
+            };
+            let key = ObjectKey::new(text("/metadata/namespace"), text("/metadata/name"));
+            wanted.contains(&(kind, key))
+        };
+        let found = listed.items.into_iter().filter(is_wanted).collect();
+        self.add(kind, found);
+        wanted.retain(|(known, _)| *known != kind);
+        Ok(())
+    }
+
     /// Reads the objects that others refer to by name.
     pub(super) async fn get(
         &mut self,
         cluster: &Cluster,
         wanted: BTreeSet<(Kind, ObjectKey)>,
     ) -> Result<(), ClusterError> {
+        let mut wanted = wanted;
+        for kind in [Kind::GitRepository, Kind::ImageRepository, Kind::Namespace] {
+            self.get_by_list(cluster, kind, &mut wanted).await?;
+        }
         let answers = wanted.iter().map(|(kind, key)| cluster.get(*kind, key));
         let answers = join_all(answers).await;
         for ((kind, key), answer) in wanted.iter().zip(answers) {

@@ -31,7 +31,12 @@ pub fn summary(diagnosis: &Diagnosis) -> String {
     let (objects, wrong) = diagnosis.objects;
     let fine = count(objects - wrong.min(objects), "object", "objects");
     if groups.is_empty() {
-        return format!("nothing is wrong, {fine} looked at");
+        let unseen = if diagnosis.failures.is_empty() {
+            ""
+        } else {
+            "; what could not be checked is said above"
+        };
+        return format!("nothing is wrong, {fine} looked at{unseen}");
     }
     let is_note =
         |group: &&Group| diagnosis.findings[group.roots[0]].finding.severity == Severity::Note;

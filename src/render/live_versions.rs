@@ -56,12 +56,19 @@ fn version(running: &RunningController) -> String {
 
 /// The rules that it follows and the flags that change them.
 fn rules(settings: &Controller) -> String {
-    let mut rules = format!("rules of Flux {}", settings.release);
+    let mut rules = format!(
+        "rules of Flux {} ({})",
+        settings.release,
+        settings.release_from.told()
+    );
     if settings.no_cross_namespace_refs {
         rules.push_str(", no cross-namespace references");
     }
     if !settings.watch_label_selector.is_empty() {
-        rules.push_str(", watches part of the objects by their labels");
+        rules.push_str(&format!(
+            ", watches only what --watch-label-selector={} takes",
+            settings.watch_label_selector
+        ));
     }
     if let Some(namespace) = &settings.watch_namespace {
         rules.push_str(&format!(", watches namespace {namespace} only"));
@@ -82,6 +89,7 @@ pub fn json(live: &LiveVersions) -> Value {
             "image": running.process.image,
             "version": settings.and_then(|settings| settings.version.clone()),
             "rules": settings.map(|settings| settings.release.to_string()),
+            "rulesFrom": settings.map(|settings| settings.release_from.name()),
             "arguments": running.process.arguments,
         })
     });

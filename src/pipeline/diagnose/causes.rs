@@ -49,6 +49,7 @@ const RULES: &[Rule] = &[
     rule(
         "scan-stale",
         &[
+            "object-not-watched",
             "image-url-invalid",
             "cert-secret-same-as-pull-secret",
             "registry-unauthorized",
@@ -68,6 +69,7 @@ const RULES: &[Rule] = &[
             "refspec-unusable",
             "push-detached-head",
             "push-rejected",
+            "push-credential-read-only",
         ],
         Relation::Same,
     ),
@@ -89,6 +91,7 @@ const RULES: &[Rule] = &[
     rule(
         "policy-stuck-on-old-tag",
         &[
+            "object-not-watched",
             "no-tag-matches-filter",
             "no-version-in-range",
             "extract-empty",
@@ -99,7 +102,7 @@ const RULES: &[Rule] = &[
     ),
     rule(
         "policy-stuck-on-old-tag",
-        &["scan-stale", "suspended"],
+        &["scan-stale", "suspended", "object-not-watched"],
         Relation::RepositoryOfPolicy,
     ),
     rule(
@@ -153,7 +156,12 @@ struct Linking<'a> {
 impl Linking<'_> {
     fn of(&self, index: usize) -> Vec<usize> {
         let finding = &self.found[index];
-        let rules = RULES.iter().filter(|rule| rule.consequence == finding.id);
+        let rules = RULES.iter().filter(|rule| {
+            // A scan that fails from here fails whatever the controller does.
+            let fails_anyway = finding.severity == Severity::Error;
+            rule.consequence == finding.id
+                && !(fails_anyway && matches!(rule.relation, Relation::Controller(_)))
+        });
         for rule in rules {
             let causes: Vec<usize> = self
                 .candidates(&finding.subject, rule.relation)
@@ -272,6 +280,24 @@ mod tests {
             evidence: String::new(),
             remedy: String::new(),
         }
+    }
+
+    #[test]
+    fn a_controller_that_is_unwell_makes_scans_late_and_not_wrong() {
+        let fails = finding("scan-stale", "ImageRepository", "app");
+        let late = Finding {
+            severity: Severity::Warning,
+            ..finding("scan-stale", "ImageRepository", "late")
+        };
+        let unwell = finding(
+            "controller-not-ready",
+            "Deployment",
+            "image-reflector-controller",
+        );
+        assert_eq!(
+            causes(&[unwell, fails, late], &Objects::default(), &Marked::new()),
+            [vec![], vec![], vec![0]]
+        );
     }
 
     #[test]

@@ -1,29 +1,55 @@
-//! The health of the image controllers, as far as their Deployments and Leases tell.
+//! The health of the image controllers, as far as their Deployments, their Leases and the served API versions tell, and what they
+//! don't look after.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::controllers::flux::ObjectKey;
-use crate::controllers::installation::{ControllerKind, ControllerProcess};
+use super::in_scope;
+use crate::controllers::flux::{FluxVersion, Object, ObjectKey};
+use crate::controllers::installation::{
+    Controller, ControllerKind, ControllerProcess, Installation, ReleaseSource,
+};
 use crate::controllers::schedule::moment;
-use crate::facts::cluster::Lease;
+use crate::facts::cluster::{Kind, Lease};
 use crate::failure::{Failure, FailureKind};
 use crate::findings::{Finding, installation};
 use crate::go::age;
 use crate::io::cluster::{Cluster, ClusterError, Scope};
-use crate::pipeline::request::ObjectRequest;
+use crate::pipeline::request::{ObjectRequest, Request};
 use crate::pipeline::session::Session;
+use crate::pipeline::stages::Inputs;
 
 /// Asks the cluster how the image controllers are.
-pub(super) fn health(request: &ObjectRequest, session: &Session) -> Result<Vec<Finding>, Failure> {
+pub(super) fn health(
+    request: &ObjectRequest,
+    installation: &Installation,
+    session: &Session,
+) -> Result<Vec<Finding>, Failure> {
     let cluster = session.cluster()?;
     session.wait(
         FailureKind::Cluster,
         "asking for the controllers",
-        ask(request, cluster, session.now),
+        ask(request, installation, cluster, session.now),
     )?
 }
 
 async fn ask(
+    request: &ObjectRequest,
+    installation: &Installation,
+    cluster: &Cluster,
+    now: Timestamp,
+) -> Result<Vec<Finding>, Failure> {
+    let (found, served) = tokio::join!(
+        deployments(request, cluster, now),
+        served(installation, cluster)
+    );
+    let mut found = found?;
+    found.extend(served?);
+    Ok(found)
+}
+
+async fn deployments(
     request: &ObjectRequest,
     cluster: &Cluster,
     now: Timestamp,
@@ -49,10 +75,7 @@ async fn ask(
         Err(error) => return Err(error.into()),
     };
     for kind in ControllerKind::ALL {
-        let running: Vec<&ControllerProcess> = processes
-            .iter()
-            .filter(|process| process.kind() == Some(kind))
-            .collect();
+        let running: Vec<&ControllerProcess> = of_kind(&processes, kind).collect();
         if running.is_empty() {
             found.push(installation::controller_missing(
                 kind,
@@ -60,9 +83,7 @@ async fn ask(
             ));
         }
         for process in running {
-            let unready = process.pods.and_then(|pods| {
-                installation::controller_not_ready(kind, &process.namespace, &process.name, pods)
-            });
+            let unready = unready(kind, process);
             let is_ready = unready.is_none();
             found.extend(unready);
             if is_ready {
@@ -71,7 +92,127 @@ async fn ask(
             }
         }
     }
+    found.extend(different_releases(&processes));
     Ok(found)
+}
+
+fn of_kind(
+    processes: &[ControllerProcess],
+    kind: ControllerKind,
+) -> impl Iterator<Item = &ControllerProcess> {
+    processes
+        .iter()
+        .filter(move |process| process.kind() == Some(kind))
+}
+
+/// Why a controller does not run, if it doesn't.
+fn unready(kind: ControllerKind, process: &ControllerProcess) -> Option<Finding> {
+    let (namespace, name) = (&process.namespace, &process.name);
+    if let Err(why) = process.controller(kind) {
+        return Some(installation::controller_flag_refused(
+            kind, namespace, name, &why,
+        ));
+    }
+    let pods = process.pods?;
+    installation::controller_not_ready(kind, namespace, name, pods)
+}
+
+/// The controllers of an older release beside those of a newer one, as far as their images tell.
+fn different_releases(processes: &[ControllerProcess]) -> Option<Finding> {
+    let told = |process: &'_ ControllerProcess| {
+        let kind = process.kind()?;
+        let controller = process.controller(kind).ok()?;
+        let version = controller.version.clone()?;
+        (controller.release_from == ReleaseSource::Image).then_some((
+            kind,
+            version,
+            controller.release,
+        ))
+    };
+    let known = processes
+        .iter()
+        .filter_map(|process| Some((process, told(process)?)));
+    let known: Vec<_> = known.collect();
+    let release = |(_, (_, _, release)): &&(_, (ControllerKind, String, FluxVersion))| *release;
+    let (process, older) = known.iter().min_by_key(release)?;
+    let (_, newer) = known.iter().max_by_key(release)?;
+    (older.2 < newer.2).then(|| {
+        installation::controller_versions_differ(
+            (&process.namespace, &process.name),
+            (older.0, &older.1, older.2),
+            (newer.0, &newer.1, newer.2),
+        )
+    })
+}
+
+/// Whether the image objects are served in a version that the controllers know.
+async fn served(installation: &Installation, cluster: &Cluster) -> Result<Vec<Finding>, Failure> {
+    let (repositories, policies, automations) = tokio::join!(
+        cluster.served_versions(Kind::ImageRepository),
+        cluster.served_versions(Kind::ImagePolicy),
+        cluster.served_versions(Kind::ImageUpdateAutomation),
+    );
+    let newest = |controllers: &[Controller]| {
+        let releases = controllers.iter().map(|controller| controller.release);
+        releases.max().unwrap_or_default()
+    };
+    let (reflector, automation) = (
+        newest(&installation.reflectors),
+        newest(&installation.automations),
+    );
+    let mut found = Vec::new();
+    for (kind, served, rules) in [
+        (Kind::ImageRepository, repositories, reflector),
+        (Kind::ImagePolicy, policies, reflector),
+        (Kind::ImageUpdateAutomation, automations, automation),
+    ] {
+        let served = match served {
+            Ok(served) => served,
+            Err(error) if error.is_about_one_kind() => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let resource = format!("{}.{}", kind.plural(), kind.group());
+        found.extend(installation::only_old_versions_served(
+            &resource, &served, rules,
+        ));
+    }
+    Ok(found)
+}
+
+/// The objects in scope that no controller looks after.
+pub(super) fn not_watched(request: &Request, inputs: &Inputs) -> Vec<Finding> {
+    let Installation {
+        reflectors,
+        automations,
+    } = &inputs.installation;
+    let objects = &inputs.objects;
+    let (reflector, automation) = (ControllerKind::Reflector, ControllerKind::Automation);
+    let repositories = not_watched_by(request, &objects.repositories, reflectors);
+    let repositories = repositories.map(|(key, flags)| ("ImageRepository", key, reflector, flags));
+    let policies = not_watched_by(request, &objects.policies, reflectors);
+    let policies = policies.map(|(key, flags)| ("ImagePolicy", key, reflector, flags));
+    let updates = not_watched_by(request, &objects.automations, automations);
+    let updates = updates.map(|(key, flags)| ("ImageUpdateAutomation", key, automation, flags));
+    repositories
+        .chain(policies)
+        .chain(updates)
+        .map(|(kind, key, controller, flags)| {
+            installation::object_not_watched(kind, key, controller, &flags)
+        })
+        .collect()
+}
+
+fn not_watched_by<'a, Spec, Status>(
+    request: &'a Request,
+    objects: &'a BTreeMap<ObjectKey, Object<Spec, Status>>,
+    controllers: &'a [Controller],
+) -> impl Iterator<Item = (&'a ObjectKey, Vec<String>)> {
+    in_scope(request, objects).filter_map(|object| {
+        let key = &object.key;
+        let mut watching = controllers.iter();
+        let watched = watching.any(|controller| controller.watches(&key.namespace, &object.labels));
+        (!watched).then(|| (key, controllers.iter().map(Controller::watched).collect()))
+    })
 }
 
 async fn lease(

@@ -66,7 +66,8 @@ pub(super) fn look_at(
 /// nothing about may well have a latest image.
 fn is_known(finding: &Finding, preview: &Preview, decisions: &Decisions) -> bool {
     let Subject::Place { path, line, .. } = &finding.subject else {
-        return true;
+        // An automation that has nothing to do may well skip its run.
+        return finding.id != "update-skipped" || !preview.files.is_empty();
     };
     let mut markers = preview.markers.ignored.iter();
     match finding.id {
@@ -125,9 +126,23 @@ pub(super) fn push(
     found.extend(before_push(inputs, checkouts, preview));
     if let Err(refusal) = check(inputs, checkouts, preview, session) {
         match refusal.finding {
-            Some(finding) => found.push(*finding),
+            Some(finding) => {
+                not_so_well(found, &finding.subject);
+                found.push(*finding);
+            }
             None => failures.push(refusal.failure),
         }
+    }
+}
+
+/// Where the server refuses what comes next, the next run goes no better than the last.
+fn not_so_well(found: &mut [Finding], subject: &Subject) {
+    let last = found
+        .iter_mut()
+        .filter(|finding| finding.id == "update-fails" && finding.subject == *subject);
+    for finding in last {
+        "the controller's last run failed, and the next push would fail too"
+            .clone_into(&mut finding.message);
     }
 }
 

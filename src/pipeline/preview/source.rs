@@ -237,11 +237,7 @@ pub(super) fn check_refspec(
     else {
         return Ok(());
     };
-    let Some(refspec) = branches
-        .refspec
-        .clone()
-        .filter(|_| !preview.files.is_empty())
-    else {
+    let Some(refspec) = branches.refspec.clone() else {
         return Ok(());
     };
     // The new commit has no id yet, and none of what is decided here hangs on it.
@@ -251,6 +247,8 @@ pub(super) fn check_refspec(
             let finding = commit::refspec_finding(preview, &refspec, &why);
             preview.findings.push(finding);
             match why {
+                // It fails with the next commit.
+                _ if preview.files.is_empty() => Ok(()),
                 Unusable::Fails(cause) => Err(automation::push_failed(&cause).into()),
                 Unusable::Unknown(why) => Err(Failure::git(format!(
                     "refspec {refspec}: {why}: name one branch on its left side"
@@ -266,11 +264,12 @@ pub(super) fn check_signature(signer: &Signer, preview: &mut Preview) -> Result<
     let Signer::FailsToSign(failure) = signer else {
         return Ok(());
     };
+    let finding = findings::automations::signing_key_invalid(&preview.key, failure);
+    preview.findings.push(finding);
+    // Without a change nothing is signed.
     if preview.files.is_empty() {
         return Ok(());
     }
-    let finding = findings::automations::signing_key_invalid(&preview.key, failure);
-    preview.findings.push(finding);
     Err(failure.clone().into())
 }
 
@@ -280,11 +279,15 @@ pub(super) fn check_push(checkout: &Checkout, preview: &mut Preview) -> Result<(
         .clone
         .as_ref()
         .is_some_and(|clone| clone.branch.is_none());
-    if !detached || preview.files.is_empty() {
+    if !detached {
         return Ok(());
     }
     preview
         .findings
         .push(findings::automations::push_detached_head(&preview.key));
+    // Without a change nothing is pushed.
+    if preview.files.is_empty() {
+        return Ok(());
+    }
     Err(automation::push_of_detached_head().into())
 }
