@@ -26,6 +26,7 @@ mod registries;
 pub mod registry;
 pub mod repository;
 mod scans;
+mod situations;
 pub mod socks;
 pub mod ssh;
 mod triggers;
