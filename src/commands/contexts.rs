@@ -105,6 +105,11 @@ pub fn inputs(global: &GlobalArgs, wanted: &[String]) -> Result<Vec<NamedInput>,
                 "--contexts asks clusters, and -f none: leave one of them out",
             ));
         }
+        if global.snapshot.is_some() {
+            return Err(Failure::usage(
+                "--contexts asks clusters, and --snapshot none: leave one of them out",
+            ));
+        }
         return of_contexts(global, wanted);
     }
     if named.is_empty() {

@@ -163,7 +163,11 @@ pub fn run(
     global.fits("diff", &forms)?;
     let inputs = contexts::inputs(global, &args.contexts.contexts)?;
     let named = contexts::are_named(&inputs);
+    if args.dry_run == DryRunMode::Server {
+        global.asks_more_than_a_snapshot("--dry-run=server")?;
+    }
     if let Some(base) = &args.base {
+        global.asks_more_than_a_snapshot("--base")?;
         if named {
             return Err(Failure::usage(
                 "--base compares one set of files: leave out --contexts and the names of -f",

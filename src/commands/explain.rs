@@ -133,6 +133,7 @@ pub fn run(
         let global = &input.global;
         let mut ground = global.ground(*invocation)?;
         if args.watch {
+            global.asks_more_than_a_snapshot("-w")?;
             check_watch(global, ground.connection.is_some())?;
             global.waits(&mut ground);
         }

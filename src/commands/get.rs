@@ -114,6 +114,7 @@ pub fn run(
     let named = named(args)?;
     let inputs = contexts::inputs(global, &args.contexts.contexts)?;
     if args.watch {
+        global.asks_more_than_a_snapshot("-w")?;
         let [NamedInput { global, .. }] = inputs.as_slice() else {
             return Err(Failure::usage(
                 "-w watches one cluster: leave out --contexts",
@@ -133,17 +134,17 @@ pub fn run(
             sort(&mut found, field);
         }
         found.context = input.name.clone().or(found.context);
-        Ok((ground.objects, found))
+        Ok(((ground.objects, ground.now), found))
     })?;
     let (requests, surveys): (Vec<_>, Vec<_>) = asked.answers.into_iter().unzip();
-    for (request, found) in requests.iter().zip(&surveys) {
+    for ((request, _), found) in requests.iter().zip(&surveys) {
         talk(request, &named, found, terminal);
     }
     let named_inputs = contexts::are_named(&inputs);
-    if let Some(request) = requests.first() {
+    if let Some((request, now)) = requests.first() {
         let settings = TableSettings {
             contexts: named_inputs,
-            ..settings(global, request, jiff::Timestamp::now())
+            ..settings(global, request, *now)
         };
         let single = matches!(named.as_slice(), [Named::One(..)]) && inputs.len() == 1;
         print(global, &surveys, single, settings, terminal);

@@ -67,17 +67,19 @@ pub(super) fn run(
         found.context = input.name.clone().or(found.context);
         Ok((scope, found))
     })?;
-    let (scopes, all): (Vec<NamespaceScope>, Vec<Standing>) = asked.answers.into_iter().unzip();
-    for (scope, found) in scopes.iter().zip(&all) {
+    let (scopes, all): (Vec<_>, Vec<Standing>) = asked.answers.into_iter().unzip();
+    for ((scope, _), found) in scopes.iter().zip(&all) {
         talk(scope, subject, args, found, terminal);
     }
     let settings = TableSettings {
         contexts: contexts::are_named(&inputs),
-        namespaces: scopes.first() == Some(&NamespaceScope::All),
+        namespaces: matches!(scopes.first(), Some((NamespaceScope::All, _))),
         wide: global.output == Some(OutputFormat::Wide),
         headers: !global.no_headers,
         labels: false,
-        now: jiff::Timestamp::now(),
+        now: scopes
+            .first()
+            .map_or_else(jiff::Timestamp::now, |(_, now)| *now),
     };
     terminal.result(&printed(global.output, subject, &all, settings));
     let failures = all.iter().flat_map(|found| &found.failures);
@@ -89,7 +91,7 @@ fn look(
     global: &GlobalArgs,
     (subject, names): (Subject, &[String]),
     terminal: &Terminal,
-) -> Result<(NamespaceScope, Standing), Failure> {
+) -> Result<((NamespaceScope, jiff::Timestamp), Standing), Failure> {
     let ground = global.ground(*invocation)?;
     let request = Request {
         objects: ground.objects.clone(),
@@ -104,7 +106,7 @@ fn look(
     };
     let session = global.session(&ground, terminal)?;
     let found = standing(&request, subject, names, &session)?;
-    Ok((request.objects.scope, found))
+    Ok(((request.objects.scope, session.now), found))
 }
 
 fn sort(found: &mut Standing, field: &FieldPath) {

@@ -1,6 +1,7 @@
 //! The flags that most commands share, and their typed form.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -8,9 +9,10 @@ use clap::{Args, ValueEnum};
 use crate::controllers::flux::{FluxVersion, ObjectKey};
 use crate::controllers::labels::Selector;
 use crate::failure::Failure;
-use crate::io::cluster::Connection;
+use crate::io::cluster::{Connection, Recorder};
 use crate::io::manifests::ManifestSource;
 use crate::io::registry::MAX_TAGS;
+use crate::pipeline::replay::Replay;
 use crate::pipeline::request::{
     Assumption, NamespaceScope, ObjectRequest, ObjectSource, TagSource, WorktreeSetting,
 };
@@ -90,6 +92,17 @@ pub struct GlobalArgs {
         help_heading = "Input"
     )]
     pub worktree: Vec<String>,
+
+    /// Answer from a folder that `snapshot` has written, as of the moment when it was taken: in the place of -f, --tags-from and
+    /// --worktree, with no cluster, registry or git server
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "filename",
+        global = true,
+        help_heading = "Input"
+    )]
+    pub snapshot: Option<PathBuf>,
 
     /// As if the policy's latest image had this tag (repeatable)
     #[arg(
@@ -279,6 +292,10 @@ pub struct Ground {
     pub connection: Option<Connection>,
     /// `--timeout`
     pub limit: Duration,
+    /// The snapshot, where one answers.
+    pub replay: Option<Arc<Replay>>,
+    /// The moment that counts as now.
+    pub now: jiff::Timestamp,
 }
 
 impl Ground {
@@ -298,14 +315,21 @@ impl GlobalArgs {
         let limit = duration("--timeout", self.timeout.as_deref().unwrap_or("5m"))?;
         let source = self.source()?;
         let selector = self.selector()?;
-        let connection = self
-            .filename
-            .is_empty()
+        let replay = self.snapshot.as_deref().map(Replay::read).transpose()?;
+        let replay = replay.map(Arc::new);
+        let connection = (self.filename.is_empty() && replay.is_none())
             .then(|| settle(&self.connection.settings()?))
             .transpose()?;
-        let own = invocation.flux_namespace();
+        let recorded = replay.as_ref().map(|replay| &replay.facts);
+        let own = recorded.map_or_else(
+            || invocation.flux_namespace(),
+            |facts| facts.flux_namespace.clone(),
+        );
         let default_namespace = match (&self.namespace, &connection, invocation) {
             (Some(namespace), _, _) => namespace.clone(),
+            _ if recorded.is_some() => recorded
+                .map(|facts| facts.namespace.clone())
+                .unwrap_or_default(),
             (None, _, Invocation::Flux) if !self.ns_follows_kube_context => own.clone(),
             (None, Some(connection), _) => connection.namespace.clone(),
             (None, None, Invocation::Flux) => own.clone(),
@@ -323,6 +347,11 @@ impl GlobalArgs {
             objects,
             connection,
             limit,
+            now: replay
+                .as_ref()
+                .and_then(|replay| replay.now)
+                .unwrap_or_else(jiff::Timestamp::now),
+            replay,
         })
     }
 
@@ -394,9 +423,32 @@ impl GlobalArgs {
 
     /// Opens the session of a run.
     pub fn session(&self, ground: &Ground, terminal: &Terminal) -> Result<Session, Failure> {
+        self.open_session(ground, terminal, ground.replay.clone(), None)
+    }
+
+    /// Opens a session whose cluster is heard, and in which `replay` answers in the place of registries and git servers.
+    pub fn recording_session(
+        &self,
+        ground: &Ground,
+        terminal: &Terminal,
+        replay: Option<Arc<Replay>>,
+        recorder: Recorder,
+    ) -> Result<Session, Failure> {
+        self.open_session(ground, terminal, replay, Some(recorder))
+    }
+
+    fn open_session(
+        &self,
+        ground: &Ground,
+        terminal: &Terminal,
+        replay: Option<Arc<Replay>>,
+        recorder: Option<Recorder>,
+    ) -> Result<Session, Failure> {
         interruption::watch();
         Session::open(SessionSettings {
-            now: jiff::Timestamp::now(),
+            now: ground.now,
+            replay,
+            recorder,
             observer: terminal.observer(self.verbosity > 0 || self.verbose),
             limit: ground.limit,
             connection: ground.connection.clone(),
@@ -435,6 +487,16 @@ impl GlobalArgs {
 }
 
 impl GlobalArgs {
+    /// Refuses a flag that asks what a snapshot can't answer.
+    pub fn asks_more_than_a_snapshot(&self, flag: &str) -> Result<(), Failure> {
+        match &self.snapshot {
+            Some(_) => Err(Failure::usage(format!(
+                "{flag} does not fit --snapshot: it asks for more than was recorded"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses the flags of commands that decide something.
     pub fn decides_nothing(&self, command: &str) -> Result<(), Failure> {
         let deciding = [

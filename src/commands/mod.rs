@@ -18,6 +18,7 @@ mod mark;
 mod overview;
 mod reconcile;
 mod selection;
+mod snapshot;
 mod tags;
 mod terminal;
 mod trigger;
@@ -66,11 +67,25 @@ enum Command {
     Mark(mark::MarkArgs),
     Reconcile(reconcile::ReconcileArgs),
     Trigger(trigger::TriggerArgs),
+    Snapshot(snapshot::SnapshotArgs),
     Completion(completion::CompletionArgs),
     Version(version::VersionArgs),
 }
 
 impl Command {
+    /// Whether `--snapshot` can stand for everything that the command asks.
+    fn answers_from_snapshots(&self) -> bool {
+        matches!(
+            self,
+            Self::Get(_)
+                | Self::Explain(_)
+                | Self::Tags(_)
+                | Self::Diff(_)
+                | Self::Doctor(_)
+                | Self::Version(_)
+        )
+    }
+
     /// The command's name behind a blank.
     fn name(&self) -> &'static str {
         match self {
@@ -84,6 +99,7 @@ impl Command {
             Self::Mark(_) => " mark",
             Self::Reconcile(_) => " reconcile",
             Self::Trigger(_) => " trigger",
+            Self::Snapshot(_) => " snapshot",
             Self::Completion(_) => " completion",
             Self::Version(_) => " version",
         }
@@ -136,6 +152,9 @@ fn command(invocation: &Invocation) -> clap::Command {
             reconcile.after_help(reconcile::examples(*invocation))
         })
         .mut_subcommand("get", |get| get.after_help(get::examples(*invocation)))
+        .mut_subcommand("snapshot", |snapshot| {
+            snapshot.after_help(snapshot::examples(*invocation))
+        })
         .mut_subcommand("tags", |tags| tags.after_help(tags::examples(*invocation)))
 }
 
@@ -149,6 +168,17 @@ fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
     };
     let mut terminal = Terminal::new(&cli.global);
     let name = cli.command.as_ref().map_or("", Command::name);
+    let unfit = cli
+        .command
+        .as_ref()
+        .filter(|command| cli.global.snapshot.is_some() && !command.answers_from_snapshots());
+    if let Some(command) = unfit {
+        let failure = Failure::usage(format!(
+            "--snapshot does not fit{}: a snapshot answers get, explain, tags, diff, doctor and version",
+            command.name()
+        ));
+        return report(&failure, invocation, name, &mut terminal);
+    }
     let result = match cli.command {
         Some(Command::Get(args)) => get::run(invocation, &cli.global, &args, &mut terminal),
         Some(Command::Explain(args)) => explain::run(invocation, &cli.global, args, &mut terminal),
@@ -162,6 +192,9 @@ fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
             reconcile::run(invocation, &cli.global, &args, &mut terminal)
         }
         Some(Command::Trigger(args)) => trigger::run(invocation, &cli.global, &args, &mut terminal),
+        Some(Command::Snapshot(args)) => {
+            snapshot::run(invocation, &cli.global, &args, &mut terminal)
+        }
         Some(Command::Completion(args)) => completion::run(invocation, args, &mut terminal),
         Some(Command::Version(args)) => version::run(invocation, &cli.global, &args, &mut terminal),
         None => overview::run(invocation, &cli.global, &mut terminal),

@@ -119,6 +119,7 @@ pub fn run(
     };
     let inputs = contexts::inputs(global, &args.contexts.contexts)?;
     if let Some(tag) = &args.watch {
+        global.asks_more_than_a_snapshot("--watch")?;
         let [NamedInput { global, .. }] = inputs.as_slice() else {
             return Err(Failure::usage(
                 "--watch waits for a tag of one cluster's repositories: leave out --contexts",

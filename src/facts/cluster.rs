@@ -39,6 +39,23 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 13] = [
+        Self::ImageRepository,
+        Self::ImagePolicy,
+        Self::ImageUpdateAutomation,
+        Self::GitRepository,
+        Self::Secret,
+        Self::ServiceAccount,
+        Self::Namespace,
+        Self::Kustomization,
+        Self::HelmRelease,
+        Self::Deployment,
+        Self::StatefulSet,
+        Self::DaemonSet,
+        Self::CronJob,
+    ];
+
     /// The kinds that run images.
     pub const WORKLOADS: [Self; 4] = [
         Self::Deployment,

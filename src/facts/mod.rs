@@ -5,3 +5,4 @@ pub mod dry_run;
 pub mod git;
 pub mod network;
 pub mod registry;
+pub mod snapshot;

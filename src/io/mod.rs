@@ -14,6 +14,7 @@ mod program;
 pub mod recording;
 pub mod registry;
 pub mod signing;
+pub mod snapshot;
 pub mod temporary;
 
 /// Ends what runs and removes what lies on disk; for the moment before an interrupted process ends.

@@ -21,10 +21,19 @@ impl TemporaryFolder {
     ///
     /// The folder can't be made.
     pub fn create() -> io::Result<Self> {
+        Self::create_in(&std::env::temp_dir())
+    }
+
+    /// Makes an empty folder in another place.
+    ///
+    /// # Errors
+    ///
+    /// The folder can't be made.
+    pub fn create_in(parent: &Path) -> io::Result<Self> {
         let mut builder = tempfile::Builder::new();
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-        let folder = builder.prefix("kubectl-imageauto-").tempdir()?;
+        let folder = builder.prefix("kubectl-imageauto-").tempdir_in(parent)?;
         let path = folder.keep();
         live().insert(path.clone());
         Ok(Self { path })

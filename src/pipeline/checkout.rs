@@ -10,6 +10,7 @@ use crate::controllers::checkout::{self, Switch, Target};
 use crate::controllers::flux::{GitRepository, ImageUpdateAutomation, ObjectKey};
 use crate::controllers::git_access::{self, Access};
 use crate::facts::git::{GitAccess, GitHubApp, GitLogin, WorkTree};
+use crate::facts::snapshot::ClonedHeads;
 use crate::failure::{Failure, FailureKind};
 use crate::io::git::{self, Clone as GitClone, CloneError, CloneRequest, TreeFiles};
 use crate::io::observer::Event;
@@ -32,8 +33,34 @@ pub struct Checkout {
     pub clone: Option<Arc<GitClone>>,
     /// What was cloned, where it is one.
     pub request: Option<CloneRequest>,
+    /// What the clone told, where there was one and is none any more.
+    pub heads: Option<ClonedHeads>,
     /// Whose git credentials were used instead of the object's, and why.
     pub users_own: Option<String>,
+}
+
+impl Checkout {
+    /// What a clone tells besides its files; `None`: they are those of a local folder.
+    pub fn heads(&self) -> Option<ClonedHeads> {
+        let told = self.clone.as_ref().map(|clone| ClonedHeads {
+            checkout_commit: clone.checkout_commit.clone(),
+            push_branch_exists: clone.push_branch_exists,
+            branch: clone.branch.clone(),
+        });
+        told.or_else(|| self.heads.clone())
+    }
+
+    /// The same without a clone to push from.
+    pub(super) fn for_reading(&self) -> Self {
+        Self {
+            files: self.files.clone(),
+            tree: self.tree.clone(),
+            clone: None,
+            request: None,
+            heads: self.heads(),
+            users_own: self.users_own.clone(),
+        }
+    }
 }
 
 /// Why there are no files.
@@ -59,6 +86,13 @@ pub enum CheckoutFailure {
     },
     /// We could not find out.
     Ours(Failure),
+    /// As it was when it was tried.
+    Recorded {
+        /// What the controller says, where it fails too.
+        predicted: Option<AutomationFailure>,
+        /// Our part in it.
+        ours: Option<Failure>,
+    },
 }
 
 /// The files of each automation; one whose source isn't known from the objects has no entry.
@@ -69,6 +103,17 @@ pub struct Checkouts {
 }
 
 impl Checkouts {
+    /// What is known already.
+    pub(super) fn new(
+        by_automation: BTreeMap<ObjectKey, Result<Arc<Checkout>, CheckoutFailure>>,
+        signers: BTreeMap<ObjectKey, Signer>,
+    ) -> Self {
+        Self {
+            by_automation,
+            signers,
+        }
+    }
+
     /// The files of an automation.
     pub fn of(&self, automation: &ObjectKey) -> Option<&Result<Arc<Checkout>, CheckoutFailure>> {
         self.by_automation.get(automation)
@@ -103,6 +148,9 @@ pub fn checkouts(
     inputs: &Inputs,
     session: &Session,
 ) -> Result<Checkouts, Failure> {
+    if let Some(replay) = session.replay().filter(|_| request.worktrees.is_empty()) {
+        return Ok(replay.checkouts(inputs));
+    }
     check_bare_worktree(request, inputs)?;
     let mut origins: BTreeMap<ObjectKey, Origin<'_>> = BTreeMap::new();
     for key in &inputs.automations {
@@ -397,6 +445,7 @@ impl Job {
             tree,
             clone,
             request,
+            heads: None,
             users_own: self.users_own.clone(),
         }))
     }

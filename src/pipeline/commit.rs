@@ -446,6 +446,9 @@ pub(super) fn signature(
             signature.map(Some)
         }
         (SignBy::Automation, Signer::Hidden(why)) => Err(unusable_key(preview, why)),
+        (SignBy::Automation, Signer::Withheld) => {
+            Err(unusable_key(preview, "a snapshot holds no keys"))
+        }
         (SignBy::Automation, Signer::Fails(failure) | Signer::FailsToSign(failure)) => {
             Err(unusable_key(preview, &failure.message))
         }

@@ -323,7 +323,10 @@ fn places(found: &[Finding]) -> BTreeSet<(String, usize)> {
 }
 
 /// Loads everything, or, where the whole cluster may not be listed, everything of the namespace that is the default.
-fn permitted(request: &Request, session: &Session) -> Result<(Request, Inputs), Failure> {
+pub(super) fn permitted(
+    request: &Request,
+    session: &Session,
+) -> Result<(Request, Inputs), Failure> {
     let whole = |inputs: Inputs| Inputs {
         recomputed: Recomputed::Everything,
         ..inputs

@@ -66,6 +66,9 @@ pub(super) fn list(
     session: &Session,
     patience: Patience,
 ) -> Result<BTreeMap<ObjectKey, Asked>, Failure> {
+    if let Some(replay) = session.replay() {
+        return Ok(replay.list(wanted));
+    }
     let work = async {
         let credentials = credentials(wanted, inputs, session).await?;
         let asking = Asking {
@@ -222,7 +225,7 @@ impl Asking<'_> {
     }
 }
 
-fn recorded(listing: TagListing) -> RecordedTags {
+pub(super) fn recorded(listing: TagListing) -> RecordedTags {
     RecordedTags {
         tags: listing.tags,
         digests: BTreeMap::new(),
@@ -422,6 +425,13 @@ pub(super) fn digests(
 ) -> Result<BTreeMap<WantedDigest, DigestAnswer>, Failure> {
     if wanted.is_empty() {
         return Ok(BTreeMap::new());
+    }
+    if let Some(replay) = session.replay() {
+        let answers = wanted.into_iter().map(|wanted| {
+            let answer = replay.digest(&wanted);
+            (wanted, answer)
+        });
+        return Ok(answers.collect());
     }
     let work = async {
         let each: BTreeSet<WantedDigest> = wanted.into_iter().collect();

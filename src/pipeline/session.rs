@@ -1,15 +1,18 @@
 //! What a run has at hand besides its settings: the clock's word, who listens, the cluster, and the time that is left.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use crate::failure::{Failure, FailureKind};
-use crate::io::cluster::{self, Cluster, Connection, ConnectionSettings};
+use crate::io::cluster::{self, Cluster, Connection, ConnectionSettings, Recorder};
 use crate::io::docker_config::UserLogins;
 use crate::io::observer::Observer;
 use crate::io::registry::{Patience, Registries, RegistrySettings, ScanLimits};
+
+use super::replay::Replay;
 
 /// As good as no limit.
 pub const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -28,6 +31,7 @@ pub struct Session {
     registries: Registries,
     max_tags: usize,
     logins: UserLogins,
+    replay: Option<Arc<Replay>>,
 }
 
 /// What a session is opened with.
@@ -43,6 +47,10 @@ pub struct SessionSettings {
     pub connection: Option<Connection>,
     /// How registries are asked.
     pub registries: RegistryLimits,
+    /// What answers in the place of registries and git servers, and perhaps of the cluster.
+    pub replay: Option<Arc<Replay>>,
+    /// What hears the cluster's answers.
+    pub recorder: Option<Recorder>,
 }
 
 /// The bounds of what registries are asked and may answer.
@@ -84,10 +92,19 @@ impl Session {
             .build()
             .map_err(|error| Failure::cluster(format!("no event loop can be started: {error}")))?;
         let guard = runtime.enter();
-        let cluster = settings
-            .connection
-            .map(|connection| Cluster::open(connection, settings.observer.clone()))
-            .transpose()?;
+        let recorded = settings.replay.as_ref();
+        let recorded = recorded.and_then(|replay| replay.cluster.clone());
+        let cluster = match recorded {
+            Some(recorded) => Some(Cluster::recorded(recorded, settings.observer.clone())),
+            None => settings
+                .connection
+                .map(|connection| Cluster::open(connection, settings.observer.clone()))
+                .transpose()?,
+        };
+        let cluster = match settings.recorder {
+            Some(recorder) => cluster.map(|cluster| cluster.recording_to(recorder)),
+            None => cluster,
+        };
         drop(guard);
         let began = Instant::now();
         let registries = RegistrySettings {
@@ -104,6 +121,7 @@ impl Session {
             ends: began.checked_add(settings.limit).unwrap_or(began + FOREVER),
             runtime,
             cluster,
+            replay: settings.replay,
         })
     }
 
@@ -116,6 +134,11 @@ impl Session {
         self.cluster
             .as_ref()
             .ok_or_else(|| Failure::usage("this needs a cluster: leave out -f"))
+    }
+
+    /// What answers in the place of registries and git servers.
+    pub(super) fn replay(&self) -> Option<&Replay> {
+        self.replay.as_deref()
     }
 
     /// The client of the run's registries.

@@ -26,6 +26,8 @@ pub enum Signer {
     FailsToSign(AutomationFailure),
     /// Its key, which can't be used from here: why, as a sentence without a full stop.
     Hidden(String),
+    /// Its key, which works and isn't here.
+    Withheld,
 }
 
 /// The Secrets of the keys of these automations.

@@ -31,6 +31,7 @@ fn the_reference_in_the_documentation_is_the_help() {
         &["mark", "--help"],
         &["reconcile", "--help"],
         &["trigger", "--help"],
+        &["snapshot", "--help"],
         &["completion", "--help"],
         &["version", "--help"],
     ] {

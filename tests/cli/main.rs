@@ -38,6 +38,7 @@ mod schema;
 mod server;
 mod shop;
 mod situation;
+mod snapshot;
 mod standing;
 mod tags;
 mod watch;

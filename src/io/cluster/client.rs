@@ -15,16 +15,32 @@ use crate::io::observer::{Event, Observer};
 
 use super::connection::Connection;
 use super::error::{ClusterError, kube_cause};
+use super::recording::{RecordedCluster, Recorder};
 use super::transport;
 
 /// An open connection to a cluster; cheap to clone.
 #[derive(Clone)]
 pub struct Cluster {
-    client: Client,
-    connection: Connection,
+    source: Source,
     observer: Observer,
+    recorder: Option<Recorder>,
     /// The API version in which each kind is served, once that is known.
     pub(super) served: Arc<Mutex<BTreeMap<Kind, &'static str>>>,
+}
+
+/// Who answers.
+#[derive(Clone)]
+enum Source {
+    /// A server.
+    Server(Box<Opened>),
+    /// What one answered before.
+    Recording(Arc<RecordedCluster>),
+}
+
+#[derive(Clone)]
+struct Opened {
+    client: Client,
+    connection: Connection,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -75,26 +91,51 @@ impl Cluster {
             ))
         })?;
         Ok(Self {
-            client,
-            connection,
+            source: Source::Server(Box::new(Opened { client, connection })),
             observer,
+            recorder: None,
             served: Arc::default(),
         })
     }
 
+    /// A cluster that answers as it was recorded.
+    pub fn recorded(recording: Arc<RecordedCluster>, observer: Observer) -> Self {
+        Self {
+            source: Source::Recording(recording),
+            observer,
+            recorder: None,
+            served: Arc::default(),
+        }
+    }
+
+    /// The same, with every answer that is read handed to `recorder` too.
+    pub fn recording_to(self, recorder: Recorder) -> Self {
+        Self {
+            recorder: Some(recorder),
+            ..self
+        }
+    }
+
     /// Its URL.
     pub fn server(&self) -> String {
-        self.connection
-            .config
-            .cluster_url
-            .to_string()
-            .trim_end_matches('/')
-            .to_owned()
+        match &self.source {
+            Source::Server(opened) => opened
+                .connection
+                .config
+                .cluster_url
+                .to_string()
+                .trim_end_matches('/')
+                .to_owned(),
+            Source::Recording(recording) => recording.server.clone(),
+        }
     }
 
     /// The kubeconfig's context.
     pub fn context(&self) -> Option<&str> {
-        self.connection.context.as_deref()
+        match &self.source {
+            Source::Server(opened) => opened.connection.context.as_deref(),
+            Source::Recording(recording) => recording.context.as_deref(),
+        }
     }
 
     /// `GET path`.
@@ -103,12 +144,19 @@ impl Cluster {
         path: &str,
         purpose: &Purpose,
     ) -> Result<Answer, ClusterError> {
+        if let Source::Recording(recording) = &self.source {
+            return recording.answer(path, purpose);
+        }
         let request = Request::builder()
             .method(Method::GET)
             .uri(path)
             .header(http::header::ACCEPT, "application/json")
             .body(Body::empty());
-        self.ask("GET", path, request, purpose).await
+        let answer = self.ask("GET", path, request, purpose).await;
+        if let Some(recorder) = &self.recorder {
+            recorder.record(path, &answer);
+        }
+        answer
     }
 
     /// `PATCH path`, by merging `part` into the object.
@@ -154,9 +202,25 @@ impl Cluster {
         }
     }
 
-    /// How the connection was settled.
-    pub(super) fn connection(&self) -> &Connection {
-        &self.connection
+    /// How the connection was settled; `None`: nobody is connected, a recording answers.
+    pub(super) fn connection(&self) -> Option<&Connection> {
+        self.opened().ok().map(|opened| &opened.connection)
+    }
+
+    /// Who we are, for messages.
+    pub(super) fn user(&self) -> &str {
+        self.connection()
+            .map_or("nobody", |connection| connection.user.as_str())
+    }
+
+    fn opened(&self) -> Result<&Opened, ClusterError> {
+        match &self.source {
+            Source::Server(opened) => Ok(opened),
+            Source::Recording(_) => Err(ClusterError::Configuration(
+                "a snapshot can be read, but neither changed nor watched: leave out --snapshot to ask the cluster"
+                    .into(),
+            )),
+        }
     }
 
     /// Sends a request within `--request-timeout`, and tells it to the observer.
@@ -187,8 +251,9 @@ impl Cluster {
     ) -> Result<(StatusCode, Body), ClusterError> {
         let asked = Instant::now();
         let question = format!("GET {path}");
+        let opened = self.opened()?;
         let opening = async {
-            let answer = self.client.send(request).await;
+            let answer = opened.client.send(request).await;
             answer.map_err(|error| self.failed(&question, &error))
         };
         let answer = self.limited(&question, opening).await;
@@ -207,6 +272,7 @@ impl Cluster {
         request: Request<Body>,
     ) -> Result<(StatusCode, HeaderMap, Vec<u8>), ClusterError> {
         let answer = self
+            .opened()?
             .client
             .send(request)
             .await
@@ -230,7 +296,10 @@ impl Cluster {
         question: &str,
         work: impl Future<Output = Result<T, ClusterError>>,
     ) -> Result<T, ClusterError> {
-        let Some(limit) = self.connection.request_timeout else {
+        let limit = self
+            .connection()
+            .and_then(|settled| settled.request_timeout);
+        let Some(limit) = limit else {
             return work.await;
         };
         let within = tokio::time::timeout(limit, work).await;
@@ -265,7 +334,7 @@ impl Cluster {
         match error {
             kube::Error::Auth(_) => ClusterError::Configuration(format!(
                 "the credentials of {} for {} can't be had: {}",
-                self.connection.user,
+                self.user(),
                 self.server(),
                 plugin_words(error)
             )),
@@ -291,7 +360,7 @@ impl Cluster {
         match status {
             StatusCode::UNAUTHORIZED => ClusterError::Unauthorized {
                 server: self.server(),
-                user: self.connection.user.clone(),
+                user: self.user().to_owned(),
                 message,
             },
             StatusCode::FORBIDDEN => ClusterError::Forbidden {

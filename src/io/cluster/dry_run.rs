@@ -107,7 +107,8 @@ struct Spoken {
 impl Cluster {
     /// Whether another account can be impersonated: not where the connection impersonates already.
     fn impersonates_nobody(&self) -> bool {
-        self.connection().config.auth_info.impersonate.is_none()
+        self.connection()
+            .is_none_or(|connection| connection.config.auth_info.impersonate.is_none())
     }
 
     /// Why an account can't be impersonated, in a few words; `None`: it can.
@@ -308,7 +309,7 @@ impl Cluster {
                 _ if status == StatusCode::UNAUTHORIZED => {
                     return Err(ClusterError::Unauthorized {
                         server: self.server(),
-                        user: self.connection().user.clone(),
+                        user: self.user().to_owned(),
                         message: status_message(&body),
                     });
                 }

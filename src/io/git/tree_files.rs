@@ -1,13 +1,13 @@
 //! The files of a source, wherever they are: a local work tree or a clone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::GitError;
 use super::clone::Clone;
 use super::work_tree::{self, top_of};
-use crate::facts::git::WorkTree;
+use crate::facts::git::{TreeEntry, WorkTree};
 
 /// A source's files.
 #[derive(Clone, Debug)]
@@ -21,6 +21,17 @@ pub enum TreeFiles {
     },
     /// A clone.
     Clone(Arc<Clone>),
+    /// What is left of either: every entry, and the contents of some files.
+    Recorded(Arc<RecordedFiles>),
+}
+
+/// The files of a source at another moment.
+#[derive(Debug)]
+pub struct RecordedFiles {
+    folder: PathBuf,
+    tree: WorkTree,
+    /// The files whose contents are there; those of others were of no interest, and count as empty.
+    held: BTreeSet<String>,
 }
 
 impl TreeFiles {
@@ -37,6 +48,20 @@ impl TreeFiles {
         })
     }
 
+    /// The files of `tree`, of which `folder` has those that matter. Links in it are not followed.
+    pub fn recorded(folder: &Path, tree: WorkTree) -> Self {
+        let held = work_tree::work_tree(folder, false).unwrap_or_default();
+        let held = held.entries.into_iter();
+        Self::Recorded(Arc::new(RecordedFiles {
+            folder: folder.to_owned(),
+            tree,
+            held: held
+                .filter(|(_, entry)| *entry == TreeEntry::File)
+                .map(|(path, _)| path)
+                .collect(),
+        }))
+    }
+
     /// Every entry, and where they come from.
     ///
     /// # Errors
@@ -46,6 +71,7 @@ impl TreeFiles {
         match self {
             Self::Folder { top, repository } => work_tree::work_tree(top, *repository),
             Self::Clone(clone) => clone.tree(),
+            Self::Recorded(recorded) => Ok(recorded.tree.clone()),
         }
     }
 
@@ -58,6 +84,15 @@ impl TreeFiles {
         match self {
             Self::Folder { top, .. } => work_tree::read_files(top, paths, wanted),
             Self::Clone(clone) => clone.read_files(paths, wanted),
+            Self::Recorded(recorded) => {
+                let kept = recorded.visit(paths, &|_, read: Result<&[u8], String>| match read {
+                    Ok(bytes) => wanted(bytes).then(|| Ok(bytes.to_vec())),
+                    Err(error) => Some(Err(error)),
+                });
+                kept.into_iter()
+                    .map(|(at, read)| (paths[at].to_owned(), read))
+                    .collect()
+            }
         }
     }
 
@@ -72,6 +107,7 @@ impl TreeFiles {
         match self {
             Self::Folder { top, .. } => work_tree::visit_files(top, paths, look),
             Self::Clone(clone) => clone.visit_files(paths, look),
+            Self::Recorded(recorded) => recorded.visit(paths, look),
         }
     }
 
@@ -88,6 +124,27 @@ impl TreeFiles {
             } => Ok(Vec::new()),
             Self::Folder { top, .. } => work_tree::ignored(top, paths),
             Self::Clone(clone) => clone.ignored(paths),
+            Self::Recorded(_) => Ok(Vec::new()),
         }
+    }
+}
+
+impl RecordedFiles {
+    fn visit<T: Send>(
+        &self,
+        paths: &[&str],
+        look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
+    ) -> Vec<(usize, T)> {
+        let (held, empty): (Vec<usize>, Vec<usize>) =
+            (0..paths.len()).partition(|at| self.held.contains(paths[*at]));
+        let here: Vec<&str> = held.iter().map(|at| paths[*at]).collect();
+        let found = work_tree::visit_files(&self.folder, &here, &|at, read| look(held[at], read));
+        let found = found.into_iter().map(|(at, made)| (held[at], made));
+        let nothing = empty
+            .into_iter()
+            .filter_map(|at| Some((at, look(at, Ok(&[]))?)));
+        let mut all: Vec<(usize, T)> = found.chain(nothing).collect();
+        all.sort_by_key(|(at, _)| *at);
+        all
     }
 }

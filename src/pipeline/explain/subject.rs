@@ -95,18 +95,22 @@ pub(super) fn locate(
     let one = |subject: &Subject| match subject {
         Subject::Named(named) => Ok(Located::Named(named.clone())),
         Subject::Workload(kind, name) => workload(*kind, name, objects, session),
-        Subject::Word(word) => self::word(word),
+        Subject::Word(word) => self::word(word, session),
     };
     subjects.iter().map(one).collect()
 }
 
-fn word(word: &str) -> Result<Located, Failure> {
+fn word(word: &str, session: &Session) -> Result<Located, Failure> {
     let (path, line) = place(word);
     let always_a_file = ["./", "../", "/"]
         .iter()
         .any(|start| word.starts_with(start));
     for (path, line) in [(word, None), (path, line)] {
-        let file = local_file::read(Path::new(path)).map_err(Failure::invalid_input)?;
+        let file = if session.is_recorded() {
+            session.recorded_file(path)
+        } else {
+            local_file::read(Path::new(path)).map_err(Failure::invalid_input)?
+        };
         if let Some(file) = file {
             return marked_file(&file, line).map(Located::File);
         }

@@ -112,6 +112,23 @@ fn stop(
     match failure {
         CheckoutFailure::Controllers(failure) => failure.clone().into(),
         CheckoutFailure::Ours(failure) => failure.clone().into(),
+        CheckoutFailure::Recorded {
+            predicted: Some(failure),
+            ours,
+        } => {
+            preview.troubles.extend(ours.clone());
+            failure.clone().into()
+        }
+        CheckoutFailure::Recorded {
+            predicted: None,
+            ours,
+        } => ours
+            .clone()
+            .unwrap_or_else(|| {
+                let source = &preview.source.key;
+                Failure::git(format!("the files of {source} could not be had"))
+            })
+            .into(),
         CheckoutFailure::NoToken {
             controllers,
             by_server,
@@ -194,21 +211,19 @@ pub(super) fn fill_commits(
     checkout: &Checkout,
     preview: &mut Preview,
 ) {
-    let head = match &checkout.clone {
-        Some(clone) => Some(clone.checkout_commit.clone()),
+    let heads = checkout.heads();
+    let head = match &heads {
+        Some(heads) => Some(heads.checkout_commit.clone()),
         None => checkout.tree.commit.clone(),
     };
     preview.source.commit.clone_from(&head);
     preview.parent.clone_from(&checkout.tree.commit);
-    preview.push_branch_exists = checkout
-        .clone
-        .as_ref()
-        .map(|clone| clone.push_branch_exists);
+    preview.push_branch_exists = heads.as_ref().map(|heads| heads.push_branch_exists);
     let images = images(preview);
     let Some(branches) = &preview.branches else {
         return;
     };
-    if branches.switched && checkout.clone.is_none() {
+    if branches.switched && heads.is_none() {
         let finding =
             findings::automations::push_branch_unknown(&automation.key, &branches.push_branch);
         preview
@@ -275,10 +290,7 @@ pub(super) fn check_signature(signer: &Signer, preview: &mut Preview) -> Result<
 
 /// A commit on a detached head can be made, but not pushed.
 pub(super) fn check_push(checkout: &Checkout, preview: &mut Preview) -> Result<(), Stop> {
-    let detached = checkout
-        .clone
-        .as_ref()
-        .is_some_and(|clone| clone.branch.is_none());
+    let detached = checkout.heads().is_some_and(|heads| heads.branch.is_none());
     if !detached {
         return Ok(());
     }

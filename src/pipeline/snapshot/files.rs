@@ -1,0 +1,84 @@
+//! Which files of a checkout a snapshot holds: those with markers. Of others that the controller or this program comes by, the path.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::controllers::flux::ObjectKey;
+use crate::controllers::setters::discovery;
+use crate::facts::git::{TreeEntry, WorkTree};
+use crate::facts::snapshot::RecordedSource;
+use crate::pipeline::checkout::{Checkout, Checkouts};
+
+/// The contents of the files, by their paths in the snapshot; fills in the lists of paths.
+pub(super) fn of_checkouts(
+    checkouts: &Checkouts,
+    sources: &mut [RecordedSource],
+) -> BTreeMap<String, Vec<u8>> {
+    let mut contents = BTreeMap::new();
+    for (at, source) in sources.iter_mut().enumerate() {
+        let first = source.automations.first();
+        let Some((namespace, name)) = first.and_then(|first| first.split_once('/')) else {
+            continue;
+        };
+        let found = checkouts.of(&ObjectKey::new(namespace, name));
+        let (Some(Ok(checkout)), Some(recorded)) = (found, &mut source.checkout) else {
+            continue;
+        };
+        recorded.folder = format!("files/{}", at + 1);
+        let paths = paths(&checkout.tree);
+        for (path, entry) in &checkout.tree.entries {
+            match entry {
+                TreeEntry::File if paths.contains(path.as_str()) => {
+                    recorded.files.push(path.clone());
+                }
+                TreeEntry::File => {}
+                TreeEntry::Link(target) => {
+                    recorded.links.insert(path.clone(), target.clone());
+                }
+                TreeEntry::Submodule => recorded.submodules.push(path.clone()),
+            }
+        }
+        for (path, bytes) in with_markers(checkout, &paths) {
+            contents.insert(format!("{}/{path}", recorded.folder), bytes);
+        }
+    }
+    contents
+}
+
+/// The ordinary files that matter: those with a name that the controller reads, whatever links lead to, lists of what is ignored, and
+/// one of each folder, since an update path must be there.
+fn paths(tree: &WorkTree) -> BTreeSet<&str> {
+    let mut paths: BTreeSet<&str> = BTreeSet::new();
+    let mut folders: BTreeSet<&str> = BTreeSet::new();
+    let files = tree
+        .entries
+        .iter()
+        .filter(|(_, entry)| **entry == TreeEntry::File)
+        .map(|(path, _)| path.as_str());
+    for path in files {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let is_read = discovery::has_fitting_name(path) || name == ".sourceignore";
+        if is_read {
+            paths.insert(path);
+        }
+        if folders.insert(folder) {
+            paths.insert(path);
+        }
+    }
+    let linked = discovery::discover(tree, "").unwrap_or_default();
+    for candidate in linked.candidates {
+        if let Some((path, _)) = tree.entries.get_key_value(&candidate.path) {
+            paths.insert(path);
+        }
+    }
+    paths
+}
+
+fn with_markers(checkout: &Checkout, paths: &BTreeSet<&str>) -> Vec<(String, Vec<u8>)> {
+    let paths: Vec<&str> = paths.iter().copied().collect();
+    let read = checkout
+        .files
+        .read_files(&paths, discovery::may_hold_marker);
+    read.into_iter()
+        .filter_map(|(path, bytes)| Some((path, bytes.ok()?)))
+        .collect()
+}
