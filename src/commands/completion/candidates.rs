@@ -285,7 +285,7 @@ impl<'a> Walk<'a> {
                 | "certificate_authority"
                 | "baseline",
             ) => wanted.directive = directive::FILES,
-            (_, "worktree" | "dir") => wanted.directive = directive::FOLDERS,
+            (_, "worktree" | "dir" | "snapshot") => wanted.directive = directive::FOLDERS,
             _ => {}
         }
         wanted
@@ -319,6 +319,7 @@ impl<'a> Walk<'a> {
             "tags" => wanted.names = objects("repositories", ""),
             "diff" | "reconcile" => wanted.names = objects("updates", ""),
             "lint" | "mark" | "fmt" => wanted.directive = directive::FILES,
+            "snapshot" => wanted.directive = directive::FOLDERS,
             name @ ("get" | "explain" | "trigger") => self.objects(name, partial, &mut wanted),
             _ => {}
         }
@@ -478,8 +479,14 @@ mod tests {
         for line in [&["-f", ""][..], &["lint", ""], &["--kubeconfig", "x"]] {
             assert_eq!(at(line).answer(|_| Vec::new()).directive, 0, "{line:?}");
         }
-        let folders = at(&["diff", "--worktree", ""]).answer(|_| Vec::new());
-        assert_eq!(folders.directive, 16);
+        for line in [
+            &["diff", "--worktree", ""][..],
+            &["snapshot", ""],
+            &["get", "--snapshot", ""],
+        ] {
+            let folders = at(line).answer(|_| Vec::new());
+            assert_eq!(folders.directive, 16, "{line:?}");
+        }
         assert_eq!(at(&["version", ""]).answer(|_| Vec::new()).directive, 4);
     }
 

@@ -430,3 +430,59 @@ fn renew_checksums(contents: &Contents, redacted: &mut Contents) {
         redacted.objects[at]["status"]["lastScanResult"]["revision"] = checksum.into();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::facts::snapshot::RecordedScans;
+
+    /// A repository with these tags, and a policy that takes the last in alphabetical order.
+    fn contents(tags: &[&str]) -> Contents {
+        let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        let stored = stored_tags(&tags, &[]).unwrap();
+        let metadata = json!({"namespace": "acme", "name": "shop"});
+        Contents {
+            objects: vec![
+                json!({"kind": "ImageRepository", "metadata": metadata, "spec": {"image": "r.acme.example/shop"},
+                    "status": {"lastScanResult": {"revision": revision(&stored)}}}),
+                json!({"kind": "ImagePolicy", "metadata": metadata, "spec": {"imageRepositoryRef": {"name": "shop"},
+                    "policy": {"alphabetical": {"order": "asc"}}}}),
+            ],
+            scans: RecordedScans {
+                schema_version: 1,
+                repositories: vec![RecordedScan {
+                    namespace: "acme".into(),
+                    name: "shop".into(),
+                    image: "r.acme.example/shop".into(),
+                    tags,
+                    ..RecordedScan::default()
+                }],
+            },
+            ..Contents::default()
+        }
+    }
+
+    #[test]
+    fn choices_and_checksums_are_those_of_before() {
+        let redacted = redact(&contents(&["acorn", "birch", "cedar"]));
+        assert!(redacted.facts.left_out.is_empty());
+        let scan = &redacted.scans.repositories[0];
+        let Some(Outcome::Latest { tag }) = &choices(&redacted)[0].outcome else {
+            panic!("no choice");
+        };
+        assert_eq!(*tag, scan.tags[2]);
+        let known = &redacted.objects[0]["status"]["lastScanResult"]["revision"];
+        let now = revision(&stored_tags(&scan.tags, &[]).unwrap());
+        assert_eq!(known, &json!(now));
+    }
+
+    #[test]
+    fn tags_are_left_out_where_a_policy_would_choose_otherwise() {
+        // A word that stays comes after all others, but before their pseudonyms.
+        let redacted = redact(&contents(&["acorn", "latest"]));
+        assert!(redacted.scans.repositories.is_empty());
+        assert!(redacted.facts.left_out[0].starts_with("the tags of ImageRepository q"));
+    }
+}

@@ -2,6 +2,7 @@
 
 /// Words that stay wherever they stand, in lower case.
 pub(super) const WORDS: &str = "\
+    additivecelfieldpaths addr burst cache cachesecretsandconfigmaps concurrent debug delay dependency disableconfigwatchers events fluxstorage gitallbranchreferences gitforcepushbranch gitshallowclone gitsparsecheckout graceful level period qps requeue retry shutdown \
     abbrev abbrevboth apart taken holds lines above abs absolute accept \
     acceptable access accessdenied accessed accessfrom account acl acr add adddate added addf address addresses adler \
     advertisement advice after again age ago aks alertdescription algorithm all allow allowed allowwatchbookmarks alnum alpha \

@@ -154,10 +154,12 @@ impl Pseudonyms {
         }
         let coded = letters.into_iter().enumerate();
         let letters = coded.map(|(rank, word)| (word, code(rank, width)));
+        // The first digits differ, since hashes are shown by these.
         let hexadecimal = words.hexadecimal.into_inner().into_iter().enumerate();
         let hexadecimal = hexadecimal.map(|(rank, word)| {
-            let width = word.len() - 1;
-            (word, format!("a{rank:0width$x}"))
+            let number = format!("a{rank:05x}");
+            let length = word.len();
+            (word, format!("{number:0<length$}"))
         });
         let mixed = words.mixed.into_inner().into_iter().enumerate();
         let mixed = mixed.map(|(rank, word)| (word, format!("q0x{rank:03}")));
