@@ -40,7 +40,9 @@ mod scan;
 mod signer;
 mod survey;
 
-pub use commit::{Attempt, Identity, Refusal, before_push, check, identity, is_branch_name, push};
+pub use commit::{
+    Attempt, Identity, Refusal, before_push, check, check_all, identity, is_branch_name, push,
+};
 pub use decide::decide;
 pub use downgrade::downgrades;
 pub use dry_run::{DryRun, dry_run};

@@ -32,6 +32,8 @@ pub struct SnapshotFacts {
     pub answers: ClusterAnswers,
     /// The Secrets that were looked at, without their data.
     pub secrets: Vec<NamedSecret>,
+    /// The Secrets and ServiceAccounts that may not be read.
+    pub unreadable: Vec<UnreadableCredentials>,
     /// The files of the automations' sources.
     pub sources: Vec<RecordedSource>,
     /// What is not in the snapshot, and why, in sentences.
@@ -94,6 +96,19 @@ pub struct NamedSecret {
     pub kind: String,
     /// The names of its keys.
     pub keys: Vec<String>,
+}
+
+/// A Secret or a ServiceAccount that may not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct UnreadableCredentials {
+    /// `Secret` or `ServiceAccount`.
+    pub kind: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Why, in a sentence.
+    pub why: String,
 }
 
 /// The files of a source as one or several automations check them out, or why there are none.

@@ -1,5 +1,7 @@
 //! Findings about the controllers that run, the API that is served, and what we may read.
 
+use std::collections::BTreeSet;
+
 use crate::controllers::flux::{FluxVersion, ObjectKey};
 use crate::controllers::installation::ControllerKind;
 use crate::facts::cluster::{Hidden, Kind};
@@ -282,6 +284,34 @@ pub fn permission_missing(hidden: &Hidden) -> Finding {
             "a {role} with the rule apiGroups: [\"{}\"], resources: [\"{}\"], verbs: {verbs}",
             hidden.kind.group(),
             hidden.kind.plural()
+        ),
+    }
+}
+
+/// `permission-missing`: credentials of objects can't be read; one finding for each kind and namespace.
+pub fn credentials_unreadable(kind: Kind, namespace: &str, hidden: &[Hidden]) -> Finding {
+    let names: BTreeSet<&str> = hidden
+        .iter()
+        .filter_map(|hidden| hidden.name.as_deref())
+        .collect();
+    let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let (resource, named) = (kind.plural(), names.join(", "));
+    let first = hidden.first().map(|hidden| hidden.why.clone());
+    Finding {
+        id: "permission-missing",
+        severity: Severity::Note,
+        subject: Subject::Object {
+            kind: kind.name(),
+            key: ObjectKey::new(namespace, "*"),
+        },
+        message: format!(
+            "{resource} of namespace {namespace} can't be read ({named}): your own logins stand for what they hold, which is not checked"
+        ),
+        evidence: first.unwrap_or_default(),
+        remedy: format!(
+            "a Role with the rule apiGroups: [\"\"], resources: [\"{resource}\"], resourceNames: [{}], verbs: [\"get\"]",
+            quoted.join(", ")
         ),
     }
 }

@@ -280,6 +280,7 @@ fn credentials(
     };
     let reading = credentials.look_up_secrets(keys, &inputs.objects, cluster);
     session.wait(FailureKind::Cluster, "reading the cluster", reading)??;
+    session.remember_forbidden(credentials.forbidden());
     Ok(credentials)
 }
 

@@ -1,6 +1,7 @@
 //! The last stage: the commit that a preview shows, and its push. The only place that writes to a git server.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::controllers::automation::Branches;
 use crate::controllers::checkout::{self, Target};
@@ -220,6 +221,87 @@ pub fn check(
         failure: pushes.failure_of(&error),
         finding: pushes.finding_of(&error).map(Box::new),
     })
+}
+
+/// Conversations with git servers at once.
+const SIDE_BY_SIDE: usize = 8;
+
+/// The same as [`check`] for several previews, in their order: side by side, and each login asked about once for each repository.
+pub fn check_all(
+    inputs: &Inputs,
+    checkouts: &Checkouts,
+    previews: &[&Preview],
+    session: &Session,
+) -> Vec<Result<(), Refusal>> {
+    let ways: Vec<Result<Pushes<'_>, Failure>> = previews
+        .iter()
+        .map(|preview| Pushes::new(inputs, checkouts, preview))
+        .collect();
+    let mut asking: Vec<&Pushes<'_>> = Vec::new();
+    let places: Vec<Option<usize>> = ways
+        .iter()
+        .map(|way| {
+            let way = way.as_ref().ok()?;
+            let same = |other: &&Pushes<'_>| {
+                (&other.request.url, &other.request.access)
+                    == (&way.request.url, &way.request.access)
+            };
+            let known = asking.iter().position(same);
+            Some(known.unwrap_or_else(|| {
+                asking.push(way);
+                asking.len() - 1
+            }))
+        })
+        .collect();
+    let answers = ask_side_by_side(&asking, session);
+    ways.iter()
+        .zip(places)
+        .map(|(way, place)| {
+            let way = way.as_ref().map_err(|failure| failure.clone())?;
+            match place.and_then(|place| answers.get(place)) {
+                Some(Err(error)) => Err(Refusal {
+                    failure: way.failure_of(error),
+                    finding: way.finding_of(error).map(Box::new),
+                }),
+                _ => way.target().map(drop).map_err(Refusal::from),
+            }
+        })
+        .collect()
+}
+
+fn ask_side_by_side(asking: &[&Pushes<'_>], session: &Session) -> Vec<Result<(), PushError>> {
+    let next = AtomicUsize::new(0);
+    let ask = || {
+        let mut answers = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(way) = asking.get(at) else {
+                return answers;
+            };
+            // One that would be on no branch is told without asking.
+            let Ok(target) = way.target() else {
+                answers.push((at, Ok(())));
+                continue;
+            };
+            let opened = way.open(session);
+            answers.push((at, opened.and_then(|mut pushing| pushing.check(&target))));
+        }
+    };
+    let mut answers: Vec<(usize, Result<(), PushError>)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..SIDE_BY_SIDE.min(asking.len()))
+            .map(|_| scope.spawn(ask))
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    });
+    answers.sort_by_key(|(at, _)| *at);
+    answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
 /// What there is to say of a push before it is tried.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 
 use crate::controllers::flux::ObjectKey;
-use crate::facts::cluster::{Kind, Objects, Secret, Seen, ServiceAccount};
+use crate::facts::cluster::{Hidden, Kind, Objects, Secret, Seen, ServiceAccount};
 use crate::failure::Failure;
 use crate::io::cluster::{self, Cluster, ClusterError};
 
@@ -14,6 +14,7 @@ use crate::io::cluster::{self, Cluster, ClusterError};
 pub struct Credentials {
     secrets: BTreeMap<ObjectKey, Seen<Secret>>,
     service_accounts: BTreeMap<ObjectKey, Seen<ServiceAccount>>,
+    forbidden: Vec<Hidden>,
 }
 
 impl Credentials {
@@ -26,6 +27,11 @@ impl Credentials {
     pub fn service_account(&self, key: &ObjectKey) -> Seen<ServiceAccount> {
         let found = self.service_accounts.get(key).cloned();
         found.unwrap_or(Seen::Missing)
+    }
+
+    /// What was looked up and may not be read.
+    pub(super) fn forbidden(&self) -> Vec<Hidden> {
+        self.forbidden.clone()
     }
 
     /// Looks up Secrets: in the cluster, or among the manifests where there is none.
@@ -43,10 +49,11 @@ impl Credentials {
             .into_iter()
             .filter(|key| !self.secrets.contains_key(key))
             .collect();
-        let found = look_up(Kind::Secret, &new, objects, cluster, |objects, key| {
-            objects.secrets.get(key).cloned()
-        });
-        self.secrets.extend(new.iter().cloned().zip(found.await?));
+        let of = |objects: &Objects, key: &ObjectKey| objects.secrets.get(key).cloned();
+        let found = look_up(Kind::Secret, &new, objects, cluster, of);
+        let (found, mut forbidden) = found.await?;
+        self.forbidden.append(&mut forbidden);
+        self.secrets.extend(new.iter().cloned().zip(found));
         Ok(())
     }
 
@@ -68,8 +75,9 @@ impl Credentials {
             cluster,
             |objects, key| objects.service_accounts.get(key).cloned(),
         );
-        self.service_accounts
-            .extend(new.iter().cloned().zip(found.await?));
+        let (found, mut forbidden) = found.await?;
+        self.forbidden.append(&mut forbidden);
+        self.service_accounts.extend(new.iter().cloned().zip(found));
         Ok(())
     }
 }
@@ -80,23 +88,30 @@ async fn look_up<T>(
     objects: &Objects,
     cluster: Option<&Cluster>,
     of: impl Fn(&Objects, &ObjectKey) -> Option<T>,
-) -> Result<Vec<Seen<T>>, Failure> {
+) -> Result<(Vec<Seen<T>>, Vec<Hidden>), Failure> {
     let Some(cluster) = cluster else {
         let found = keys.iter().map(|key| match of(objects, key) {
             Some(found) => Seen::Found(found),
             None => Seen::Missing,
         });
-        return Ok(found.collect());
+        return Ok((found.collect(), Vec::new()));
     };
+    let mut forbidden = Vec::new();
     let answers = join_all(keys.iter().map(|key| cluster.get(kind, key))).await;
     let read = keys.iter().zip(answers).map(|(key, answer)| {
         let object = match answer {
             Ok(Some(object)) => object,
             Ok(None) => return Ok(Seen::Missing),
             Err(error @ ClusterError::Forbidden { .. }) => {
-                return Ok(Seen::Hidden {
-                    why: error.to_string(),
+                let why = error.to_string();
+                forbidden.push(Hidden {
+                    kind,
+                    namespace: Some(key.namespace.clone()),
+                    name: Some(key.name.clone()),
+                    why: why.clone(),
+                    forbidden: true,
                 });
+                return Ok(Seen::Hidden { why });
             }
             Err(error) => return Err(Failure::from(error)),
         };
@@ -111,5 +126,6 @@ async fn look_up<T>(
             },
         })
     });
-    read.collect()
+    let read: Result<Vec<Seen<T>>, Failure> = read.collect();
+    Ok((read?, forbidden))
 }

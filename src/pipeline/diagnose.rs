@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use crate::controllers::flux::{FluxVersion, ImageRef, Object, ObjectKey};
 use crate::controllers::schedule::moment;
-use crate::facts::cluster::{Kind, Objects};
+use crate::facts::cluster::{Hidden, Kind, Objects};
 use crate::failure::Failure;
 use crate::findings::references::{self, WrittenMarker};
 use crate::findings::{Finding, Severity, Subject, installation};
@@ -207,9 +207,10 @@ pub fn diagnose(
             .found
             .extend(deliveries::look_at(&inputs, &previews, session)?);
     }
-    for preview in &previews {
-        updates::push(preview, &inputs, &checkouts, session, &mut findings);
-    }
+    findings
+        .found
+        .extend(unreadable_credentials(&request, session));
+    updates::pushes(&previews, &inputs, &checkouts, session, &mut findings);
     if inputs.live {
         conditions::quote(&request, &inputs, &mut findings.found);
     }
@@ -376,6 +377,26 @@ fn in_scope<'a, Spec, Status>(
 fn unreadable(objects: &Objects) -> impl Iterator<Item = Finding> {
     let forbidden = objects.hidden.iter().filter(|hidden| hidden.forbidden);
     forbidden.map(installation::permission_missing)
+}
+
+/// Secrets and ServiceAccounts that may not be read: what they hold is not checked, and the user's own logins stand for it.
+fn unreadable_credentials(request: &Request, session: &Session) -> Vec<Finding> {
+    let mut by_place: BTreeMap<(Kind, String), Vec<Hidden>> = BTreeMap::new();
+    for hidden in session.forbidden() {
+        let namespace = hidden.namespace.clone().unwrap_or_default();
+        if request.objects.scope.includes(&namespace) {
+            by_place
+                .entry((hidden.kind, namespace))
+                .or_default()
+                .push(hidden);
+        }
+    }
+    let findings = by_place.iter();
+    findings
+        .map(|((kind, namespace), hidden)| {
+            installation::credentials_unreadable(*kind, namespace, hidden)
+        })
+        .collect()
 }
 
 /// Image objects of API versions that are going or gone; what a cluster has, its API server converts.

@@ -133,6 +133,7 @@ async fn credentials(
     credentials
         .look_up_secrets(secrets, &inputs.objects, cluster)
         .await?;
+    session.remember_forbidden(credentials.forbidden());
     Ok(credentials)
 }
 

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::controllers::flux::ObjectKey;
-use crate::facts::snapshot::{RecordedScan, SnapshotFacts};
+use crate::facts::cluster::{Hidden, Kind};
+use crate::facts::snapshot::{RecordedScan, SnapshotFacts, UnreadableCredentials};
 use crate::failure::Failure;
 use crate::io::cluster::RecordedCluster;
 
@@ -33,6 +34,20 @@ pub struct Replay {
     pub(super) scans: BTreeMap<ObjectKey, RecordedScan>,
     pub(super) checkouts: BTreeMap<ObjectKey, Result<Arc<Checkout>, CheckoutFailure>>,
     pub(super) signers: BTreeMap<ObjectKey, Signer>,
+}
+
+/// Credentials that may not be read, as they are recorded.
+pub(super) fn hidden(recorded: &UnreadableCredentials) -> Option<Hidden> {
+    let kind = Kind::ALL
+        .into_iter()
+        .find(|kind| kind.name() == recorded.kind)?;
+    Some(Hidden {
+        kind,
+        namespace: Some(recorded.namespace.clone()),
+        name: Some(recorded.name.clone()),
+        why: recorded.why.clone(),
+        forbidden: true,
+    })
 }
 
 impl Replay {

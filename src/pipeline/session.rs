@@ -1,11 +1,12 @@
 //! What a run has at hand besides its settings: the clock's word, who listens, the cluster, and the time that is left.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::facts::cluster::Hidden;
 use crate::failure::{Failure, FailureKind};
 use crate::io::cluster::{self, Cluster, Connection, ConnectionSettings, Recorder};
 use crate::io::docker_config::UserLogins;
@@ -32,6 +33,7 @@ pub struct Session {
     max_tags: usize,
     logins: UserLogins,
     replay: Option<Arc<Replay>>,
+    forbidden: Mutex<Vec<Hidden>>,
 }
 
 /// What a session is opened with.
@@ -121,6 +123,10 @@ impl Session {
             ends: began.checked_add(settings.limit).unwrap_or(began + FOREVER),
             runtime,
             cluster,
+            forbidden: Mutex::new(settings.replay.as_ref().map_or_else(Vec::new, |replay| {
+                let recorded = replay.facts.unreadable.iter();
+                recorded.filter_map(super::replay::hidden).collect()
+            })),
             replay: settings.replay,
         })
     }
@@ -134,6 +140,24 @@ impl Session {
         self.cluster
             .as_ref()
             .ok_or_else(|| Failure::usage("this needs a cluster: leave out -f"))
+    }
+
+    /// Remembers credentials that may not be read.
+    pub(super) fn remember_forbidden(&self, hidden: Vec<Hidden>) {
+        let mut all = self
+            .forbidden
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.extend(hidden);
+    }
+
+    /// The credentials that were asked for so far and may not be read.
+    pub(super) fn forbidden(&self) -> Vec<Hidden> {
+        let all = self
+            .forbidden
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.clone()
     }
 
     /// What answers in the place of registries and git servers.

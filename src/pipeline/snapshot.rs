@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use crate::controllers::flux::{ImageRepository, ObjectKey};
 use crate::facts::snapshot::{
-    RecordedScan, RecordedScans, RecordedSource, SNAPSHOT_VERSION, SnapshotFacts, Versions,
+    RecordedScan, RecordedScans, RecordedSource, SNAPSHOT_VERSION, SnapshotFacts,
+    UnreadableCredentials, Versions,
 };
 use crate::failure::Failure;
 use crate::io::cluster::Recorder;
@@ -291,6 +292,7 @@ impl Gathered {
                 flux_namespace: objects.flux_namespace.clone(),
                 answers: kept.answers.clone(),
                 secrets: kept.secrets.clone(),
+                unreadable: unreadable(session),
                 sources: self.sources(),
                 left_out: Vec::new(),
             },
@@ -331,6 +333,23 @@ impl Gathered {
         }
         sources
     }
+}
+
+/// The credentials that may not be read.
+fn unreadable(session: &Session) -> Vec<UnreadableCredentials> {
+    let mut all: Vec<UnreadableCredentials> = session
+        .forbidden()
+        .into_iter()
+        .map(|hidden| UnreadableCredentials {
+            kind: hidden.kind.name().to_owned(),
+            namespace: hidden.namespace.unwrap_or_default(),
+            name: hidden.name.unwrap_or_default(),
+            why: hidden.why,
+        })
+        .collect();
+    all.sort();
+    all.dedup();
+    all
 }
 
 fn versions_of(client: &str, live: &LiveVersions) -> Versions {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::{AnsiColor, Style};
 
+use crate::facts::cluster::Kind;
 use crate::findings::{Finding, Severity, Subject};
 use crate::pipeline::diagnose::{Diagnosed, Diagnosis};
 
@@ -51,7 +52,39 @@ pub fn summary(diagnosis: &Diagnosis) -> String {
         ),
     };
     let findings = count(diagnosis.findings.len(), "finding", "findings");
-    format!("{problems} ({findings}), {fine} fine")
+    format!(
+        "{problems} ({findings}), {fine} fine{}",
+        unchecked(diagnosis)
+    )
+}
+
+/// What may not be read, in a few words.
+fn unchecked(diagnosis: &Diagnosis) -> String {
+    let hidden = diagnosis
+        .findings
+        .iter()
+        .filter(|found| found.finding.id == "permission-missing");
+    let places: BTreeSet<String> = hidden
+        .filter_map(|found| match &found.finding.subject {
+            Subject::Object { kind, key } if *kind == "Namespace" && !key.namespace.is_empty() => {
+                Some(format!("{} in {}", key.name, key.namespace))
+            }
+            Subject::Object { kind, key } => {
+                let mut kinds = Kind::ALL.into_iter();
+                let plural = kinds.find(|known| known.name() == *kind).map(Kind::plural);
+                Some(match (plural.unwrap_or(kind), key.namespace.as_str()) {
+                    (plural, "*") => format!("{plural} in all namespaces"),
+                    (plural, namespace) => format!("{plural} in {namespace}"),
+                })
+            }
+            Subject::Place { .. } => None,
+        })
+        .collect();
+    if places.is_empty() {
+        return String::new();
+    }
+    let places: Vec<String> = places.into_iter().collect();
+    format!(". Not checked: {} (permission-missing)", places.join(", "))
 }
 
 /// The id of the worst problem; none where nothing was found.

@@ -408,6 +408,64 @@ fn what_may_not_be_read_is_named_with_its_rule() {
 }
 
 #[test]
+fn secrets_that_may_not_be_read_are_a_note_with_their_rule() {
+    let registry = Server::start(|request| match request.path.as_str() {
+        "/v2/" => Response::json(200, &json!({})),
+        _ => Response::json(200, &json!({"name": "team/app", "tags": ["1.0.0"]})),
+    });
+    let cluster = FakeCluster::start();
+    let environment = cluster.environment();
+    let repository = environment::image_repository("app");
+    cluster.add(&repository.replace("registry.example.com", &registry.address));
+    let part = json!({"spec": {"secretRef": {"name": "pull"}}});
+    cluster.merge("ImageRepository", "app", &part);
+    cluster.add(
+        &json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
+            "metadata": {"namespace": "flux-system", "name": "pull"},
+            "data": {".dockerconfigjson": BASE64.encode("{\"auths\": {}}")}})
+        .to_string(),
+    );
+    let seen = environment.run(&["doctor"]);
+    assert!(
+        !seen.stdout.contains("permission-missing"),
+        "{}",
+        seen.stdout
+    );
+    cluster.forbid("secrets");
+    let ran = environment.run(&["doctor"]);
+    let rule = "a Role with the rule apiGroups: [\"\"], resources: [\"secrets\"], resourceNames: [\"pull\"], verbs: [\"get\"]";
+    assert!(
+        ran.stdout.contains("note[permission-missing]") && ran.stdout.contains(rule),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stderr
+            .contains("Not checked: secrets in flux-system (permission-missing)"),
+        "{}",
+        ran.stderr
+    );
+    // It costs nothing: whoever may not read Secrets gets the other answers.
+    let other = environment.run(&["doctor", "--fail-on", "warning"]);
+    assert_eq!((seen.status, ran.status), (other.status, other.status));
+}
+
+#[test]
+fn each_login_is_asked_about_once() {
+    let shop = Shop::open();
+    let automation = environment::automation("more", "main", "./apps");
+    shop.environment.write("objects/more.yaml", &automation);
+    let usual = ["doctor", "-f", "objects", "--tags-from", "tags.json"];
+    drop(shop.server.seen());
+    let ran = shop.environment.run(&usual);
+    let asked = shop.server.seen();
+    let rights = asked
+        .iter()
+        .filter(|seen| seen.target.contains("service=git-receive-pack"));
+    assert_eq!(rights.count(), 1, "{asked:?}\n{}", ran.stdout);
+}
+
+#[test]
 fn every_form_of_output_holds_what_was_found() {
     let environment = Environment::shop();
     environment.write(

@@ -8,7 +8,7 @@ use crate::controllers::conditions::readiness;
 use crate::findings::references::{self, WrittenMarker};
 use crate::findings::{Finding, Subject, automations, files, policies};
 use crate::pipeline::checkout::Checkouts;
-use crate::pipeline::commit::{before_push, check};
+use crate::pipeline::commit::{Refusal, before_push, check_all};
 use crate::pipeline::downgrade::downgrades;
 use crate::pipeline::session::Session;
 use crate::pipeline::stages::{Decisions, Inputs, MarkerFate, Preview};
@@ -109,28 +109,34 @@ fn status(preview: &Preview, inputs: &Inputs) -> Option<Finding> {
     Some(automations::last_run_failed(key, &words))
 }
 
-/// What the git server says of a push before anything is sent, where the files are a clone.
-pub(super) fn push(
-    preview: &Preview,
+/// What git servers say of pushes before anything is sent, where the files are clones.
+pub(super) fn pushes(
+    previews: &[Preview],
     inputs: &Inputs,
     checkouts: &Checkouts,
     session: &Session,
     findings: &mut Findings,
 ) {
     let Findings { found, failures } = findings;
-    let is_clone =
-        matches!(checkouts.of(&preview.key), Some(Ok(checkout)) if checkout.clone.is_some());
-    if !is_clone || preview.error.is_some() || preview.unknown.is_some() {
-        return;
-    }
-    found.extend(before_push(inputs, checkouts, preview));
-    if let Err(refusal) = check(inputs, checkouts, preview, session) {
-        match refusal.finding {
-            Some(finding) => {
+    let is_clone = |preview: &&Preview| {
+        let checkout = checkouts.of(&preview.key);
+        let cloned = matches!(checkout, Some(Ok(checkout)) if checkout.clone.is_some());
+        cloned && preview.error.is_none() && preview.unknown.is_none()
+    };
+    let previews: Vec<&Preview> = previews.iter().filter(is_clone).collect();
+    let answers = check_all(inputs, checkouts, &previews, session);
+    for (preview, answer) in previews.into_iter().zip(answers) {
+        found.extend(before_push(inputs, checkouts, preview));
+        match answer {
+            Ok(()) => {}
+            Err(Refusal {
+                finding: Some(finding),
+                ..
+            }) => {
                 not_so_well(found, &finding.subject);
                 found.push(*finding);
             }
-            None => failures.push(refusal.failure),
+            Err(Refusal { failure, .. }) => failures.push(failure),
         }
     }
 }

@@ -193,7 +193,14 @@ impl Renaming<'_> {
             secret.kind = self.text(&secret.kind);
             secret.keys = self.texts(&secret.keys);
         }
+        let mut unreadable = facts.unreadable.clone();
+        for hidden in &mut unreadable {
+            hidden.namespace = self.text(&hidden.namespace);
+            hidden.name = self.text(&hidden.name);
+            hidden.why = self.text(&hidden.why);
+        }
         SnapshotFacts {
+            unreadable,
             versions: Versions {
                 client: facts.versions.client.clone(),
                 kubernetes: self.optional(&facts.versions.kubernetes),
