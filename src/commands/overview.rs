@@ -32,7 +32,8 @@ pub fn run(
         NamespaceScope::One(namespace) => format!("namespace {namespace}"),
         NamespaceScope::All => "all namespaces".into(),
     };
-    for line in overview::lines(&found, &scope, session.now) {
+    let (lines, more) = overview::lines(&found, &scope, session.now);
+    for line in lines {
         terminal.result_line(&line);
     }
     if !found.namespaces_elsewhere.is_empty() && found.objects.is_empty() {
@@ -41,6 +42,8 @@ pub fn run(
             "there are some in {elsewhere}: {} -A",
             invocation.caller()
         ));
+    } else if more > 0 {
+        terminal.hint(&format!("{more} more: {} doctor", invocation.caller()));
     } else {
         terminal.hint(&format!("{} get, or --help", invocation.caller()));
     }

@@ -2,20 +2,26 @@
 
 use jiff::Timestamp;
 
-use crate::controllers::conditions::readiness;
-use crate::controllers::flux::{Condition, ObjectKey};
+use crate::controllers::conditions::{NO_TAGS_IN_DATABASE, readiness};
+use crate::controllers::flux::{Condition, ImagePolicy, ObjectKey};
 use crate::controllers::schedule::{self, NextScan, moment};
 use crate::facts::cluster::{Kind, Objects};
+use crate::findings::Severity;
 use crate::pipeline::stages::Survey;
 
 use super::console::{Talk, Tone};
 use crate::go::age;
 
-/// What there is to say, in order; empty of troubles where all is well.
-pub fn lines(survey: &Survey, scope: &str, now: Timestamp) -> Vec<Talk> {
+/// Troubles beyond these are counted.
+const WORST: usize = 3;
+
+/// What there is to say, in order, and how many troubles are not told; empty of troubles where all is well.
+pub fn lines(survey: &Survey, scope: &str, now: Timestamp) -> (Vec<Talk>, usize) {
     let objects = &survey.typed;
     let mut troubles = troubles(objects, now);
     troubles.sort_by_key(|trouble| trouble.rank);
+    let more = troubles.len().saturating_sub(WORST);
+    troubles.truncate(WORST);
     let mut lines = vec![Talk::new(
         Tone::Action,
         format!(
@@ -32,16 +38,20 @@ pub fn lines(survey: &Survey, scope: &str, now: Timestamp) -> Vec<Talk> {
         lines.push(Talk::new(Tone::Success, "all are ready"));
     }
     lines.extend(troubles.into_iter().map(|trouble| {
-        let tone = match trouble.rank {
-            Rank::NotReady => Tone::Error,
-            Rank::Stale => Tone::Warning,
-            Rank::Suspended => Tone::Note,
+        let (tone, severity) = match trouble.rank {
+            Rank::NotReady => (Tone::Error, Severity::Error),
+            Rank::Stale => (Tone::Warning, Severity::Warning),
+            Rank::Suspended => (Tone::Note, Severity::Note),
         };
-        Talk::new(tone, trouble.text)
+        let text = match trouble.id {
+            Some(id) => format!("{severity}[{id}]: {}", trouble.text),
+            None => trouble.text,
+        };
+        Talk::new(tone, text)
     }));
     lines.extend(next_scan(objects, now).map(|text| Talk::new(Tone::Detail, text)));
     lines.extend(last_push(objects, now).map(|text| Talk::new(Tone::Detail, text)));
-    lines
+    (lines, more)
 }
 
 fn counts(objects: &Objects) -> String {
@@ -66,6 +76,8 @@ enum Rank {
 
 struct Trouble {
     rank: Rank,
+    /// The finding that it is, where doctor has one for it.
+    id: Option<&'static str>,
     text: String,
 }
 
@@ -78,6 +90,7 @@ fn troubles(objects: &Objects, now: Timestamp) -> Vec<Trouble> {
             key,
             object.spec.suspend,
             conditions,
+            Some("scan-stale"),
             now,
         ));
         if !object.spec.suspend
@@ -89,6 +102,7 @@ fn troubles(objects: &Objects, now: Timestamp) -> Vec<Trouble> {
         {
             found.push(Trouble {
                 rank: Rank::Stale,
+                id: Some("scan-stale"),
                 text: format!(
                     "ImageRepository {key} is stale: its scan is overdue by {}",
                     age::length(late)
@@ -103,13 +117,16 @@ fn troubles(objects: &Objects, now: Timestamp) -> Vec<Trouble> {
             key,
             object.spec.suspend,
             conditions,
+            stuck_policy(objects, object),
             now,
         ));
     }
     for (key, object) in &objects.automations {
         let conditions = &object.status.conditions;
         let kind = Kind::ImageUpdateAutomation;
-        found.extend(of_object(kind, key, object.spec.suspend, conditions, now));
+        let suspended = object.spec.suspend;
+        let id = Some("update-fails");
+        found.extend(of_object(kind, key, suspended, conditions, id, now));
         if !object.spec.suspend
             && let Some(due) = schedule::next_run(object)
             && let Some(interval) = schedule::interval(object.spec.interval.as_deref())
@@ -117,6 +134,7 @@ fn troubles(objects: &Objects, now: Timestamp) -> Vec<Trouble> {
         {
             found.push(Trouble {
                 rank: Rank::Stale,
+                id: None,
                 text: format!(
                     "ImageUpdateAutomation {key} is stale: its run is overdue by {}",
                     age::length(late)
@@ -127,16 +145,31 @@ fn troubles(objects: &Objects, now: Timestamp) -> Vec<Trouble> {
     found
 }
 
+/// What a policy that isn't ready is a case of.
+fn stuck_policy(objects: &Objects, policy: &ImagePolicy) -> Option<&'static str> {
+    let reference = &policy.spec.image_repository_ref;
+    let key = reference.key_from(&policy.key.namespace);
+    let repository = objects.repositories.get(&key);
+    let scan = repository.and_then(|repository| repository.status.last_scan_result.as_ref());
+    let message = readiness(&policy.status.conditions).message;
+    if message.ends_with(NO_TAGS_IN_DATABASE) && scan.is_some_and(|scan| scan.tag_count > 0) {
+        return Some("tags-lost-after-restart");
+    }
+    policy.status.latest().map(|_| "policy-stuck-on-old-tag")
+}
+
 fn of_object(
     kind: Kind,
     key: &ObjectKey,
     suspended: bool,
     conditions: &[Condition],
+    id: Option<&'static str>,
     now: Timestamp,
 ) -> Option<Trouble> {
     if suspended {
         return Some(Trouble {
             rank: Rank::Suspended,
+            id: Some("suspended"),
             text: format!("{kind} {key} is suspended"),
         });
     }
@@ -159,6 +192,8 @@ fn of_object(
     };
     Some(Trouble {
         rank: Rank::NotReady,
+        // Nothing is known to be wrong with what has not been tried.
+        id: id.filter(|_| state.ready == "False" && !state.reason.is_empty()),
         text: format!("{kind} {key} is {word}{since}: {reason}{}", state.message),
     })
 }

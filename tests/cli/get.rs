@@ -268,7 +268,11 @@ fn long_lists_come_in_pages() {
 
 #[test]
 fn the_overview_counts_and_names_what_is_wrong() {
-    let environment = shop().environment();
+    let cluster = shop();
+    let condition = |status: &str, reason: &str, message: &str| json!({"status": {"conditions": [{"type": "Ready", "status": status, "reason": reason, "message": message}]}});
+    let ready = condition("True", "Succeeded", "repository up-to-date");
+    cluster.merge("ImageUpdateAutomation", "images", &ready);
+    let environment = cluster.environment();
     let ran = environment.run(&[]).expect(0);
     assert!(
         ran.stdout.starts_with(
@@ -279,8 +283,8 @@ fn the_overview_counts_and_names_what_is_wrong() {
     );
     for expected in [
         "✗ ImageRepository flux-system/web is not ready: waiting to be reconciled",
-        "⚠ ImageRepository flux-system/app is stale: its scan is overdue by",
-        "◎ ImagePolicy flux-system/web is suspended",
+        "⚠ warning[scan-stale]: ImageRepository flux-system/app is stale: its scan is overdue by",
+        "◎ note[suspended]: ImagePolicy flux-system/web is suspended",
     ] {
         assert!(ran.stdout.contains(expected), "{expected}: {}", ran.stdout);
     }
@@ -294,5 +298,30 @@ fn the_overview_counts_and_names_what_is_wrong() {
         sign('✗') < sign('⚠') && sign('⚠') < sign('◎'),
         "{}",
         ran.stdout
+    );
+    assert!(
+        ran.stderr.contains("hint: kubectl imageauto get"),
+        "{}",
+        ran.stderr
+    );
+    // The three worst are told, and the others counted.
+    let fails = condition("False", "GitOperationFailed", "no");
+    cluster.merge("ImageUpdateAutomation", "images", &fails);
+    let ran = environment.run(&[]).expect(0);
+    let told = ran
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with(['✗', '⚠', '◎']));
+    assert_eq!(told.count(), 3, "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("✗ error[update-fails]: ImageUpdateAutomation flux-system/images is not ready: GitOperationFailed: no"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stderr
+            .contains("hint: 1 more: kubectl imageauto doctor"),
+        "{}",
+        ran.stderr
     );
 }
