@@ -284,8 +284,8 @@ fn print(
     terminal: &mut Terminal,
 ) {
     let bytes = match global.output {
-        Some(OutputFormat::Json) => objects::json(surveys, single),
-        Some(OutputFormat::Yaml) => objects::yaml(surveys, single),
+        Some(OutputFormat::Json) => objects::json(surveys, single, settings.contexts),
+        Some(OutputFormat::Yaml) => objects::yaml(surveys, single, settings.contexts),
         Some(OutputFormat::Name) => objects::names(surveys),
         _ => objects::tables(surveys, settings),
     };

@@ -85,9 +85,9 @@ pub fn documents(survey: &Survey, as_yaml: bool) -> Vec<u8> {
     let each = each.flat_map(|one| {
         let one = std::slice::from_ref(&one);
         if as_yaml {
-            [b"---\n".to_vec(), yaml(one, true)].concat()
+            [b"---\n".to_vec(), yaml(one, true, false)].concat()
         } else {
-            json(one, true)
+            json(one, true, false)
         }
     });
     each.collect()
@@ -355,13 +355,13 @@ pub fn names(surveys: &[Survey]) -> Vec<u8> {
 }
 
 /// The objects as JSON: one that was named as itself, all else as a List.
-pub fn json(surveys: &[Survey], single: bool) -> Vec<u8> {
+pub fn json(surveys: &[Survey], single: bool, contexts: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, formatter);
     // A JSON value always has a JSON form.
     drop(serde::Serialize::serialize(
-        &document(surveys, single),
+        &document(surveys, single, contexts),
         &mut serializer,
     ));
     bytes.push(b'\n');
@@ -369,16 +369,23 @@ pub fn json(surveys: &[Survey], single: bool) -> Vec<u8> {
 }
 
 /// The same as YAML.
-pub fn yaml(surveys: &[Survey], single: bool) -> Vec<u8> {
-    let text = serde_saphyr::to_string(&document(surveys, single)).unwrap_or_default();
+pub fn yaml(surveys: &[Survey], single: bool, contexts: bool) -> Vec<u8> {
+    let text = serde_saphyr::to_string(&document(surveys, single, contexts)).unwrap_or_default();
     text.into_bytes()
 }
 
-fn document(surveys: &[Survey], single: bool) -> Value {
-    let mut items: Vec<Value> = surveys
+fn document(surveys: &[Survey], single: bool, contexts: bool) -> Value {
+    let objects = surveys
         .iter()
-        .flat_map(|survey| &survey.objects)
-        .map(|surveyed| shown(&surveyed.object))
+        .flat_map(|survey| survey.objects.iter().map(move |one| (survey, one)));
+    let mut items: Vec<Value> = objects
+        .map(|(survey, surveyed)| {
+            let mut item = shown(&surveyed.object);
+            if contexts {
+                item["context"] = survey.context.clone().into();
+            }
+            item
+        })
         .collect();
     if single && items.len() == 1 {
         return items.remove(0);

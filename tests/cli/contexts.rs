@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::cluster::{FakeCluster, kubeconfig};
 use crate::environment::{self, Environment};
+use crate::schema::violations_of;
 
 const FILES: [&str; 4] = ["--tags-from", "tags.json", "--worktree", "gitops"];
 
@@ -106,6 +107,17 @@ fn documents_hold_all_clusters() {
             "{command}"
         );
     }
+    let list = ["get", "policies", "-o", "json"];
+    let ran = environment.run(&[&list[..], &["--contexts", "/prod/"]].concat());
+    let document = ran.json();
+    assert_eq!(contexts_of(&document["items"]), ["prod-a", "prod-b"]);
+    assert_eq!(violations_of("get-v1", &document), [""; 0]);
+    let ran = environment.run(&["get", "policies", "-o", "yaml", "--contexts", "prod-a"]);
+    assert!(ran.stdout.contains("context: prod-a"), "{}", ran.stdout);
+    // A single cluster's is the List that kubectl gives.
+    let document = environment.run(&list).json();
+    assert_eq!(document["items"][0].get("context"), None);
+    assert_eq!(violations_of("get-v1", &document), [""; 0]);
     let ran = environment.run(&[
         "tags",
         "--contexts",
