@@ -174,7 +174,7 @@ mod tests {
         ] {
             assert_eq!(
                 quoted(std::slice::from_ref(&foretold), "False", same),
-                [foretold.evidence.clone()]
+                std::slice::from_ref(&foretold.evidence)
             );
         }
         // Nothing foretells it: it stands on its own.
