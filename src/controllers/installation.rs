@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest as _, Sha256};
+
 use super::flux::FluxVersion;
 use super::labels::Selector;
 
@@ -190,6 +192,22 @@ impl ControllerProcess {
                 .then(|| self.namespace.clone()),
             feature_gates: flags.feature_gates(),
         })
+    }
+
+    /// The lease by which one of its pods works at a time; `None`: it runs without one. A selector makes the name another.
+    pub fn lease_name(&self, kind: ControllerKind) -> Option<String> {
+        let flags = Flags(&self.arguments);
+        if !flags.is_set("enable-leader-election", false) {
+            return None;
+        }
+        let base = format!("{}-leader-election", kind.name());
+        let selector = flags.value("watch-label-selector").unwrap_or_default();
+        if selector.is_empty() {
+            return Some(base);
+        }
+        let sum = Sha256::digest(selector.as_bytes());
+        let start: String = sum[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        Some(format!("{base}-{start}"))
     }
 
     fn version(&self) -> Option<String> {
@@ -470,6 +488,28 @@ mod tests {
                 .strict_substitution
         );
         assert_eq!(of("x/source-controller:v1.9.3", &[]), None);
+    }
+
+    #[test]
+    fn each_shard_has_a_lease_of_its_own() {
+        let of = |arguments: &[&str]| {
+            process("x/image-reflector-controller:v1.2.3", arguments)
+                .lease_name(ControllerKind::Reflector)
+        };
+        assert_eq!(of(&[]), None);
+        let elects = "--enable-leader-election";
+        assert_eq!(
+            of(&[elects]).as_deref(),
+            Some("image-reflector-controller-leader-election")
+        );
+        assert_eq!(
+            of(&[
+                elects,
+                "--watch-label-selector=sharding.fluxcd.io/key=shard1"
+            ])
+            .as_deref(),
+            Some("image-reflector-controller-leader-election-73fdc1be")
+        );
     }
 
     #[test]

@@ -24,12 +24,15 @@ pub fn inspect(flux_namespace: &str, session: &Session) -> Result<LiveVersions, 
 }
 
 async fn ask(flux_namespace: &str, cluster: &Cluster) -> Result<LiveVersions, Failure> {
-    let (kubernetes, controllers, repositories, policies, automations) = tokio::join!(
+    let kinds = [
+        Kind::ImageRepository,
+        Kind::ImagePolicy,
+        Kind::ImageUpdateAutomation,
+    ];
+    let (kubernetes, controllers, served) = tokio::join!(
         cluster.kubernetes_version(),
         controllers(flux_namespace, cluster),
-        cluster.served_versions(Kind::ImageRepository),
-        cluster.served_versions(Kind::ImagePolicy),
-        cluster.served_versions(Kind::ImageUpdateAutomation),
+        cluster.served_versions_of(kinds),
     );
     let mut versions = LiveVersions {
         context: cluster.context().map(str::to_owned),
@@ -41,18 +44,11 @@ async fn ask(flux_namespace: &str, cluster: &Cluster) -> Result<LiveVersions, Fa
     };
     versions.kubernetes = permitted(kubernetes, &mut versions.failures)?.flatten();
     versions.controllers = permitted(controllers, &mut versions.failures)?.unwrap_or_default();
-    let served = [
-        (Kind::ImageRepository, repositories),
-        (Kind::ImagePolicy, policies),
-        (Kind::ImageUpdateAutomation, automations),
-    ];
-    for (kind, served) in served {
-        if let Some(served) = permitted(served, &mut versions.failures)? {
-            versions.served.push(ServedVersions {
-                kind,
-                versions: served,
-            });
-        }
+    if let Some(served) = permitted(served, &mut versions.failures)? {
+        let each = kinds.into_iter().zip(served);
+        versions.served = each
+            .map(|(kind, versions)| ServedVersions { kind, versions })
+            .collect();
     }
     Ok(versions)
 }

@@ -237,30 +237,50 @@ impl Cluster {
     ///
     /// The cluster can't be reached or refuses.
     pub async fn served_versions(&self, kind: Kind) -> Result<Vec<&'static str>, ClusterError> {
+        let served = self.served_versions_of([kind]).await?;
+        Ok(served.into_iter().flatten().collect())
+    }
+
+    /// The same of several kinds of one group, which are asked for together.
+    ///
+    /// # Errors
+    ///
+    /// The cluster can't be reached or refuses.
+    pub async fn served_versions_of<const N: usize>(
+        &self,
+        kinds: [Kind; N],
+    ) -> Result<[Vec<&'static str>; N], ClusterError> {
+        let mut served = kinds.map(|_| Vec::new());
+        let Some(first) = kinds.first() else {
+            return Ok(served);
+        };
+        let group = format!("/apis/{}", first.group());
         let purpose = Purpose {
             verb: "get",
-            resource: format!("/apis/{}", kind.group()),
+            resource: group.clone(),
             place: String::new(),
         };
-        let group = format!("/apis/{}", kind.group());
         let Answer::Json(found) = self.get_json(&group, &purpose).await? else {
-            return Ok(Vec::new());
+            return Ok(served);
         };
-        let offered = |version: &&&'static str| {
+        let offered = |version: &str| {
             let versions = found["versions"].as_array().map_or(&[][..], Vec::as_slice);
-            versions
-                .iter()
-                .any(|offered| offered["version"] == **version)
+            versions.iter().any(|offered| offered["version"] == version)
         };
-        let mut served = Vec::new();
-        for version in kind.versions().iter().filter(offered) {
-            let answer = self
-                .get_json(&format!("{group}/{version}"), &purpose)
-                .await?;
-            if let Answer::Json(resources) = answer
-                && lists_resource(&resources, kind)
-            {
-                served.push(*version);
+        let mut known: Vec<(&str, Value)> = Vec::new();
+        for (kind, served) in kinds.iter().zip(&mut served) {
+            for version in kind.versions().iter().filter(|version| offered(version)) {
+                if !known.iter().any(|(known, _)| known == version) {
+                    let path = format!("{group}/{version}");
+                    let Answer::Json(resources) = self.get_json(&path, &purpose).await? else {
+                        continue;
+                    };
+                    known.push((version, resources));
+                }
+                let resources = known.iter().find(|(known, _)| known == version);
+                if resources.is_some_and(|(_, resources)| lists_resource(resources, *kind)) {
+                    served.push(*version);
+                }
             }
         }
         Ok(served)

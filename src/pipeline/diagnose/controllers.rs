@@ -147,36 +147,28 @@ fn different_releases(processes: &[ControllerProcess]) -> Option<Finding> {
 
 /// Whether the image objects are served in a version that the controllers know.
 async fn served(installation: &Installation, cluster: &Cluster) -> Result<Vec<Finding>, Failure> {
-    let (repositories, policies, automations) = tokio::join!(
-        cluster.served_versions(Kind::ImageRepository),
-        cluster.served_versions(Kind::ImagePolicy),
-        cluster.served_versions(Kind::ImageUpdateAutomation),
-    );
+    let kinds = [
+        Kind::ImageRepository,
+        Kind::ImagePolicy,
+        Kind::ImageUpdateAutomation,
+    ];
+    let served = match cluster.served_versions_of(kinds).await {
+        Ok(served) => served,
+        Err(error) if error.is_about_one_kind() => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
     let newest = |controllers: &[Controller]| {
         let releases = controllers.iter().map(|controller| controller.release);
         releases.max().unwrap_or_default()
     };
-    let (reflector, automation) = (
-        newest(&installation.reflectors),
-        newest(&installation.automations),
-    );
-    let mut found = Vec::new();
-    for (kind, served, rules) in [
-        (Kind::ImageRepository, repositories, reflector),
-        (Kind::ImagePolicy, policies, reflector),
-        (Kind::ImageUpdateAutomation, automations, automation),
-    ] {
-        let served = match served {
-            Ok(served) => served,
-            Err(error) if error.is_about_one_kind() => continue,
-            Err(error) => return Err(error.into()),
-        };
+    let reflector = newest(&installation.reflectors);
+    let rules = [reflector, reflector, newest(&installation.automations)];
+    let each = kinds.iter().zip(&served).zip(rules);
+    let found = each.filter_map(|((kind, served), rules)| {
         let resource = format!("{}.{}", kind.plural(), kind.group());
-        found.extend(installation::only_old_versions_served(
-            &resource, &served, rules,
-        ));
-    }
-    Ok(found)
+        installation::only_old_versions_served(&resource, served, rules)
+    });
+    Ok(found.collect())
 }
 
 /// The objects in scope that no controller looks after.
@@ -221,10 +213,10 @@ async fn lease(
     cluster: &Cluster,
     now: Timestamp,
 ) -> Result<Option<Finding>, Failure> {
-    let key = ObjectKey::new(
-        process.namespace.clone(),
-        format!("{}-leader-election", kind.name()),
-    );
+    let Some(name) = process.lease_name(kind) else {
+        return Ok(None);
+    };
+    let key = ObjectKey::new(process.namespace.clone(), name);
     match cluster.lease(&key).await {
         Ok(lease) => Ok(lease.and_then(|lease| stuck(&key, &lease, now))),
         Err(ClusterError::Forbidden { message, .. }) => Ok(Some(installation::unreadable(

@@ -63,6 +63,9 @@ pub fn look_at_controllers(stage: &mut Stage<'_>) {
     let ran = stage.doctor(ADMINISTRATOR, &["-n", "fine"]);
     stage.compare("a refused flag", &ran);
     stage.deploy(0, &[], (1, 1));
+    let elects = ["--enable-leader-election"];
+    stage.deploy(0, &elects, (1, 1));
+    stage.deploy(1, &elects, (1, 1));
     let lease = |index: usize, age: i64| {
         let name = format!("{}-leader-election", CONTROLLERS[index].0);
         let then = Timestamp::now() - SignedDuration::from_secs(age);
