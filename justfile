@@ -52,6 +52,10 @@ bench:
 bench-live:
     scripts/bench-live
 
+# doctor on a cluster of 2,000 image objects (Go besides), and lint over 10,000 files.
+bench-doctor:
+    scripts/bench-doctor
+
 # tags behind a slow line, beside crane (Go besides).
 bench-registry:
     scripts/bench-registry

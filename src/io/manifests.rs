@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::controllers::flux::ObjectKey;
 use crate::controllers::kustomization;
 use crate::facts::cluster::{Kind, Objects};
-use crate::io::error_text;
 use crate::io::objects::{self, Metadata, text_at};
+use crate::io::{error_text, visit_files};
 
 /// Where manifests come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Manifests {
     pub problems: Vec<ManifestProblem>,
     /// Kustomizations of Flux, as they stand there: many folders hold one of the same name for each cluster.
     pub kustomizations: Vec<LocatedObject>,
+    /// The files that name something of Flux, in the order of reading.
+    pub flux_files: Vec<PathBuf>,
     /// Each object as it stands there, with its namespace filled in.
     pub contents: BTreeMap<(Kind, ObjectKey), Value>,
 }
@@ -95,6 +97,12 @@ pub fn parse_document(text: &str) -> Result<Value, String> {
     parse(text).map_err(|(_, message)| message)
 }
 
+/// What every object of Flux names.
+const FLUX: &[u8] = b"toolkit.fluxcd.io";
+
+/// How many files of a folder are in memory at a time, at most.
+const AT_A_TIME: usize = 1024;
+
 /// Whether texts that name nothing of interest are passed over unparsed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Screening {
@@ -149,7 +157,10 @@ impl<'a> Reading<'a> {
     fn file(&mut self, path: &Path, screening: Screening) {
         let name = path.display().to_string();
         match fs::read(path) {
-            Ok(bytes) => self.text(&name, &bytes, screening),
+            Ok(bytes) => {
+                self.remember(path, &bytes);
+                self.text(&name, &bytes, screening);
+            }
             Err(error) => self.problem(
                 &name,
                 None,
@@ -158,33 +169,42 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Reads what is in a folder: looked through side by side, and read in order.
     fn folder(&mut self, folder: &Path, recursive: bool) {
-        let listing = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        let mut entries = match listing {
-            Ok(entries) => entries,
-            Err(error) => {
-                return self.problem(
-                    &folder.display().to_string(),
-                    None,
-                    format!("can't be listed: {}", error_text(&error)),
-                );
-            }
+        let mut entries = Vec::new();
+        list(folder, recursive, &mut entries);
+        for part in entries.chunks(AT_A_TIME) {
+            self.part_of_folder(part);
+        }
+    }
+
+    fn part_of_folder(&mut self, entries: &[Result<PathBuf, (PathBuf, String)>]) {
+        let paths: Vec<&Path> = entries
+            .iter()
+            .map(|entry| match entry {
+                Ok(path) | Err((path, _)) => path.as_path(),
+            })
+            .collect();
+        let look = |at: usize, read: Result<&[u8], String>| match (&entries[at], read) {
+            (Err((_, why)), _) => Some(Err(format!("can't be listed: {why}"))),
+            (Ok(_), Err(why)) => Some(Err(format!("can't be read: {why}"))),
+            (Ok(_), Ok(bytes)) => names_something_of_interest(bytes).then(|| Ok(bytes.to_vec())),
         };
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let path = entry.path();
-            let linked_folder =
-                entry.file_type().is_ok_and(|kind| kind.is_symlink()) && path.is_dir();
-            if linked_folder || entry.file_name() == ".git" {
-                continue;
-            }
-            if path.is_dir() {
-                if recursive {
-                    self.folder(&path, recursive);
+        for (at, found) in visit_files(Path::new(""), &paths, &look) {
+            let name = paths[at].display().to_string();
+            match found {
+                Ok(bytes) => {
+                    self.remember(paths[at], &bytes);
+                    self.text(&name, &bytes, Screening::On);
                 }
-            } else if is_manifest_name(&path) {
-                self.file(&path, Screening::On);
+                Err(why) => self.problem(&name, None, why),
             }
+        }
+    }
+
+    fn remember(&mut self, path: &Path, bytes: &[u8]) {
+        if memchr::memmem::find(bytes, FLUX).is_some() {
+            self.manifests.flux_files.push(path.to_owned());
         }
     }
 
@@ -320,9 +340,35 @@ pub fn is_manifest_name(path: &Path) -> bool {
 }
 
 fn names_something_of_interest(bytes: &[u8]) -> bool {
-    ["toolkit.fluxcd.io", "Secret", "Namespace"]
+    [FLUX, b"Secret", b"Namespace"]
         .iter()
-        .any(|word| memchr::memmem::find(bytes, word.as_bytes()).is_some())
+        .any(|word| memchr::memmem::find(bytes, word).is_some())
+}
+
+/// The manifests in a folder, sorted; a folder that can't be listed stands there with its error.
+fn list(folder: &Path, recursive: bool, into: &mut Vec<Result<PathBuf, (PathBuf, String)>>) {
+    let listing = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut entries = match listing {
+        Ok(entries) => entries,
+        Err(error) => return into.push(Err((folder.to_owned(), error_text(&error)))),
+    };
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let kind = entry.file_type();
+        let is_folder = kind.as_ref().is_ok_and(fs::FileType::is_dir);
+        let leads_to_folder = kind.is_ok_and(|kind| kind.is_symlink()) && path.is_dir();
+        if leads_to_folder || entry.file_name() == ".git" {
+            continue;
+        }
+        if is_folder {
+            if recursive {
+                list(&path, recursive, into);
+            }
+        } else if is_manifest_name(&path) {
+            into.push(Ok(path));
+        }
+    }
 }
 
 /// Cuts `text` before each line that starts a document (`---` and then nothing, a blank, or a comment).

@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod completion_link;
 pub mod docker_config;
+mod files;
 pub mod git;
 pub mod github_app;
 pub mod kustomize;
@@ -16,6 +17,8 @@ pub mod registry;
 pub mod signing;
 pub mod snapshot;
 pub mod temporary;
+
+pub(crate) use files::visit_files;
 
 /// Ends what runs and removes what lies on disk; for the moment before an interrupted process ends.
 pub fn abandon() {

@@ -62,6 +62,7 @@ async fn read(request: &Request, cluster: &Cluster) -> Result<Inputs, Failure> {
         live: true,
         notes,
         problems: Vec::new(),
+        flux_files: Vec::new(),
         kustomizations: Vec::new(),
     })
 }

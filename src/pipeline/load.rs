@@ -59,6 +59,7 @@ fn from_manifests(
         notes: notes(objects, &manifests),
         objects: manifests.objects,
         problems: manifests.problems,
+        flux_files: manifests.flux_files,
         kustomizations: manifests.kustomizations,
     })
 }

@@ -1,6 +1,7 @@
 //! The values that one stage of the pipeline hands to the next; each is made from the one before and never changed later.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use crate::controllers::automation::{AutomationFailure, Branches};
 use crate::controllers::flux::{
@@ -36,6 +37,8 @@ pub struct Inputs {
     pub notes: Vec<String>,
     /// Manifests that can't be used.
     pub problems: Vec<ManifestProblem>,
+    /// The manifests that name something of Flux.
+    pub flux_files: Vec<PathBuf>,
     /// Kustomizations of the manifests; those of a cluster are read when they are needed.
     pub kustomizations: Vec<LocatedObject>,
 }

@@ -171,6 +171,7 @@ fn from_manifests(
         notes: load::notes(objects, &manifests),
         objects: manifests.objects,
         problems: manifests.problems,
+        flux_files: manifests.flux_files,
         recomputed: Recomputed::OfAutomations,
     };
     let (wanted, missing) = select(request, &inputs);
@@ -247,6 +248,7 @@ async fn from_cluster(
         // Which release runs decides little here, and is not worth a word.
         notes: reading.notes,
         problems: Vec::new(),
+        flux_files: Vec::new(),
         recomputed: Recomputed::OfAutomations,
     };
     let (wanted, missing) = select(request, &inputs);

@@ -8,6 +8,7 @@ use super::GitError;
 use super::clone::Clone;
 use super::work_tree::{self, top_of};
 use crate::facts::git::{TreeEntry, WorkTree};
+use crate::io::visit_files;
 
 /// A source's files.
 #[derive(Clone, Debug)]
@@ -105,7 +106,7 @@ impl TreeFiles {
         look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
     ) -> Vec<(usize, T)> {
         match self {
-            Self::Folder { top, .. } => work_tree::visit_files(top, paths, look),
+            Self::Folder { top, .. } => visit_files(top, paths, look),
             Self::Clone(clone) => clone.visit_files(paths, look),
             Self::Recorded(recorded) => recorded.visit(paths, look),
         }
@@ -138,7 +139,7 @@ impl RecordedFiles {
         let (held, empty): (Vec<usize>, Vec<usize>) =
             (0..paths.len()).partition(|at| self.held.contains(paths[*at]));
         let here: Vec<&str> = held.iter().map(|at| paths[*at]).collect();
-        let found = work_tree::visit_files(&self.folder, &here, &|at, read| look(held[at], read));
+        let found = visit_files(&self.folder, &here, &|at, read| look(held[at], read));
         let found = found.into_iter().map(|(at, made)| (held[at], made));
         let nothing = empty
             .into_iter()

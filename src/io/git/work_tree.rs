@@ -1,15 +1,14 @@
 //! A local checkout as a clone of it would look: tracked files as they stand on disk, and untracked ones that git doesn't ignore.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsStr;
-use std::fs;
-use std::io::{Read, Write};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, FileType};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::facts::git::{TreeEntry, WorkTree};
-use crate::io::error_text;
+use crate::io::visit_files;
 
 /// Git, or a work tree, can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,44 +101,65 @@ fn insert(tree: &mut WorkTree, path: &[u8], entry: impl FnOnce(&str) -> Option<T
 }
 
 /// Looks entries up without following a link: a tracked file below a folder that has become a link is gone, as it is for git.
+///
+/// Each folder is listed once, which costs less than asking for each of its files.
 struct RealFolders<'a> {
     top: &'a Path,
-    known: HashMap<String, bool>,
+    /// What is in a folder; `None` where it is none.
+    known: HashMap<String, Option<HashMap<OsString, FileType>>>,
 }
 
 impl<'a> RealFolders<'a> {
     fn new(top: &'a Path) -> Self {
-        Self {
-            top,
-            known: HashMap::from([(String::new(), true)]),
-        }
+        let known = HashMap::from([(String::new(), listed(top))]);
+        Self { top, known }
     }
 
     fn entry(&mut self, path: &str) -> Option<TreeEntry> {
-        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        if self.is_real(folder) {
-            entry_on_disk(&self.top.join(path))
-        } else {
-            None
-        }
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let kind = self.kind(folder, name)?;
+        entry_of(kind, || self.top.join(path))
     }
 
-    fn is_real(&mut self, folder: &str) -> bool {
-        if let Some(known) = self.known.get(folder) {
-            return *known;
+    fn kind(&mut self, folder: &str, name: &str) -> Option<FileType> {
+        self.read(folder);
+        let entries = self.known.get(folder)?.as_ref()?;
+        let listed = entries.get(OsStr::new(name)).copied();
+        // A file system may know a name that it lists in another case or normal form.
+        listed.or_else(|| {
+            let path = self.top.join(folder).join(name);
+            Some(fs::symlink_metadata(path).ok()?.file_type())
+        })
+    }
+
+    fn read(&mut self, folder: &str) {
+        if self.known.contains_key(folder) {
+            return;
         }
-        let parent = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let real = self.is_real(parent)
-            && fs::symlink_metadata(self.top.join(folder)).is_ok_and(|metadata| metadata.is_dir());
-        self.known.insert(folder.to_owned(), real);
-        real
+        let (parent, name) = folder.rsplit_once('/').unwrap_or(("", folder));
+        let is_real = self.kind(parent, name).is_some_and(|kind| kind.is_dir());
+        let entries = if is_real {
+            listed(&self.top.join(folder))
+        } else {
+            None
+        };
+        self.known.insert(folder.to_owned(), entries);
     }
 }
 
-fn entry_on_disk(path: &Path) -> Option<TreeEntry> {
-    let kind = fs::symlink_metadata(path).ok()?.file_type();
+/// What is in a folder, links as such; `None` where it can't be listed.
+fn listed(folder: &Path) -> Option<HashMap<OsString, FileType>> {
+    let entries = fs::read_dir(folder).ok()?.flatten();
+    Some(
+        entries
+            .filter_map(|entry| Some((entry.file_name(), entry.file_type().ok()?)))
+            .collect(),
+    )
+}
+
+fn entry_of(kind: FileType, path: impl FnOnce() -> PathBuf) -> Option<TreeEntry> {
     if kind.is_symlink() {
-        let target = fs::read_link(path).ok()?;
+        let target = fs::read_link(path()).ok()?;
         return Some(TreeEntry::Link(target.to_string_lossy().into_owned()));
     }
     kind.is_file().then_some(TreeEntry::File)
@@ -174,9 +194,10 @@ fn plain_tree(top: &Path) -> Result<WorkTree, GitError> {
             }
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => folders.push(path),
-                _ => insert(&mut tree, path.as_bytes(), |path| {
-                    entry_on_disk(&top.join(path))
+                Ok(kind) => insert(&mut tree, path.as_bytes(), |path| {
+                    entry_of(kind, || top.join(path))
                 }),
+                Err(_) => {}
             }
         }
     }
@@ -195,90 +216,6 @@ pub fn read_files(
     });
     let named = |(at, read): (usize, _)| (paths[at].to_owned(), read);
     found.into_iter().map(named).collect()
-}
-
-/// How many files a thread takes at a time: enough that they don't wait for each other.
-const AT_A_TIME: usize = 32;
-
-/// Looks at the files `paths` below `top` side by side, and keeps what `look` makes of them, with their numbers in `paths`, in order.
-///
-/// Only one file for each thread is in memory at a time.
-pub fn visit_files<T: Send>(
-    top: &Path,
-    paths: &[&str],
-    look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
-) -> Vec<(usize, T)> {
-    let threads = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(8)
-        .min(paths.len().div_ceil(AT_A_TIME).max(1));
-    let taken = AtomicUsize::new(0);
-    let visit = || {
-        let mut kept = Vec::new();
-        let mut scratch = Scratch::default();
-        loop {
-            let start = taken.fetch_add(AT_A_TIME, Ordering::Relaxed);
-            if start >= paths.len() {
-                return kept;
-            }
-            let end = paths.len().min(start + AT_A_TIME);
-            for (at, path) in paths.iter().enumerate().take(end).skip(start) {
-                let read = scratch.read(&top.join(path));
-                let read = read.map_err(|error| error_text(&error));
-                kept.extend(look(at, read).map(|made| (at, made)));
-            }
-        }
-    };
-    let mut kept = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(visit)).collect();
-        let mut kept = visit();
-        for other in others {
-            kept.extend(
-                other
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            );
-        }
-        kept
-    });
-    kept.sort_by_key(|(at, _)| *at);
-    kept
-}
-
-/// Room for one file at a time.
-#[derive(Default)]
-struct Scratch {
-    bytes: Vec<u8>,
-}
-
-impl Scratch {
-    /// What most files fit into.
-    const USUAL: usize = 1 << 16;
-    /// So much room isn't kept for the next file.
-    const LARGE: usize = 1 << 20;
-
-    fn read(&mut self, path: &Path) -> std::io::Result<&[u8]> {
-        let mut file = fs::File::open(path)?;
-        if self.bytes.len() > Self::LARGE {
-            self.bytes = Vec::new();
-        }
-        if self.bytes.is_empty() {
-            self.bytes = vec![0; Self::USUAL];
-        }
-        let mut filled = 0;
-        loop {
-            if filled == self.bytes.len() {
-                let size = usize::try_from(file.metadata()?.len()).unwrap_or(0);
-                self.bytes.resize((size + 1).max(2 * filled), 0);
-            }
-            match file.read(&mut self.bytes[filled..]) {
-                Ok(0) => return Ok(&self.bytes[..filled]),
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
 }
 
 /// Those of `paths` that git would ignore as new files.

@@ -161,7 +161,7 @@ fn one(
     findings
         .found
         .retain(|finding| !NOT_OF_FILES.contains(&finding.id));
-    let texts = cluster.texts(top);
+    let texts = clusters::texts(&inputs.flux_files, top);
     for problem in &inputs.problems {
         let path = clusters::relative(Path::new(&problem.file), top);
         let finding = references::manifest_unusable(&path, problem.line, &problem.message);

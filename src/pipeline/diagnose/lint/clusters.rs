@@ -12,41 +12,17 @@ pub(super) struct ClusterInput {
     pub(super) sources: Vec<ManifestSource>,
 }
 
-impl ClusterInput {
-    /// The text of each manifest that names something of Flux, by its path from the top.
-    pub(super) fn texts(&self, top: &Path) -> BTreeMap<String, String> {
-        let mut texts = BTreeMap::new();
-        for source in &self.sources {
-            if let ManifestSource::Path(path) = source {
-                gather(path, top, &mut texts);
-            }
-        }
-        texts
-    }
-}
-
-fn gather(path: &Path, top: &Path, texts: &mut BTreeMap<String, String>) {
-    if path.is_dir() {
-        let linked = fs::symlink_metadata(path).is_ok_and(|data| data.is_symlink());
-        if linked || path.file_name().is_some_and(|name| name == ".git") {
-            return;
-        }
-        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-            gather(&entry.path(), top, texts);
-        }
-        return;
-    }
-    let fits = path
-        .extension()
-        .is_some_and(|ending| ending == "yaml" || ending == "yml");
-    let Some(bytes) = fits.then(|| fs::read(path).ok()).flatten() else {
-        return;
+/// The text of each YAML manifest that names something of Flux, by its path from the top.
+pub(super) fn texts(files: &[PathBuf], top: &Path) -> BTreeMap<String, String> {
+    let is_yaml = |path: &&PathBuf| {
+        path.extension()
+            .is_some_and(|ending| ending == "yaml" || ending == "yml")
     };
-    if memchr::memmem::find(&bytes, b"toolkit.fluxcd.io").is_some()
-        && let Ok(text) = String::from_utf8(bytes)
-    {
-        texts.insert(relative(path, top), text);
-    }
+    files
+        .iter()
+        .filter(is_yaml)
+        .filter_map(|path| Some((relative(path, top), fs::read_to_string(path).ok()?)))
+        .collect()
 }
 
 /// A path from the top, with `/` between its parts.

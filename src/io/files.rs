@@ -1,0 +1,92 @@
+//! Many files at a time, side by side.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::error_text;
+
+/// How many files a thread takes at a time: enough that they don't wait for each other.
+const AT_A_TIME: usize = 32;
+
+/// Looks at the files `paths` below `top` side by side, and keeps what `look` makes of them, with their numbers in `paths`, in order.
+///
+/// Only one file for each thread is in memory at a time.
+pub fn visit_files<P: AsRef<Path> + Sync, T: Send>(
+    top: &Path,
+    paths: &[P],
+    look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
+) -> Vec<(usize, T)> {
+    let threads = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(8)
+        .min(paths.len().div_ceil(AT_A_TIME).max(1));
+    let taken = AtomicUsize::new(0);
+    let visit = || {
+        let mut kept = Vec::new();
+        let mut scratch = Scratch::default();
+        loop {
+            let start = taken.fetch_add(AT_A_TIME, Ordering::Relaxed);
+            if start >= paths.len() {
+                return kept;
+            }
+            let end = paths.len().min(start + AT_A_TIME);
+            for (at, path) in paths.iter().enumerate().take(end).skip(start) {
+                let read = scratch.read(&top.join(path));
+                let read = read.map_err(|error| error_text(&error));
+                kept.extend(look(at, read).map(|made| (at, made)));
+            }
+        }
+    };
+    let mut kept = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(visit)).collect();
+        let mut kept = visit();
+        for other in others {
+            kept.extend(
+                other
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            );
+        }
+        kept
+    });
+    kept.sort_by_key(|(at, _)| *at);
+    kept
+}
+
+/// Room for one file at a time.
+#[derive(Default)]
+struct Scratch {
+    bytes: Vec<u8>,
+}
+
+impl Scratch {
+    /// What most files fit into.
+    const USUAL: usize = 1 << 16;
+    /// So much room isn't kept for the next file.
+    const LARGE: usize = 1 << 20;
+
+    fn read(&mut self, path: &Path) -> std::io::Result<&[u8]> {
+        let mut file = fs::File::open(path)?;
+        if self.bytes.len() > Self::LARGE {
+            self.bytes = Vec::new();
+        }
+        if self.bytes.is_empty() {
+            self.bytes = vec![0; Self::USUAL];
+        }
+        let mut filled = 0;
+        loop {
+            if filled == self.bytes.len() {
+                let size = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+                self.bytes.resize((size + 1).max(2 * filled), 0);
+            }
+            match file.read(&mut self.bytes[filled..]) {
+                Ok(0) => return Ok(&self.bytes[..filled]),
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
