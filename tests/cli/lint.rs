@@ -188,6 +188,7 @@ fn policies_follow_a_convention_that_is_asked_for() {
     let environment = repository();
     let ran = lint(&environment, &["--require-pattern", "^\\^prod-"]).expect(1);
     assert_eq!(ids(&ran), ["policy-convention"]);
+    drop(lint(&environment, &["--require-pattern", "^"]).expect(0));
     let wrong = lint(&environment, &["--require-pattern", "("]).expect(2);
     assert!(
         wrong.stderr.contains("--require-pattern"),

@@ -41,5 +41,6 @@ mod situation;
 mod snapshot;
 mod standing;
 mod tags;
+mod twins;
 mod watch;
 mod worktree;
