@@ -128,15 +128,10 @@ fn examine(
         ground.objects.scope = NamespaceScope::All;
     }
     let request = Request {
-        objects: ground.objects.clone(),
         tags: global.tags()?,
         worktrees: global.worktrees()?,
         assumptions: global.assumptions()?,
-        updates: Vec::new(),
-        messages: true,
-        minimal: false,
-        needs_files: false,
-        forgives: true,
+        ..Request::of_everything(ground.objects.clone())
     };
     let session = global.session(&ground, terminal)?;
     diagnose(&request, input.name.as_deref(), &session)

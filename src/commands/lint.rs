@@ -120,15 +120,8 @@ pub fn run(
         clusters: args.clusters.clone(),
         required_pattern,
         request: Request {
-            objects: ground.objects.clone(),
             tags: TagSource::Status,
-            worktrees: Vec::new(),
-            assumptions: Vec::new(),
-            updates: Vec::new(),
-            messages: true,
-            minimal: false,
-            needs_files: false,
-            forgives: true,
+            ..Request::of_everything(ground.objects.clone())
         },
     };
     let session = global.session(&ground, terminal)?;

@@ -80,17 +80,7 @@ pub fn run(
         ground.objects.scope = NamespaceScope::All;
     }
     let request = SnapshotRequest {
-        run: Request {
-            objects: ground.objects.clone(),
-            tags: global.tags()?,
-            worktrees: Vec::new(),
-            assumptions: Vec::new(),
-            updates: Vec::new(),
-            messages: true,
-            minimal: false,
-            needs_files: false,
-            forgives: true,
-        },
+        run: Request::of_everything(ground.objects.clone()),
         redact: args.redact,
         client: env!("CARGO_PKG_VERSION").to_owned(),
     };

@@ -172,6 +172,23 @@ pub struct Request {
     pub forgives: bool,
 }
 
+impl Request {
+    /// A run that looks at everything that objects lead to, and goes on without what may not be read.
+    pub fn of_everything(objects: ObjectRequest) -> Self {
+        Self {
+            objects,
+            tags: TagSource::Registry,
+            worktrees: Vec::new(),
+            assumptions: Vec::new(),
+            updates: Vec::new(),
+            messages: true,
+            minimal: false,
+            needs_files: false,
+            forgives: true,
+        }
+    }
+}
+
 /// What is asked for instead of what an automation says; a run over objects that said so would do the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {

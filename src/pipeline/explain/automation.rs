@@ -8,7 +8,7 @@ use crate::controllers::automation::AutomationFailure;
 use crate::controllers::conditions::readiness;
 use crate::controllers::flux::{ImagePolicy, ImageUpdateAutomation, ObjectKey};
 use crate::controllers::schedule::{self, moment};
-use crate::findings::{self, Severity};
+use crate::findings::{self, Severity, references};
 use crate::go::age;
 use crate::pipeline::stages::{MarkerFate, Preview, PreviewedMarker};
 
@@ -87,32 +87,13 @@ pub(super) fn not_selected(policy: &ObjectKey, automations: &[&ImageUpdateAutoma
         .iter()
         .map(|automation| automation.key.name.as_str())
         .collect();
-    Step::stuck(
-        StepKind::Automation,
-        "policy-not-selected",
-        Severity::Warning,
-        format!(
-            "the policySelector of {} does not take the policy",
-            names.join(", ")
-        ),
-    )
-    .remedy(format!(
-        "give ImagePolicy {policy} the labels that spec.policySelector asks for"
-    ))
+    let finding = references::policy_not_selected(policy, &names);
+    Step::found(StepKind::Automation, finding)
 }
 
 /// The step for a policy that no automation can take.
 pub(super) fn no_automation(policy: &ObjectKey) -> Step {
-    Step::stuck(
-        StepKind::Automation,
-        "policy-unused",
-        Severity::Warning,
-        format!(
-            "there is no ImageUpdateAutomation in namespace {}, and those of other namespaces don't see the policy",
-            policy.namespace
-        ),
-    )
-    .remedy("add an automation in the policy's namespace")
+    Step::found(StepKind::Automation, references::policy_unused(policy))
 }
 
 /// The markers of `preview` that name `policy`, in the order of files and lines.
@@ -247,23 +228,8 @@ fn snippet(marker: &PreviewedMarker, text: &str) -> Snippet {
 
 /// The step for a policy that no marker names.
 pub(super) fn no_marker(policy: &ObjectKey, preview: &Preview) -> Step {
-    let path = match preview.update_path.as_str() {
-        "" => "the repository",
-        path => path,
-    };
-    Step::stuck(
-        StepKind::Marker,
-        "marker-missing",
-        Severity::Warning,
-        format!(
-            "no marker below {path} names {}:{}",
-            policy.namespace, policy.name
-        ),
-    )
-    .remedy(format!(
-        "put # {{\"$imagepolicy\": \"{}:{}\"}} behind the image",
-        policy.namespace, policy.name
-    ))
+    let finding = references::marker_missing(policy, &preview.update_path);
+    Step::found(StepKind::Marker, finding)
 }
 
 /// What the automation pushes, and when.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::findings::Severity;
+use crate::findings::{Finding, Severity};
 
 /// A step of the chain, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -155,6 +155,11 @@ impl Step {
         text: impl Into<String>,
     ) -> Self {
         Self::new(kind, StepVerdict::Stuck, text).with(id, severity)
+    }
+
+    /// A step that goes no further for what was found.
+    pub fn found(kind: StepKind, finding: Finding) -> Self {
+        Self::stuck(kind, finding.id, finding.severity, finding.message).remedy(finding.remedy)
     }
 
     /// The same step with a finding.
