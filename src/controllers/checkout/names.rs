@@ -39,29 +39,30 @@ pub fn unusable_path(path: &str, is_link: bool) -> Option<String> {
     })
 }
 
-/// The check of each entry's name when trees are compared.
+/// The check of each entry's name when trees are compared; those at the top are checked as one tree is opened beside the other.
 fn entry_names(path: &str) -> Option<String> {
     let quote = crate::go::text::quote;
-    for name in path.split('/') {
+    for (depth, name) in path.split('/').enumerate() {
         let shown = quote(name);
+        let side = if depth == 0 { "to: " } else { "" };
         if has_control_character(name) {
             return Some(format!(
-                "to: invalid path {shown}: contains control character"
+                "{side}invalid path {shown}: contains control character"
             ));
         }
         let parts: Vec<&str> = parts(name).collect();
         if parts.is_empty() {
-            return Some(format!("to: invalid path: {shown}"));
+            return Some(format!("{side}invalid path: {shown}"));
         }
         for part in parts {
             if part == "." || part == ".." {
                 return Some(format!(
-                    "to: invalid path {shown}: cannot use {}",
+                    "{side}invalid path {shown}: cannot use {}",
                     quote(part)
                 ));
             }
             if is_git_folder(part) || is_git_folder_on_mac(part) || is_git_folder_on_windows(part) {
-                return Some(format!("to: invalid path component: {shown}"));
+                return Some(format!("{side}invalid path component: {shown}"));
             }
         }
     }
@@ -213,9 +214,10 @@ mod tests {
     fn paths_that_are_dangerous_somewhere_are_not() {
         let said = |path| unusable_path(path, false).unwrap();
         assert_eq!(said(".."), "to: invalid path \"..\": cannot use \"..\"");
+        assert_eq!(said("a/.GIT/config"), "invalid path component: \".GIT\"");
         assert_eq!(
-            said("a/.GIT/config"),
-            "to: invalid path component: \".GIT\""
+            said("x/a\tb"),
+            "invalid path \"a\\tb\": contains control character"
         );
         assert_eq!(said("git~1"), "to: invalid path component: \"git~1\"");
         assert_eq!(

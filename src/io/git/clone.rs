@@ -512,7 +512,9 @@ impl Session<'_> {
             .map_err(|error| self.work.local(&error))?;
         let unusable = listing
             .paths()
-            .find_map(|(path, is_link)| checkout::unusable_path(path, is_link));
+            .filter_map(|(path, is_link)| checkout::unusable_path(path, is_link));
+        // The names at the top are looked at first.
+        let unusable = unusable.min_by_key(|cause| !cause.starts_with("to: "));
         if let Some(cause) = unusable {
             let said = match (&request.switch, &found.switched) {
                 (Some(switch), Some(_)) => Said::Plain(format!(
