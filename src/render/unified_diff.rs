@@ -43,46 +43,67 @@ pub enum LineKind {
 
 /// The lines of one file's diff with `context` unchanged lines around each change; empty when nothing differs.
 pub fn lines(pair: FilePair<'_>, context: usize) -> Vec<DiffLine> {
-    let (old, new) = (split(pair.old.unwrap_or_default()), split(pair.new));
-    let operations = capture_diff_slices(Algorithm::Myers, &old, &new);
-    let mut lines = header(&pair);
-    for group in group_diff_ops(operations, context) {
-        push_hunk(&mut lines, &group, &old, &new);
-    }
-    if pair.old.is_some_and(|old| old == pair.new) {
-        Vec::new()
-    } else {
-        lines
-    }
+    let mut lines = Vec::new();
+    each_line(pair, context, &mut |kind, sign, body, counterpart| {
+        let emphasis = counterpart.and_then(|other| differing_part(body, other));
+        lines.push(DiffLine {
+            kind,
+            text: sign.iter().chain(body).copied().collect(),
+            emphasis: emphasis.map(|part| part.start + 1..part.end + 1),
+        });
+    });
+    lines
 }
 
 /// The diff of one file as bytes.
 pub fn patch(pair: FilePair<'_>, context: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for line in lines(pair, context) {
-        bytes.extend_from_slice(&line.text);
+    each_line(pair, context, &mut |_, sign, body, _| {
+        bytes.extend_from_slice(sign);
+        bytes.extend_from_slice(body);
         bytes.push(b'\n');
-    }
+    });
     bytes
 }
 
 /// Lines added and removed by one file's diff.
 pub fn counts(pair: FilePair<'_>) -> (usize, usize) {
-    let lines = lines(pair, 0);
-    let count = |kind| lines.iter().filter(|line| line.kind == kind).count();
-    (count(LineKind::Added), count(LineKind::Removed))
+    let (mut added, mut removed) = (0, 0);
+    each_line(pair, 0, &mut |kind, _, _, _| match kind {
+        LineKind::Added => added += 1,
+        LineKind::Removed => removed += 1,
+        _ => {}
+    });
+    (added, removed)
+}
+
+/// Takes a line: what it is, its sign, its text, and the line that it takes the place of or that takes its place.
+type Take<'t> = dyn FnMut(LineKind, &[u8], &[u8], Option<&[u8]>) + 't;
+
+fn each_line(pair: FilePair<'_>, context: usize, take: &mut Take<'_>) {
+    if pair.old.is_some_and(|old| old == pair.new) {
+        return;
+    }
+    let (old, new) = (split(pair.old.unwrap_or_default()), split(pair.new));
+    let operations = capture_diff_slices(Algorithm::Myers, &old, &new);
+    for text in header(&pair) {
+        take(LineKind::Header, b"", text.as_bytes(), None);
+    }
+    for group in group_diff_ops(operations, context) {
+        take_hunk(take, &group, &old, &new);
+    }
 }
 
 fn split(bytes: &[u8]) -> Vec<&[u8]> {
     bytes.split_inclusive(|byte| *byte == b'\n').collect()
 }
 
-fn header(pair: &FilePair<'_>) -> Vec<DiffLine> {
+fn header(pair: &FilePair<'_>) -> Vec<String> {
     let (old, new) = (
         quoted(&format!("a/{}", pair.path)),
         quoted(&format!("b/{}", pair.path)),
     );
-    let texts = match pair.old {
+    match pair.old {
         Some(_) => vec![
             format!("--- {}", ended(&old)),
             format!("+++ {}", ended(&new)),
@@ -96,11 +117,7 @@ fn header(pair: &FilePair<'_>) -> Vec<DiffLine> {
                 format!("+++ {}", ended(&new)),
             ]
         }
-    };
-    texts
-        .into_iter()
-        .map(|text| plain(LineKind::Header, text.into_bytes()))
-        .collect()
+    }
 }
 
 /// A name with a blank ends with a tab, so that a reader doesn't take the rest for a date.
@@ -139,50 +156,30 @@ pub fn quoted(path: &str) -> String {
     text
 }
 
-fn plain(kind: LineKind, text: Vec<u8>) -> DiffLine {
-    DiffLine {
-        kind,
-        text,
-        emphasis: None,
-    }
-}
-
-fn push_hunk(lines: &mut Vec<DiffLine>, group: &[DiffOp], old: &[&[u8]], new: &[&[u8]]) {
+fn take_hunk(take: &mut Take<'_>, group: &[DiffOp], old: &[&[u8]], new: &[&[u8]]) {
     let (Some(first), Some(last)) = (group.first(), group.last()) else {
         return;
     };
     let old_range = range(first.old_range().start, last.old_range().end);
     let new_range = range(first.new_range().start, last.new_range().end);
-    lines.push(plain(
-        LineKind::Hunk,
-        format!("@@ -{old_range} +{new_range} @@").into_bytes(),
-    ));
+    let text = format!("@@ -{old_range} +{new_range} @@");
+    take(LineKind::Hunk, b"", text.as_bytes(), None);
     for operation in group {
         let (removed, added) = (&old[operation.old_range()], &new[operation.new_range()]);
         if operation.tag() == DiffTag::Equal {
-            removed
-                .iter()
-                .for_each(|line| push_line(lines, LineKind::Context, b' ', line, None));
+            for line in removed {
+                take_line(take, LineKind::Context, b" ", line, None);
+            }
             continue;
         }
         let paired = removed.len() == added.len();
         for (index, line) in removed.iter().enumerate() {
-            push_line(
-                lines,
-                LineKind::Removed,
-                b'-',
-                line,
-                paired.then(|| added[index]),
-            );
+            let other = paired.then(|| added[index]);
+            take_line(take, LineKind::Removed, b"-", line, other);
         }
         for (index, line) in added.iter().enumerate() {
-            push_line(
-                lines,
-                LineKind::Added,
-                b'+',
-                line,
-                paired.then(|| removed[index]),
-            );
+            let other = paired.then(|| removed[index]);
+            take_line(take, LineKind::Added, b"+", line, other);
         }
     }
 }
@@ -196,27 +193,18 @@ fn range(start: usize, end: usize) -> String {
     }
 }
 
-fn push_line(
-    lines: &mut Vec<DiffLine>,
+fn take_line(
+    take: &mut Take<'_>,
     kind: LineKind,
-    sign: u8,
+    sign: &[u8],
     line: &[u8],
     counterpart: Option<&[u8]>,
 ) {
-    let body = line.strip_suffix(b"\n").unwrap_or(line);
-    let text: Vec<u8> = std::iter::once(sign).chain(body.iter().copied()).collect();
-    let emphasis = counterpart
-        .and_then(|other| differing_part(body, other.strip_suffix(b"\n").unwrap_or(other)));
-    lines.push(DiffLine {
-        kind,
-        text,
-        emphasis: emphasis.map(|part| part.start + 1..part.end + 1),
-    });
+    let bare = |line| <[u8]>::strip_suffix(line, b"\n").unwrap_or(line);
+    take(kind, sign, bare(line), counterpart.map(bare));
     if !line.ends_with(b"\n") {
-        lines.push(plain(
-            LineKind::NoNewline,
-            b"\\ No newline at end of file".to_vec(),
-        ));
+        let text = b"\\ No newline at end of file";
+        take(LineKind::NoNewline, b"", text, None);
     }
 }
 
