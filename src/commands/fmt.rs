@@ -21,7 +21,7 @@ use super::terminal::Terminal;
 /// The controller writes a file anew when it sets a value in it: indentation, blank lines and the like become its own. Files that have its
 /// form already only change in the lines of the markers. Without PATH: the current folder. Files that git ignores are left out.
 ///
-/// A file in which something would be lost (a comment, text behind `...`) is left as it is and named, unless
+/// A file in which something would be lost or changed (a comment, text behind `...`, a template) is left as it is and named, unless
 /// --allow-loss is given; so is one that the controller can't read. With - any YAML goes from standard input to standard output.
 ///
 /// Exit status: 0 all is in the controller's form, 1 with --check a file is not, or a file was left, 2 usage, 6 a file can't be read as

@@ -1,7 +1,7 @@
 //! Findings about files and the markers in them.
 
 use crate::controllers::flux::ObjectKey;
-use crate::controllers::setters::{Loss, LossKind};
+use crate::controllers::setters::{Altered, Loss, LossKind};
 
 use super::{Finding, Severity, Subject};
 
@@ -186,11 +186,34 @@ pub fn loss(path: &str, loss: &Loss) -> Finding {
             format!("the comment {text} is dropped"),
             "move the comment to a line of its own above the value",
         ),
-        LossKind::UnwrappedList => (
+        LossKind::UnwrappedItem { list, replaces } => {
+            return unwrapped(list, loss.line, path, *replaces);
+        }
+        LossKind::DroppedAnnotation { key } => (
             "reformatting-loses-data",
             Severity::Warning,
-            "the items of the List are written to new files, and the List stays as it is".into(),
-            "split the List into documents separated by ---",
+            format!(
+                "the annotation {key} is dropped: the controller keeps a note of its own there"
+            ),
+            "remove the annotation, which only tools that read manifests from files look at",
+        ),
+        LossKind::Altered(Altered::Template) => (
+            "reformatting-loses-data",
+            Severity::Warning,
+            "the template's braces are read as YAML: {{ x }} becomes {? {x: ''} : ''}".into(),
+            "put quotes around the template, or keep the marker out of files that are templates",
+        ),
+        LossKind::Altered(Altered::EmptyValue) => (
+            "reformatting-loses-data",
+            Severity::Warning,
+            "the empty value between brackets becomes an empty text, ''".into(),
+            "write null, or \"\", in its place",
+        ),
+        LossKind::Altered(Altered::Folded) => (
+            "reformatting-loses-data",
+            Severity::Warning,
+            "the lines of the folded text become others, each time that the file is written".into(),
+            "write the text with | in the place of >",
         ),
         LossKind::DroppedDocument => (
             "reformatting",
@@ -213,9 +236,52 @@ pub fn loss(path: &str, loss: &Loss) -> Finding {
             line: Some(loss.line),
             column: None,
         },
-        message,
+        message: message + &and_more(loss.more),
         evidence: format!("{path}:{}", loss.line),
         remedy: remedy.into(),
+    }
+}
+
+/// Tells that not all of a kind are listed.
+pub fn and_more(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        more => format!(" (and {more} more in this file)"),
+    }
+}
+
+/// `reformatting-loses-data`: an item of a `List` becomes a file of its own.
+pub fn unwrapped(list: &str, line: usize, to: &str, replaces: bool) -> Finding {
+    let replaced = if replaces {
+        ", in the place of what stands there"
+    } else {
+        ""
+    };
+    Finding {
+        message: format!("the item is written to {to}{replaced}, and the List stays as it is"),
+        evidence: to.to_owned(),
+        ..list_at(list, line)
+    }
+}
+
+/// `reformatting-loses-data`: a `List` is never written back.
+pub fn list(path: &str) -> Finding {
+    list_at(path, 1)
+}
+
+fn list_at(path: &str, line: usize) -> Finding {
+    Finding {
+        id: "reformatting-loses-data",
+        severity: Severity::Warning,
+        subject: Subject::Place {
+            path: path.to_owned(),
+            line: Some(line),
+            column: None,
+        },
+        message: "the items of the List are written to new files, and the List stays as it is"
+            .into(),
+        evidence: format!("{path}:{line}"),
+        remedy: "split the List into documents separated by ---".into(),
     }
 }
 

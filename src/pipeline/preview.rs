@@ -82,7 +82,7 @@ impl Previewing<'_> {
         source::fill_commits(automation, &checkout, preview);
         automation::check_strategy(automation)?;
         let run = rewrite::run(self.request, automation, &checkout, preview)?;
-        rewrite::fill_markers(self.inputs, automation, &run, preview);
+        rewrite::fill_markers(self.inputs, automation, &checkout, &run, preview);
         commit::fill_message(self.request, self.inputs, automation, &run, preview)?;
         commit::fill_files(&checkout, run, preview)?;
         source::check_signature(self.checkouts.signer_of(&automation.key), preview)?;

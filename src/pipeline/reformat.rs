@@ -114,13 +114,7 @@ fn look(path: &str, bytes: &[u8]) -> Seen {
             losses,
         },
         Formatted::Written { .. } => Seen::AsItIs,
-        Formatted::List => {
-            let loss = Loss {
-                line: 1,
-                kind: LossKind::UnwrappedList,
-            };
-            Seen::Left(vec![findings::files::loss(path, &loss)])
-        }
+        Formatted::List => Seen::Left(vec![findings::files::list(path)]),
         Formatted::Unreadable(problem) => Seen::Unreadable(findings::files::problem_file(
             path,
             Some(problem.line),

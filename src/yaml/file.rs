@@ -233,7 +233,7 @@ impl<'b> SplitText<'b> {
         let mut read = Documents {
             split: self,
             tree: Tree::default(),
-            documents: Vec::new(),
+            documents: Vec::with_capacity(self.chunks.len()),
             path: path.map(str::to_owned),
         };
         for chunk in 0..self.chunk_count() {

@@ -2,6 +2,7 @@
 //!
 //! Writing a document again gives the very bytes that these libraries give, good or bad: what they lose is lost here too.
 
+mod altered;
 mod characters;
 mod comments;
 mod composer;
@@ -26,6 +27,7 @@ mod written_tag;
 
 use std::fmt;
 
+pub use altered::{Altered, altered};
 pub use file::{Documents, FileWriter, MAX_SIZE, SplitText, clear_notes, normalize, round_trip};
 pub use resolve::is_non_string_in_yaml_1_1;
 pub use sequence_indent::SequenceIndent;

@@ -473,6 +473,20 @@ impl Emitter<'_> {
     }
 }
 
+/// What a folded value is written as: what its header says of the breaks at its end, and its lines without their indent.
+pub(super) fn folded_text(value: &str) -> (&'static str, String) {
+    let mut emitter = Emitter::new(2 * value.len() + 8);
+    emitter.indent = 0;
+    emitter.folded(value);
+    let (header, lines) = emitter.output.split_once('\n').unwrap_or_default();
+    let kept = match (header.contains('-'), header.contains('+')) {
+        (true, _) => "-",
+        (_, true) => "+",
+        _ => "",
+    };
+    (kept, lines.to_owned())
+}
+
 /// Whether a text has no line breaks, as far as is easily seen.
 fn is_one_line(text: &str) -> bool {
     text.bytes()

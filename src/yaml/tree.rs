@@ -494,6 +494,14 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Where the first scalar at or below a node starts.
+    pub fn first_start(&self, mut id: NodeId) -> u32 {
+        while let Some(child) = self.children(id).next() {
+            id = child;
+        }
+        self.start(id)
+    }
+
     pub(super) fn properties(&self, id: NodeId) -> Option<&'a NodeProperties> {
         if !self.node(id).has(HAS_PROPERTIES) {
             return None;

@@ -12,5 +12,6 @@ pub mod recorder;
 pub mod recording;
 pub mod regexps;
 pub mod rewrites_in_bulk;
+pub mod trees;
 pub mod vectors;
 pub mod yaml;

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 use imageauto::controllers::setters::Setters;
 
 use case::{Answer, Case, ours};
-use hard::hard_yaml;
+pub use hard::hard_yaml;
 use mutation::mutated;
-use objects::{list, odd_objects, run_files};
-use ordinary::ordinary_manifest;
-pub use ordinary::policies;
-use original::Original;
+use objects::run_files;
+pub use objects::{list, odd_objects};
+pub use ordinary::{NAMESPACE, ordinary_manifest, policies};
+pub use original::Original;
 use shrinking::shrink;
 
 use crate::cluster::tell;

@@ -3,9 +3,11 @@
 
 use std::cmp::Ordering;
 
+use super::PACKAGE;
+use super::following::{Followed, follow, parts_reversed};
 use crate::facts::git::{Lookup, TreeEntry, WorkTree};
 
-/// Links followed in one path before it counts as a loop; securejoin's own bound.
+/// Links followed in an update path before it counts as a loop; securejoin's own bound.
 const MAX_LINKS: usize = 255;
 
 /// A file to read: where the walk met it, and the file behind it.
@@ -22,7 +24,8 @@ pub struct Candidate {
 /// The files that a run reads, in the order of its walk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovery {
-    /// The update path relative to the repository's top, links resolved; empty: the top.
+    /// The folder that the paths of the files start at: the update path relative to the repository's top, links resolved, or the
+    /// folder of the file that it names; empty: the top.
     pub root: String,
     /// What is read.
     pub candidates: Vec<Candidate>,
@@ -34,25 +37,33 @@ pub struct Discovery {
 ///
 /// The temporary clone's own path reads `<clone>` in the error.
 pub fn discover(tree: &WorkTree, update_path: &str) -> Result<Discovery, String> {
-    let root = resolve_in_root(tree, update_path);
+    let root = resolve_in_root(tree, update_path)?;
     match tree.look_up(&root) {
-        Lookup::Missing => Err(missing_root(&root)),
+        Lookup::Missing => Err(missing_root(tree, &root)),
         Lookup::Folder => Ok(walk(tree, root)),
-        Lookup::Entry(_) => Ok(single_file(tree, root)),
+        Lookup::Entry(_) => Ok(single_file(tree, &root)),
     }
 }
 
-fn missing_root(root: &str) -> String {
-    format!("walking path for files: lstat <clone>/{root}: no such file or directory")
+fn missing_root(tree: &WorkTree, root: &str) -> String {
+    let slashes = root.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
+    let mut parents = slashes.map(|(at, _)| &root[..at]);
+    let is_below_file = parents.any(|parent| matches!(tree.look_up(parent), Lookup::Entry(_)));
+    let why = if is_below_file {
+        "not a directory"
+    } else {
+        "no such file or directory"
+    };
+    format!("walking path for files: lstat {PACKAGE}/{root}: {why}")
 }
 
-fn single_file(tree: &WorkTree, root: String) -> Discovery {
-    let relative = base_name(&root).to_owned();
+fn single_file(tree: &WorkTree, path: &str) -> Discovery {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut discovery = Discovery {
-        root: root.clone(),
+        root: folder.to_owned(),
         ..Discovery::default()
     };
-    visit(tree, &root, relative, &mut discovery);
+    visit(tree, path, base_name(path).to_owned(), &mut discovery);
     discovery
 }
 
@@ -90,13 +101,13 @@ fn visit(tree: &WorkTree, path: &str, relative: String, discovery: &mut Discover
             path: path.to_owned(),
             linked: false,
         }),
-        Some(TreeEntry::Link(_)) => match link_target(tree, path) {
-            Some(target) => discovery.candidates.push(Candidate {
+        Some(TreeEntry::Link(_)) => match follow(tree, path) {
+            Followed::File(target) => discovery.candidates.push(Candidate {
                 relative,
                 path: target,
                 linked: true,
             }),
-            None => discovery.skipped_links.push(path.to_owned()),
+            _ => discovery.skipped_links.push(path.to_owned()),
         },
         Some(TreeEntry::Submodule) | None => {}
     }
@@ -123,7 +134,7 @@ fn base_name(path: &str) -> &str {
 }
 
 /// Resolves `path` inside the tree: `..` stops at the top, links are followed and an absolute one starts at the top again.
-fn resolve_in_root(tree: &WorkTree, path: &str) -> String {
+fn resolve_in_root(tree: &WorkTree, path: &str) -> Result<String, String> {
     let mut resolved: Vec<String> = Vec::new();
     let mut remaining: Vec<String> = parts_reversed(path);
     let mut links = 0;
@@ -139,7 +150,9 @@ fn resolve_in_root(tree: &WorkTree, path: &str) -> String {
         if let Some(TreeEntry::Link(target)) = tree.entries.get(&resolved.join("/")) {
             links += 1;
             if links > MAX_LINKS {
-                break;
+                return Err(format!(
+                    "failed to secure join manifest path: SecureJoin {PACKAGE}/{path}: too many levels of symbolic links"
+                ));
             }
             resolved.pop();
             if target.starts_with('/') {
@@ -148,43 +161,7 @@ fn resolve_in_root(tree: &WorkTree, path: &str) -> String {
             remaining.extend(parts_reversed(target));
         }
     }
-    resolved.join("/")
-}
-
-/// The file that the link at `path` leads to, as the operating system follows it; `None` when it leads to no file of the tree.
-fn link_target(tree: &WorkTree, path: &str) -> Option<String> {
-    let mut resolved: Vec<String> = Vec::new();
-    let mut remaining: Vec<String> = parts_reversed(path);
-    let mut links = 0;
-    while let Some(part) = remaining.pop() {
-        match part.as_str() {
-            "" | "." => continue,
-            ".." => {
-                resolved.pop()?;
-                continue;
-            }
-            _ => resolved.push(part),
-        }
-        let here = resolved.join("/");
-        match tree.look_up(&here) {
-            Lookup::Folder => {}
-            Lookup::Entry(TreeEntry::Link(target)) => {
-                links += 1;
-                if links > MAX_LINKS || target.starts_with('/') {
-                    return None;
-                }
-                resolved.pop();
-                remaining.extend(parts_reversed(target));
-            }
-            Lookup::Entry(_) if remaining.is_empty() => return Some(here),
-            Lookup::Entry(_) | Lookup::Missing => return None,
-        }
-    }
-    None
-}
-
-fn parts_reversed(path: &str) -> Vec<String> {
-    path.split('/').rev().map(str::to_owned).collect()
+    Ok(resolved.join("/"))
 }
 
 #[cfg(test)]
@@ -263,6 +240,15 @@ mod tests {
     }
 
     #[test]
+    fn a_path_of_too_many_links_fails_the_run() {
+        let tree = tree(&[("a", Some("a"))]);
+        assert_eq!(
+            discover(&tree, "./a").unwrap_err(),
+            "failed to secure join manifest path: SecureJoin <clone>/./a: too many levels of symbolic links"
+        );
+    }
+
+    #[test]
     fn a_missing_path_fails_the_run() {
         let error = discover(&tree(&[("a.yaml", None)]), "./clusters/none").unwrap_err();
         assert_eq!(
@@ -278,7 +264,12 @@ mod tests {
             relatives(&discover(&tree, "apps/a.yaml").unwrap()),
             ["a.yaml"]
         );
+        assert_eq!(discover(&tree, "apps/a.yaml").unwrap().root, "apps");
         assert!(discover(&tree, "apps/b.txt").unwrap().candidates.is_empty());
+        assert_eq!(
+            discover(&tree, "apps/a.yaml/x").unwrap_err(),
+            "walking path for files: lstat <clone>/apps/a.yaml/x: not a directory"
+        );
     }
 
     #[test]

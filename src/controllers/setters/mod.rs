@@ -6,6 +6,7 @@
 
 pub mod changes;
 pub mod discovery;
+pub mod following;
 mod format;
 #[cfg(test)]
 mod hostile;
@@ -27,22 +28,26 @@ use changes::{Change, FileChanges, ObjectChanges};
 pub use format::{Formatted, format};
 pub use markers::{MARKER_KEY, SCREENING_TOKEN, Setters};
 pub use outcome::{
-    Ignored, LocatedChange, Loss, LossKind, Marker, MarkerOutcome, ProblemFile, RunFailure,
-    SetterPolicy, SourceFile, Update, WrittenFile,
+    Altered, Ignored, LocatedChange, Loss, LossKind, Marker, MarkerOutcome, ProblemFile,
+    RunFailure, SetterPolicy, SourceFile, Update, WrittenFile,
 };
 pub use package::PACKAGE;
 use package::{Failed, Forms, Step};
 pub use rewrite::{Rewritten, Wanted, rewrite_file};
 
 /// What stands at a path below `spec.update.path` before the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing.
-    Nothing,
-    /// A file, or a link to one.
-    File,
-    /// A folder.
+    /// Nothing; with the path at which a file would be made, where links to it are followed.
+    Nothing(String),
+    /// A file, or a link to one; with the path of the file.
+    File(String),
+    /// A folder, or a link to one.
     Folder,
+    /// Nothing, and its folder can't be made: the operating system's words.
+    NoFolder(String),
+    /// Nothing, and it can't be made: the operating system's words.
+    NoFile(String),
 }
 
 /// The surroundings of a run: what [`conclude`] asks for where files are written together.
@@ -75,9 +80,9 @@ pub fn update(files: &[SourceFile<'_>], setters: &Setters) -> Result<Update, Run
     let surroundings = Surroundings {
         bytes: &|path| by_path.get(path).map(|bytes| bytes.to_vec()),
         standing: &|path| match by_path.contains_key(path) {
-            true => Standing::File,
+            true => Standing::File(path.to_owned()),
             false if is_folder(path) => Standing::Folder,
-            false => Standing::Nothing,
+            false => Standing::Nothing(path.to_owned()),
         },
     };
     conclude(rewritten, setters, Wanted::default(), &surroundings)

@@ -52,25 +52,41 @@ pub(super) fn in_read(path: &str, read: &Documents<'_>, fields: &[SetField]) -> 
     each(path, text, read.split, |offset| judge.judge(offset))
 }
 
+/// So many markers of a file that do nothing are listed; files of people have a few.
+const MOST_IGNORED: usize = 1000;
+
 fn each(
     path: &str,
     text: &[u8],
     split: &SplitText<'_>,
     mut judge: impl FnMut(usize) -> Found,
 ) -> Vec<Marker> {
-    memchr::memmem::find_iter(text, MARKER_KEY)
-        .map(|offset| {
-            let (line, column) = split.place(offset);
-            let (setter, outcome) = judge(offset);
-            Marker {
-                path: path.to_owned(),
-                line,
-                column,
-                setter,
-                outcome,
+    let mut found: Vec<Marker> = Vec::new();
+    let (mut ignored, mut last_ignored, mut more) = (0, 0, 0);
+    for offset in memchr::memmem::find_iter(text, MARKER_KEY) {
+        let (setter, outcome) = judge(offset);
+        if matches!(outcome, MarkerOutcome::Ignored(_)) {
+            if ignored == MOST_IGNORED {
+                more += 1;
+                continue;
             }
-        })
-        .collect()
+            ignored += 1;
+            last_ignored = found.len();
+        }
+        let (line, column) = split.place(offset);
+        found.push(Marker {
+            path: path.to_owned(),
+            line,
+            column,
+            setter,
+            outcome,
+            more: 0,
+        });
+    }
+    if let Some(last) = found.get_mut(last_ignored) {
+        last.more = more;
+    }
+    found
 }
 
 /// How far from its key a marker is looked over for its name, in bytes.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::changes::{FileChanges, ObjectIdentifier};
+pub use crate::yaml::Altered;
 
 /// One policy in scope that has a latest image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub struct Loss {
     pub line: usize,
     /// What happened there.
     pub kind: LossKind,
+    /// How many more of the kind the file has that are not listed.
+    pub more: usize,
 }
 
 /// The kinds of damage that a rewrite can do.
@@ -89,8 +92,20 @@ pub enum LossKind {
         /// The comment with its `#`.
         text: String,
     },
-    /// The items of a `List` were written to files of their own and the `List` itself was left alone.
-    UnwrappedList,
+    /// An item of a `List` was written to a file of its own, and the `List` itself was left alone.
+    UnwrappedItem {
+        /// The file of the `List`, relative to `spec.update.path`.
+        list: String,
+        /// Whether it takes the place of what stood in the file.
+        replaces: bool,
+    },
+    /// An annotation that the libraries keep their notes under is gone.
+    DroppedAnnotation {
+        /// Its key.
+        key: String,
+    },
+    /// A value is another though nobody set it.
+    Altered(Altered),
 }
 
 /// A changed field and its place.
@@ -125,6 +140,8 @@ pub struct Marker {
     pub setter: Option<String>,
     /// What the run does about it.
     pub outcome: MarkerOutcome,
+    /// How many more of the file do nothing and are not listed.
+    pub more: usize,
 }
 
 /// What a run does about a marker.

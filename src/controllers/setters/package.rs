@@ -265,6 +265,8 @@ pub(super) struct Member<'a> {
 /// A file that comes out.
 pub(super) struct OutputFile {
     pub(super) path: String,
+    /// The path as the objects name it.
+    pub(super) noted: String,
     pub(super) bytes: Vec<u8>,
     /// The objects in it, in order: member and object; and the comments written: number of the object, and start.
     pub(super) objects: Vec<(usize, usize)>,
@@ -329,6 +331,7 @@ fn write_file(
     let (bytes, comments) = writer.finish();
     Ok(OutputFile {
         path: clean_path(&path),
+        noted: path,
         bytes,
         objects: objects
             .iter()

@@ -9,7 +9,7 @@ use super::minimal::{self, Edit};
 use super::outcome::{
     LocatedChange, Loss, LossKind, Marker, ProblemFile, RunFailure, SourceFile, WrittenFile,
 };
-use super::package::{self, Failed, Forms, Member, NoteForms, Step, file_of};
+use super::package::{self, Failed, Forms, Member, NoteForms, OutputFile, PACKAGE, Step, file_of};
 use super::{Setters, Standing, Surroundings, losses, occurrences, values, visit};
 use crate::yaml::resource::Identity;
 use crate::yaml::{
@@ -450,21 +450,11 @@ pub(super) fn write_members(
         return Ok(Vec::new());
     }
     let outputs = package::write(&members, forms.kept()?)?;
-    for output in &outputs {
-        if (surroundings.standing)(&output.path) == Standing::Folder {
-            return Err(Failed {
-                step: Step::Write,
-                failure: RunFailure::predicted(format!(
-                    "config.kubernetes.io/path cannot be a directory: {}",
-                    output.path
-                )),
-            });
-        }
-    }
+    let created = check_places(&outputs, surroundings)?;
     Ok(outputs
         .into_iter()
-        .map(|output| {
-            let created = (surroundings.standing)(&output.path) == Standing::Nothing;
+        .zip(created)
+        .map(|(output, created)| {
             let own = members.iter().position(|member| {
                 member.path == output.path
                     && output
@@ -477,10 +467,23 @@ pub(super) fn write_members(
                     let written: Vec<usize> = output.objects.iter().map(|(_, at)| *at).collect();
                     losses::of_file(&reads[own].1, &written, &output.comments, &reads[own].3)
                 }
-                None => vec![Loss {
-                    line: 1,
-                    kind: LossKind::UnwrappedList,
-                }],
+                None => {
+                    let items = output.objects.iter();
+                    let items = items.map(|(of, at)| {
+                        let read = &reads[*of].1;
+                        let document = &read.documents[*at];
+                        let start = read.view(document).first_start(document.root);
+                        Loss {
+                            line: read.split.place_in(document, start).0,
+                            kind: LossKind::UnwrappedItem {
+                                list: reads[*of].0.to_owned(),
+                                replaces: !created,
+                            },
+                            more: 0,
+                        }
+                    });
+                    items.collect()
+                }
             };
             WrittenFile {
                 path: output.path,
@@ -495,6 +498,49 @@ pub(super) fn write_members(
             }
         })
         .collect())
+}
+
+/// Which of the files are new. The controller makes all folders before it writes the first file; in which order it takes the files is
+/// random, and mostly this one.
+fn check_places(
+    outputs: &[OutputFile],
+    surroundings: &Surroundings<'_>,
+) -> Result<Vec<bool>, Failed> {
+    let fails = |why: String| Failed {
+        step: Step::Write,
+        failure: RunFailure::predicted(why),
+    };
+    let holds = |folder: &OutputFile, other: &OutputFile| {
+        let rest = other.path.strip_prefix(folder.path.as_str());
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    };
+    let mut standing = Vec::with_capacity(outputs.len());
+    for (at, output) in outputs.iter().enumerate() {
+        let found = (surroundings.standing)(&output.path);
+        let is_made = outputs[..at].iter().any(|other| holds(output, other));
+        if found == Standing::Folder || is_made && matches!(found, Standing::Nothing(_)) {
+            let noted = &output.noted;
+            return Err(fails(format!(
+                "config.kubernetes.io/path cannot be a directory: {noted}"
+            )));
+        }
+        if let Standing::NoFolder(why) = found {
+            return Err(fails(why));
+        }
+        standing.push(found);
+    }
+    let mut created = Vec::with_capacity(outputs.len());
+    for (output, found) in outputs.iter().zip(standing) {
+        if let Standing::NoFile(why) = found {
+            return Err(fails(why));
+        }
+        if outputs.iter().any(|other| holds(output, other)) {
+            let path = &output.path;
+            return Err(fails(format!("open {PACKAGE}/{path}: is a directory")));
+        }
+        created.push(matches!(found, Standing::Nothing(_)));
+    }
+    Ok(created)
 }
 
 /// The tag that a set field gets though it had none.

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::findings;
 
 use super::Stop;
-use super::rewrite::{Run, joined};
+use super::rewrite::Run;
 use crate::pipeline::checkout::Checkout;
 use crate::pipeline::request::Request;
 use crate::pipeline::stages::{Inputs, Preview, PreviewedFile};
@@ -131,12 +131,17 @@ pub(super) fn fill_files(
         located.entry(change.path.clone()).or_default().push(change);
     }
     for written in std::mem::take(&mut run.update.written) {
-        let path = if written.created {
-            joined(&run.root, &written.path)
-        } else {
-            run.repository_path(&written.path)
+        let path = run.written_path(checkout, &written.path);
+        // A commit never holds what is git's own.
+        if path.split('/').any(|part| part == ".git") {
+            continue;
+        }
+        // Objects may name one file in several ways: it is written several times.
+        let old = match files.remove(&path) {
+            Some(before) => before.old,
+            None if written.created => None,
+            None => Some(run.sources.remove(&written.path).unwrap_or_default()),
         };
-        let old = (!written.created).then(|| run.sources.remove(&written.path).unwrap_or_default());
         let file = PreviewedFile {
             path: path.clone(),
             old,

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use crate::controllers::automation::AutomationFailure;
 use crate::controllers::flux::{ImageUpdateAutomation, ObjectKey};
 use crate::controllers::setters::discovery::{self, Candidate, Discovery};
+use crate::controllers::setters::following::{self, joined};
 use crate::controllers::setters::{
-    self, Ignored, Marker, MarkerOutcome, Rewritten, RunFailure, SetterPolicy, Setters, SourceFile,
-    Standing, Surroundings, Update, Wanted,
+    self, Ignored, LossKind, Marker, MarkerOutcome, Rewritten, RunFailure, SetterPolicy, Setters,
+    SourceFile, Standing, Surroundings, Update, Wanted,
 };
-use crate::facts::git::Lookup;
+use crate::facts::git::TreeEntry;
 use crate::failure::Failure;
 use crate::findings::{self, files::SetterScope};
 
@@ -92,14 +93,14 @@ pub(super) fn run(
     };
     let surroundings = Surroundings {
         bytes: &|relative| read_again(checkout, &run.repository_path(relative)),
-        standing: &|relative| standing(checkout, &joined(&run.root, relative)),
+        standing: &|relative| following::standing(&checkout.tree, &run.root, relative),
     };
     let update = setters::conclude(files, &setters, wanted, &surroundings)
         .map_err(|failure| run_stop(failure, &run.root))?;
     let unread = update.written.iter().filter(|file| !file.created);
     for file in unread.filter(|_| wanted.bytes) {
         if !run.sources.contains_key(&file.path)
-            && let Some(bytes) = read_again(checkout, &run.repository_path(&file.path))
+            && let Some(bytes) = read_again(checkout, &run.written_path(checkout, &file.path))
         {
             run.sources.insert(file.path.clone(), bytes);
         }
@@ -144,14 +145,6 @@ fn read_again(checkout: &Checkout, path: &str) -> Option<Vec<u8>> {
     read.remove(path)?.ok()
 }
 
-fn standing(checkout: &Checkout, path: &str) -> Standing {
-    match checkout.tree.look_up(path) {
-        Lookup::Missing => Standing::Nothing,
-        Lookup::Folder => Standing::Folder,
-        Lookup::Entry(_) => Standing::File,
-    }
-}
-
 /// The controller's failure; a panic isn't one, since it leaves no verdict behind.
 fn run_stop(failure: RunFailure, root: &str) -> Stop {
     if failure.is_crash {
@@ -181,14 +174,6 @@ fn setter_policy(policy: &PolicyInUse) -> SetterPolicy {
     }
 }
 
-pub(super) fn joined(root: &str, relative: &str) -> String {
-    if root.is_empty() {
-        relative.to_owned()
-    } else {
-        format!("{root}/{relative}")
-    }
-}
-
 impl Run {
     /// The path of the file behind a relative one, from the repository's top.
     pub(super) fn repository_path(&self, relative: &str) -> String {
@@ -197,12 +182,25 @@ impl Run {
             .cloned()
             .unwrap_or_else(|| joined(&self.root, relative))
     }
+
+    /// The path of the file that is written for a relative one, from the repository's top.
+    pub(super) fn written_path(&self, checkout: &Checkout, relative: &str) -> String {
+        let path = self.repository_path(relative);
+        if checkout.tree.entries.get(&path) == Some(&TreeEntry::File) {
+            return path;
+        }
+        match following::standing(&checkout.tree, &self.root, relative) {
+            Standing::Nothing(behind) | Standing::File(behind) => behind,
+            Standing::Folder | Standing::NoFolder(_) | Standing::NoFile(_) => path,
+        }
+    }
 }
 
 /// Tells what became of each marker.
 pub(super) fn fill_markers(
     inputs: &Inputs,
     automation: &ImageUpdateAutomation,
+    checkout: &Checkout,
     run: &Run,
     preview: &mut Preview,
 ) {
@@ -241,7 +239,9 @@ pub(super) fn fill_markers(
                 tally.up_to_date += 1;
                 continue;
             }
-            MarkerFate::Ignored { id, reason } => (id, reason),
+            MarkerFate::Ignored { id, reason } => {
+                (id, reason + &findings::files::and_more(marker.more))
+            }
         };
         found.push(findings::files::ignored_marker(
             id,
@@ -262,11 +262,14 @@ pub(super) fn fill_markers(
     preview.markers = tally;
     preview.findings.extend(found);
     for written in &run.update.written {
-        let path = run.repository_path(&written.path);
-        let losses = written.losses.iter();
-        preview
-            .findings
-            .extend(losses.map(|loss| findings::files::loss(&path, loss)));
+        let path = run.written_path(checkout, &written.path);
+        let losses = written.losses.iter().map(|loss| match &loss.kind {
+            LossKind::UnwrappedItem { list, replaces } => {
+                findings::files::unwrapped(&run.repository_path(list), loss.line, &path, *replaces)
+            }
+            _ => findings::files::loss(&path, loss),
+        });
+        preview.findings.extend(losses);
     }
     for problem in &run.update.problem_files {
         let path = run.repository_path(&problem.path);

@@ -1,6 +1,7 @@
 //! The Go program that answers with the libraries that the controller is built from.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use base64::Engine as _;
@@ -55,7 +56,21 @@ impl Original {
     pub fn ask(&mut self, case: &Case) -> Answer {
         let stdin = self.questions.as_mut().expect("the program reads");
         writeln!(stdin, "{}", question(case)).expect("the program reads every question");
-        read_answer(&mut self.answers, case)
+        read_answer(&mut self.answers)
+    }
+
+    /// Has it run over the files below a path of a folder, which it changes; gives the number of those that it can't read, or its error.
+    pub fn run_in(&mut self, folder: &Path, below: &str) -> Result<usize, String> {
+        let stdin = self.questions.as_mut().expect("the program reads");
+        let question =
+            json!({"op": "folder", "folder": folder, "below": below, "policies": wire_policies()});
+        writeln!(stdin, "{question}").expect("the program reads every question");
+        let answer = read_line(&mut self.answers);
+        match (answer.panic, answer.error) {
+            (Some(panic), _) => Err(format!("panic: {panic}")),
+            (None, Some(error)) => Err(as_of_controller(&error)),
+            (None, None) => Ok(answer.problems.unwrap_or_default().len()),
+        }
     }
 
     /// Asks about many, while the answers to those before come back. `judge` gets each case with its answer.
@@ -78,7 +93,7 @@ impl Original {
                 }
             });
             for case in receiver {
-                let answer = read_answer(answers, &case);
+                let answer = read_answer(answers);
                 judge(case, answer);
             }
         });
@@ -101,33 +116,43 @@ fn question(case: &Case) -> String {
             bytes: Some(STANDARD.encode(bytes)),
         })
         .collect();
-    let policies: Vec<_> = policies()
+    let operation = match case.operation {
+        Operation::RoundTrip => "rt",
+        Operation::Run => "run",
+    };
+    json!({"op": operation, "files": files, "policies": wire_policies()}).to_string()
+}
+
+fn wire_policies() -> serde_json::Value {
+    policies()
         .into_iter()
         .map(|policy| {
             json!({"namespace": policy.namespace, "name": policy.name, "image": policy.image,
                    "tag": policy.tag, "digest": policy.digest})
         })
-        .collect();
-    let operation = match case.operation {
-        Operation::RoundTrip => "rt",
-        Operation::Run => "run",
-    };
-    json!({"op": operation, "files": files, "policies": policies}).to_string()
+        .collect()
 }
 
-fn read_answer(answers: &mut BufReader<ChildStdout>, case: &Case) -> Answer {
+/// The program's own types are in another package than the controller's.
+fn as_of_controller(error: &str) -> String {
+    error.replace(" main.", " update.")
+}
+
+fn read_line(answers: &mut BufReader<ChildStdout>) -> WireAnswer {
     let mut line = String::new();
     answers
         .read_line(&mut line)
         .expect("the program answers every question");
-    let answer: WireAnswer =
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{case}: {line:?}: {error}"));
+    serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"))
+}
+
+fn read_answer(answers: &mut BufReader<ChildStdout>) -> Answer {
+    let answer = read_line(answers);
     if let Some(panic) = answer.panic {
         return Answer::Panic(panic);
     }
     if let Some(error) = answer.error {
-        // The program's own types are in another package than the controller's.
-        return Answer::Failed(error.replace(" main.", " update."));
+        return Answer::Failed(as_of_controller(&error));
     }
     let files = answer.files.unwrap_or_default();
     let decoded = files.into_iter().map(|file| {

@@ -3,6 +3,7 @@ module yaml
 go 1.26.0
 
 require (
+	github.com/cyphar/filepath-securejoin v0.6.1
 	k8s.io/kube-openapi v0.0.0-20260603220949-865597e52e25
 	sigs.k8s.io/kustomize/kyaml v0.21.1
 )

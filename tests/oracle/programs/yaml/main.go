@@ -2,7 +2,8 @@
 //
 // Without arguments it answers questions: it reads one JSON question a line,
 //
-//	{"op": "rt"|"run", "files": [{"path", "bytes"}], "policies": [{"namespace", "name", "image", "tag", "digest"}]}
+//	{"op": "rt"|"run"|"folder", "files": [{"path", "bytes"}], "policies": [{"namespace", "name", "image", "tag", "digest"}],
+//	 "folder": PATH, "below": PATH}
 //
 // where bytes are base64, and writes one JSON answer a line,
 //
@@ -10,7 +11,7 @@
 //	 "problems": [PATH], "error": TEXT, "panic": TEXT}
 //
 // "rt" reads and writes the one file; "run" is a whole run over the files, which are given in the order of the walk, and answers
-// with the files that are written.
+// with the files that are written. "folder" is a whole run over what stands in a folder below a path of it, and changes its files.
 //
 // With the arguments FOLDER POLICIES, a file of JSON, it walks the folder, rewrites file by file, and prints the paths of the files
 // that change, writing nothing: what the benches compare with.
@@ -39,6 +40,8 @@ type question struct {
 	Op       string
 	Files    []file
 	Policies []policy
+	Folder   string
+	Below    string
 }
 
 type answer struct {
@@ -88,6 +91,12 @@ func reply(asked question) (given answer) {
 		}
 		given.Files = []file{{asked.Files[0].Path, written}}
 		return given
+	}
+	if asked.Op == "folder" {
+		if err := run.inFolder(asked.Folder, asked.Below); err != nil {
+			return answer{Error: err.Error(), Problems: run.problems}
+		}
+		return answer{Changes: run.changes, Problems: run.problems}
 	}
 	written, err := run.process(asked.Files)
 	if err != nil {
