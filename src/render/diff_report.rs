@@ -148,26 +148,22 @@ pub fn finding_line(finding: &Finding) -> Talk {
 }
 
 /// How many lines the controller would change besides the marked values, where it isn't imitated.
+pub fn lines_spared(preview: &Preview) -> Option<usize> {
+    let files = preview.files.iter();
+    let mut counts = files.filter_map(|file| {
+        let (added, removed) = unified_diff::counts(FilePair {
+            path: &file.path,
+            old: Some(&file.new),
+            new: file.exact.as_deref()?,
+        });
+        Some(added.max(removed))
+    });
+    let first = counts.next()?;
+    Some(first + counts.sum::<usize>())
+}
+
 fn spared(preview: &Preview) -> Option<String> {
-    let compared: Vec<(&PreviewedFile, &[u8])> = preview
-        .files
-        .iter()
-        .filter_map(|file| Some((file, file.exact.as_deref()?)))
-        .collect();
-    if compared.is_empty() {
-        return None;
-    }
-    let lines: usize = compared
-        .iter()
-        .map(|(file, exact)| {
-            let (added, removed) = unified_diff::counts(FilePair {
-                path: &file.path,
-                old: Some(&file.new),
-                new: exact,
-            });
-            added.max(removed)
-        })
-        .sum();
+    let lines = lines_spared(preview)?;
     let (noun, them) = if lines == 1 {
         ("line", "it")
     } else {

@@ -73,6 +73,7 @@ pub(super) struct Automation {
     pub(super) error: Option<Error>,
     skipped: Option<String>,
     files: Vec<File>,
+    lines_spared: Option<usize>,
     markers: Markers,
     problem_files: Vec<ProblemFile>,
     findings: Vec<FindingRow>,
@@ -246,6 +247,7 @@ pub(super) fn automation(
             .iter()
             .map(|shown| file(shown, context))
             .collect(),
+        lines_spared: diff_report::lines_spared(preview),
         markers: markers(preview),
         problem_files: preview
             .problem_files
