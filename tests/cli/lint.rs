@@ -214,3 +214,136 @@ fn what_makes_no_sense_is_refused() {
         ran.stderr
     );
 }
+
+/// Markers in a file, and the finding for each line that holds one; none: the value is set.
+const KINDS: &[(&str, Option<&str>)] = &[
+    ("apiVersion: v1", None),
+    ("good: a:1 # {\"$imagepolicy\": \"flux-system:app\"}", None),
+    (
+        "tag: v1 # {\"$imagepolicy\": \"flux-system:app:tag\"}",
+        None,
+    ),
+    (
+        "quoted: 'a:1' # {\"$imagepolicy\": \"flux-system:app\"}",
+        None,
+    ),
+    (
+        "items: # {\"$imagepolicy\": \"flux-system:app\"}",
+        Some("marker-position-ignored"),
+    ),
+    ("# {\"$imagepolicy\": \"flux-system:app\"}", None),
+    ("- a:1", None),
+    (
+        "gone: a:1 # {\"$imagepolicy\": \"flux-system:gone\"}",
+        Some("marker-dangling"),
+    ),
+    (
+        "other: a:1 # {\"$imagepolicy\": \"shop:app\"}",
+        Some("marker-other-namespace"),
+    ),
+    (
+        "comma: a:1 # {\"$imagepolicy\": \"flux-system:app\",}",
+        Some("marker-malformed"),
+    ),
+    (
+        "suffix: a:1 # {\"$imagepolicy\": \"flux-system:app:version\"}",
+        Some("marker-malformed"),
+    ),
+    (
+        "# {\"$imagepolicy\": \"flux-system:app\"}",
+        Some("marker-position-ignored"),
+    ),
+    ("above: a:1", None),
+    (
+        "list: [a:1] # {\"$imagepolicy\": \"flux-system:app\"}",
+        Some("marker-position-ignored"),
+    ),
+    ("good: &x a:1", None),
+    (
+        "alias: *x # {\"$imagepolicy\": \"flux-system:app\"}",
+        Some("marker-position-ignored"),
+    ),
+    (
+        "good: a:1 # {\"$imagepolicy\": \"flux-system:app\"}",
+        Some("marker-position-ignored"),
+    ),
+    ("text: |", None),
+    (
+        "  a:1 # {\"$imagepolicy\": \"flux-system:app\"}",
+        Some("marker-position-ignored"),
+    ),
+    (
+        "string: \"{$imagepolicy}\"",
+        Some("marker-position-ignored"),
+    ),
+    (
+        "digest: a # {\"$imagepolicy\": \"flux-system:app:digest\"}",
+        Some("digest-marker-without-digest"),
+    ),
+    ("---", None),
+    (
+        "# {\"$imagepolicy\": \"flux-system:app\"}",
+        Some("marker-position-ignored"),
+    ),
+    ("---", None),
+    ("last: x", None),
+    ("...", None),
+    (
+        "behind: a:1 # {\"$imagepolicy\": \"flux-system:app\"}",
+        Some("marker-position-ignored"),
+    ),
+];
+
+#[test]
+fn every_marker_gets_one_verdict() {
+    let environment = repository();
+    let (lines, expected): (Vec<&str>, Vec<Option<&str>>) = KINDS.iter().copied().unzip();
+    environment.write("repo/apps/kinds.yaml", &(lines.join("\n") + "\n"));
+    let marked = "image: a:1 # {\"$imagepolicy\": \"flux-system:app\"}\n";
+    let others = [
+        (
+            "apps/broken.yaml",
+            format!("{marked}  x: [\n"),
+            "problem-file",
+        ),
+        ("apps/list.yaml", format!("- {marked}"), "list-file"),
+        (
+            "apps/single.yaml",
+            marked.replace('"', "'"),
+            "marker-malformed",
+        ),
+        (
+            "apps/Kustomization",
+            marked.replace(":app", ":gone"),
+            "marker-dangling",
+        ),
+        ("other/app.yaml", marked.to_owned(), "marker-outside-path"),
+    ];
+    let mut wanted: Vec<(String, usize, &str)> = Vec::new();
+    for (number, id) in expected.iter().enumerate() {
+        wanted.extend(id.map(|id| ("apps/kinds.yaml".to_owned(), number + 1, id)));
+    }
+    for (path, text, id) in &others {
+        environment.write(&format!("repo/{path}"), text);
+        wanted.push(((*path).to_owned(), 1, id));
+    }
+    let document = lint(&environment, &[]).expect(1).json();
+    let findings = document["findings"].as_array().unwrap();
+    let of_markers = |id: &str| {
+        id.starts_with("marker-")
+            || ["digest-marker-without-digest", "list-file", "problem-file"].contains(&id)
+    };
+    let mut found: Vec<(String, usize, &str)> = findings
+        .iter()
+        .filter(|finding| finding["subject"]["column"].is_u64())
+        .filter_map(|finding| {
+            let id = finding["id"].as_str().filter(|id| of_markers(id))?;
+            let line = usize::try_from(finding["subject"]["line"].as_u64()?).ok()?;
+            let path = finding["subject"]["path"].as_str()?.to_owned();
+            Some((path, line, id))
+        })
+        .collect();
+    wanted.sort();
+    found.sort();
+    assert_eq!(found, wanted);
+}

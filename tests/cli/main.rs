@@ -27,6 +27,7 @@ mod invalid_input;
 mod lint;
 mod live;
 mod mark;
+mod memory;
 mod packaging;
 mod readme;
 mod reconcile;
