@@ -217,7 +217,7 @@ fn pending(stage: &mut Stage<'_>) {
     stage.expect("suspended", subject.clone());
     stage.expect("template-not-deterministic", subject);
     stage.expect("value-type-changes", "typed.yaml:1");
-    stage.expect("reformatting-loses-data", "configmap_item.yaml:1");
+    stage.expect("reformatting-loses-data", "list.yaml:4");
     stage.expect("reformatting", "annotated.yaml:5");
     stage.expect("downgrade", "lower.yaml:10");
 }
