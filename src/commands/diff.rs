@@ -12,7 +12,7 @@ use crate::pipeline::stages::{Inputs, Preview};
 use crate::pipeline::{DryRun, decide, dry_run, fetch, load, preview};
 use crate::render::console::{Talk, Tone};
 use crate::render::json_v1::DiffPart;
-use crate::render::{self, diff_report, json_v1, markdown_diff};
+use crate::render::{self, diff_report, json_v1, markdown_diff, mbox};
 
 use super::contexts::{self, ContextsArgs};
 use super::input::{GlobalArgs, OutputFormat};
@@ -24,7 +24,8 @@ use super::terminal::Terminal;
 ///
 /// Objects come from the cluster, tags from the registries, files from a clone of each GitRepository, with the credentials that the
 /// controllers use; nothing is pushed. Without UPDATE every ImageUpdateAutomation of the namespace counts. The diff goes to stdout and
-/// can be piped into `git apply`; what else there is to say goes to stderr.
+/// can be piped into `git apply`; what else there is to say goes to stderr. With -o mbox each automation's commit is a mail that
+/// `git am` takes, with author and message (--keep-non-patch keeps a message that begins with a bracket, --keep-cr files with CR).
 ///
 /// With --dry-run=server the objects that would be applied because of the change are sent to the API server as server-side apply with
 /// dryRun=All, as kustomize-controller would send them; nothing is persisted. Kustomizations are built with kustomize or kubectl, one
@@ -159,6 +160,7 @@ pub fn run(
         OutputFormat::Json,
         OutputFormat::Name,
         OutputFormat::Markdown,
+        OutputFormat::Mbox,
     ];
     global.fits("diff", &forms)?;
     let inputs = contexts::inputs(global, &args.contexts.contexts)?;
@@ -276,10 +278,11 @@ fn run_forecast(
     session: &Session,
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
-    if global.output == Some(OutputFormat::Name) {
-        return Err(Failure::usage(
-            "-o name does not fit --base: use json, markdown or none",
-        ));
+    if let Some(form @ (OutputFormat::Name | OutputFormat::Mbox)) = global.output {
+        return Err(Failure::usage(format!(
+            "-o {} does not fit --base: use json, markdown or none",
+            form.word()
+        )));
     }
     if request.tags == TagSource::Status {
         terminal.say(&Talk::new(
@@ -466,6 +469,13 @@ fn print_document(
         Some(OutputFormat::Name) => terminal.result(&diff_report::names(previews())),
         Some(OutputFormat::Markdown) => {
             terminal.result(&markdown_diff::document(parts, forecast, args.unified));
+        }
+        Some(OutputFormat::Mbox) => {
+            terminal.result(&mbox::mails(
+                previews(),
+                args.unified,
+                jiff::Timestamp::now(),
+            ));
         }
         None if args.stat => terminal.result(&diff_report::stat(previews())),
         _ => {}

@@ -238,10 +238,13 @@ pub enum OutputFormat {
     Markdown,
     /// Findings as metrics for a Prometheus textfile.
     Prometheus,
+    /// Commits as mails for git am.
+    Mbox,
 }
 
 impl OutputFormat {
-    fn word(self) -> &'static str {
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Json => "json",
             Self::Yaml => "yaml",
@@ -252,6 +255,7 @@ impl OutputFormat {
             Self::Github => "github",
             Self::Markdown => "markdown",
             Self::Prometheus => "prometheus",
+            Self::Mbox => "mbox",
         }
     }
 }

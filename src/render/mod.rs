@@ -22,6 +22,7 @@ pub mod ladder;
 pub mod live_versions;
 pub mod markdown;
 pub mod markdown_diff;
+pub mod mbox;
 pub mod objects;
 pub mod overview;
 pub mod prometheus;

@@ -630,3 +630,24 @@ fn minimal_rewriting_changes_marked_values_alone() {
         .expect(1);
     assert_eq!(named.stdout, "apps/app.yaml\napps/odd.yaml\n");
 }
+
+#[test]
+fn mails_become_the_commits_of_the_automations() {
+    let environment = Environment::shop();
+    let automation = automation("images", "main", "./apps").replace(
+        "        email: bot@example.com\n",
+        "        email: bot@example.com\n      messageTemplate: |\n        Grüße: update\n\n        {{ range .Changed.Changes }}- {{ .NewValue }}{{ end }}\n",
+    );
+    environment.write("objects/automation.yaml", &automation);
+    let mails = environment.diff(&["-o", "mbox"]).expect(1).stdout;
+    environment.write("update.mbox", &mails);
+    environment.git("gitops", &["am", "--quiet", "../update.mbox"]);
+    let told = environment.git("gitops", &["log", "-1", "--format=%an <%ae>%n%B"]);
+    assert_eq!(
+        told,
+        "bot <bot@example.com>\nGrüße: update\n\n- registry.example.com/team/app:1.2.0"
+    );
+    // Nothing is left to change.
+    drop(environment.diff(&[]).expect(0));
+    assert_eq!(environment.diff(&["-o", "mbox"]).expect(0).stdout, "");
+}
