@@ -543,6 +543,35 @@ mod tests {
     }
 
     #[test]
+    fn no_spelling_lets_a_word_through() {
+        let texts = [
+            r"\bacme[acme]{2}(?:acme|[a-z]acme)\x61cme",
+            "[acme",
+            "[^]acme]",
+            "acme's ACME-2_acme.acme/acme:acme@acme",
+            "0xacme acme0acme 9acme9 aCmE acme\u{301}",
+            "\"\\nacme\\tacme\\\"acme\\\\acme\"",
+            "日本acme 日本 ｓｈｏｐ",
+            "acme: acme # acme\n- acme: {acme: [acme]}\n",
+            "https://acme:acme@acme.acme.acme:443/acme?acme=acme#acme",
+        ];
+        for context in [
+            Context::Text,
+            Context::Pattern,
+            Context::Yaml,
+            Context::Field,
+        ] {
+            for text in texts {
+                let renamed = &rename_all(&[(text, context)])[0];
+                for word in ["acme", "cme", "日本", "ｓｈｏｐ"] {
+                    let found = renamed.to_lowercase().contains(word);
+                    assert!(!found, "{context:?} {text}: {renamed}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn pseudonyms_keep_the_order() {
         let renamed = rename_all(&[
             ("zeta", Context::Text),
