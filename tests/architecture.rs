@@ -268,6 +268,7 @@ const PLATFORM: &[&str] = &[
     "io/git/work_tree.rs",
     "io/kustomize.rs",
     "io/program.rs",
+    "io/snapshot.rs",
     "io/temporary.rs",
 ];
 
