@@ -355,7 +355,7 @@ fn flags_that_make_no_sense_are_usage_errors() {
     usage(&["diff", "-n", ""], "-n: the namespace is empty");
     usage(
         &["diff", "-f", "objects", "-o", "wide"],
-        "-o wide does not fit diff: use json, name, markdown or none",
+        "-o wide does not fit diff: use json, name, markdown, mbox or none",
     );
     usage(
         &["diff", "-f", "objects", "--sort-by", ".a"],
