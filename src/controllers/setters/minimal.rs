@@ -32,14 +32,8 @@ pub(super) fn edits(view: View<'_>, chunk_start: usize, node: NodeId, new: &str)
         }),
         Some(b'"') => quoted(text, start, b'"').map(|end| vec![Edit::new(start, end, double(new))]),
         Some(b'|' | b'>') => block(text, start, new),
-        Some(_) => plain_end(text, start, view.value(node)).map(|end| {
-            let text = if is_plain(new) {
-                new.to_owned()
-            } else {
-                double(new)
-            };
-            vec![Edit::new(start, end, text)]
-        }),
+        Some(_) => plain_end(text, start, view.value(node))
+            .map(|end| vec![Edit::new(start, end, bare(new))]),
         None => None,
     };
     let mut found = found.unwrap_or_default();
@@ -72,6 +66,15 @@ pub(super) fn file_offset(bytes: &[u8], text: &[u8], offset: usize) -> usize {
         at: (0, 0),
     };
     places.of(offset)
+}
+
+/// A value on its own: without quotes where it may stand so.
+fn bare(new: &str) -> String {
+    if is_plain(new) {
+        new.to_owned()
+    } else {
+        double(new)
+    }
 }
 
 fn double(new: &str) -> String {
@@ -156,7 +159,10 @@ fn block(text: &[u8], start: usize, new: &str) -> Option<Vec<Edit>> {
         }
         line = line_end + 1;
     }
-    let (line, indent) = first?;
+    let Some((line, indent)) = first else {
+        // Without a line there is no place below the header.
+        return Some(vec![Edit::new(start, header, bare(new))]);
+    };
     let style = text[start] as char;
     Some(vec![
         Edit::new(start, header, format!("{style}{digits}-")),
@@ -261,6 +267,10 @@ mod tests {
             };
             assert_eq!(minimal(&text(old)), text(new), "{old}");
         }
+        assert_eq!(
+            minimal(&format!("a: |+ {}\n\nb:  1\n", marker("n:tag"))),
+            format!("a: \"1.0\" {}\n\nb:  1\n", marker("n:tag"))
+        );
         assert_eq!(
             minimal(&format!("a: | {}\n    v1\n\n\nb:  1\n", marker("a:tag"))),
             format!("a: |- {}\n    v2\n\n\nb:  1\n", marker("a:tag"))
