@@ -32,7 +32,10 @@ use std::time::{Duration, Instant};
 use cluster::programs::go_program;
 use cluster::tell;
 
-const OURS: &str = env!("CARGO_BIN_EXE_kubectl-imageauto");
+const OURS: &str = match option_env!("IMAGEAUTO_PROGRAM") {
+    Some(program) => program,
+    None => env!("CARGO_BIN_EXE_kubectl-imageauto"),
+};
 const REPOSITORIES: usize = 300;
 const LATENCY: Duration = Duration::from_millis(20);
 /// Requests at a time to one host: the default of `--max-requests-per-host`.

@@ -27,6 +27,12 @@ const RUNS: usize = 5;
 /// Fills a folder.
 type Make = fn(&Path);
 
+/// The release program, where the bench is built without optimization.
+const OURS: &str = match option_env!("IMAGEAUTO_PROGRAM") {
+    Some(program) => program,
+    None => env!("CARGO_BIN_EXE_kubectl-imageauto"),
+};
+
 fn main() {
     let go = go_program("yaml");
     let room = tempfile::tempdir().expect("a temporary folder can be made");
@@ -148,7 +154,7 @@ fn compare(name: &str, room: &Path, go: Option<&Path>) {
     let mut rows = vec![
         Row::new(
             "kubectl-imageauto diff -o name",
-            env!("CARGO_BIN_EXE_kubectl-imageauto"),
+            OURS,
             &[
                 "diff",
                 "-o",

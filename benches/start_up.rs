@@ -9,10 +9,14 @@ use std::time::{Duration, Instant};
 
 const RUNS: usize = 50;
 
+/// The release program, where the bench is built without optimization.
+const OURS: &str = match option_env!("IMAGEAUTO_PROGRAM") {
+    Some(program) => program,
+    None => env!("CARGO_BIN_EXE_kubectl-imageauto"),
+};
+
 fn main() {
-    let built = OsString::from(env!("CARGO_BIN_EXE_kubectl-imageauto"));
-    let program = std::env::var_os("IMAGEAUTO_PROGRAM").unwrap_or(built);
-    let ours = measure(&program, &["version"]);
+    let ours = measure(&OsString::from(OURS), &["version"]);
     say("kubectl-imageauto version", ours.as_ref());
     let flux = measure(&OsString::from("flux"), &["--version"]);
     say("flux --version", flux.as_ref());

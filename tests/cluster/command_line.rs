@@ -15,7 +15,10 @@ use super::programs::go_program;
 use super::{ControlPlane, control_plane};
 
 /// Our program.
-pub const OURS: &str = env!("CARGO_BIN_EXE_kubectl-imageauto");
+pub const OURS: &str = match option_env!("IMAGEAUTO_PROGRAM") {
+    Some(program) => program,
+    None => env!("CARGO_BIN_EXE_kubectl-imageauto"),
+};
 
 /// A user's home folder, where our program is a plugin of kubectl and of flux.
 pub struct Home {
