@@ -51,6 +51,41 @@ const NOT_LIVE: [(&str, &str); 9] = [
     ),
 ];
 
+/// Why objects fail, in the words of the controllers' conditions: all that they have but those of [`REASONS_NOT_LIVE`].
+const REASONS: [(&str, &str); 17] = [
+    ("ImagePolicy", "AccessDenied"),
+    ("ImagePolicy", "DependencyNotReady"),
+    ("ImagePolicy", "Failed"),
+    ("ImagePolicy", "Failure"),
+    ("ImagePolicy", "ImageURLInvalid"),
+    ("ImagePolicy", "InvalidPolicy"),
+    ("ImageRepository", "AuthenticationFailed"),
+    ("ImageRepository", "FeatureGateDisabled"),
+    ("ImageRepository", "ImageURLInvalid"),
+    ("ImageRepository", "ReadOperationFailed"),
+    ("ImageUpdateAutomation", "AccessDenied"),
+    ("ImageUpdateAutomation", "GitOperationFailed"),
+    ("ImageUpdateAutomation", "InvalidPolicySelector"),
+    ("ImageUpdateAutomation", "InvalidSourceConfiguration"),
+    ("ImageUpdateAutomation", "RemovedTemplateField"),
+    ("ImageUpdateAutomation", "SourceManagerFailed"),
+    ("ImageUpdateAutomation", "UpdateFailed"),
+];
+
+/// Reasons that a live cluster can't show.
+const REASONS_NOT_LIVE: [(&str, &str, &str); 2] = [
+    (
+        "ImagePolicy",
+        "IntervalNotConfigured",
+        "the API server refuses digestReflectionPolicy: Always without an interval",
+    ),
+    (
+        "ImageUpdateAutomation",
+        "InvalidUpdateStrategy",
+        "the API server knows one strategy only",
+    ),
+];
+
 #[test]
 fn doctor_says_what_the_controllers_say() {
     let Some(plane) = control_plane() else { return };
@@ -83,6 +118,20 @@ fn doctor_says_what_the_controllers_say() {
         stage.seen().len(),
         catalogue::ids().count()
     ));
+    let reasons: BTreeSet<(&str, &str)> = stage
+        .reasons()
+        .iter()
+        .map(|(kind, reason)| (*kind, reason.as_str()))
+        .collect();
+    assert_eq!(
+        reasons,
+        BTreeSet::from(REASONS),
+        "the reasons seen live, beside those that should be"
+    );
+    let quiet = REASONS_NOT_LIVE
+        .iter()
+        .find(|(kind, reason, _)| reasons.contains(&(*kind, *reason)));
+    assert_eq!(quiet, None, "a live cluster does show it");
     let differences = stage.differences();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     let seen = stage.seen();

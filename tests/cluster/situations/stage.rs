@@ -53,6 +53,7 @@ pub struct Stage<'p> {
     starts: AtomicUsize,
     expected: Vec<Expected>,
     seen: BTreeSet<String>,
+    reasons: BTreeSet<(&'static str, String)>,
     differences: Vec<String>,
     started: Instant,
 }
@@ -73,6 +74,7 @@ impl<'p> Stage<'p> {
             starts: AtomicUsize::new(0),
             expected: Vec::new(),
             seen: BTreeSet::new(),
+            reasons: BTreeSet::new(),
             differences: Vec::new(),
             started,
         }
@@ -318,6 +320,7 @@ impl<'p> Stage<'p> {
                     continue;
                 };
                 compared += 1;
+                self.reasons.insert((kind, condition.reason.clone()));
                 differences.extend(unquoted(when, &findings, kind, &object, &condition));
             }
         }
@@ -383,6 +386,11 @@ impl<'p> Stage<'p> {
     /// The ids that were found where they are expected.
     pub fn seen(&self) -> &BTreeSet<String> {
         &self.seen
+    }
+
+    /// The kinds of the failing objects whose conditions were compared, with the reasons.
+    pub fn reasons(&self) -> &BTreeSet<(&'static str, String)> {
+        &self.reasons
     }
 
     /// What differed so far.
