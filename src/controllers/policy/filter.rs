@@ -15,20 +15,37 @@ use crate::go::regexp::{self, Matcher, Regexp, Stop, Template, Trail};
 /// The tags that match, each with the key that is compared.
 #[derive(Default)]
 pub(super) struct Filtered<'a> {
-    /// Each once, in the order of their first tags.
-    keys: Vec<Cow<'a, str>>,
-    /// The tag that stands for each key: the last one.
-    kept: Vec<&'a str>,
+    /// Each key once, in the order of their first tags, with the last one.
+    keys: Vec<Keyed<'a>>,
     /// The place of a key, and a tag that stood for it until another came.
     replaced: Vec<(usize, &'a str)>,
     matched: usize,
 }
 
-/// A tag that matches.
-struct Keyed<'a> {
-    key: Cow<'a, str>,
-    hash: u64,
+/// A key, and the tag that stands for it.
+pub(super) struct Keyed<'a> {
+    pub(super) key: Cow<'a, str>,
+    pub(super) hash: u64,
     tag: &'a str,
+}
+
+impl<'a> Keyed<'a> {
+    pub(super) fn new(key: Cow<'a, str>, hash: u64, tag: &'a str) -> Self {
+        Self { key, hash, tag }
+    }
+
+    /// Lets the tag of another with the same key stand for it; the one that it replaces, with the key's place.
+    fn give_way_to(&mut self, other: &Self, place: usize) -> Option<(usize, &'a str)> {
+        let before = std::mem::replace(&mut self.tag, other.tag);
+        // A registry may list one tag twice, which is no loss.
+        (before != other.tag).then_some((place, before))
+    }
+}
+
+impl AsRef<str> for Keyed<'_> {
+    fn as_ref(&self) -> &str {
+        &self.key
+    }
 }
 
 impl<'a> Filtered<'a> {
@@ -41,7 +58,7 @@ impl<'a> Filtered<'a> {
             for tag in tags {
                 if let Some(key) = keyer.key(tag)? {
                     let hash = hashes.hash_one(&*key);
-                    keyed.push(Keyed { key, hash, tag });
+                    keyed.push(Keyed::new(key, hash, tag));
                 }
             }
             Ok(keyed)
@@ -55,31 +72,36 @@ impl<'a> Filtered<'a> {
         Ok(Self::of(parts))
     }
 
+    /// All parts in one list, which is the first of them: there may be many tags.
     fn of(parts: Vec<Vec<Keyed<'a>>>) -> Self {
         let matched = parts.iter().map(Vec::len).sum();
-        let mut filtered = Self {
-            keys: Vec::with_capacity(matched),
-            kept: Vec::with_capacity(matched),
-            matched,
-            ..Self::default()
-        };
         let mut places = Places::of(matched);
-        for Keyed { key, hash, tag } in parts.into_iter().flatten() {
-            match places.place(hash, &key, &filtered.keys) {
-                Some(place) => {
-                    let before = std::mem::replace(&mut filtered.kept[place], tag);
-                    // A registry may list one tag twice, which is no loss.
-                    if before != tag {
-                        filtered.replaced.push((place, before));
-                    }
-                }
+        let mut replaced = Vec::new();
+        let mut parts = parts.into_iter();
+        let mut keys = parts.next().unwrap_or_default();
+        let mut count = 0;
+        for index in 0..keys.len() {
+            let (before, keyed) = keys.split_at_mut(index);
+            match places.place(&keyed[0], &before[..count]) {
+                Some(place) => replaced.extend(before[place].give_way_to(&keyed[0], place)),
                 None => {
-                    filtered.keys.push(key);
-                    filtered.kept.push(tag);
+                    keys.swap(count, index);
+                    count += 1;
                 }
             }
         }
-        filtered
+        keys.truncate(count);
+        for keyed in parts.flatten() {
+            match places.place(&keyed, &keys) {
+                Some(place) => replaced.extend(keys[place].give_way_to(&keyed, place)),
+                None => keys.push(keyed),
+            }
+        }
+        Self {
+            keys,
+            replaced,
+            matched,
+        }
     }
 
     /// How many tags match.
@@ -88,13 +110,13 @@ impl<'a> Filtered<'a> {
     }
 
     /// The keys, each once, in the order of their first tags.
-    pub(super) fn keys(&self) -> &[Cow<'a, str>] {
+    pub(super) fn keys(&self) -> &[Keyed<'a>] {
         &self.keys
     }
 
     /// The tag that stands for the key at a place.
     pub(super) fn tag(&self, place: usize) -> &'a str {
-        self.kept[place]
+        self.keys[place].tag
     }
 
     /// The keys of several tags, sorted.
@@ -102,13 +124,13 @@ impl<'a> Filtered<'a> {
         let mut lost: BTreeMap<&str, (usize, Vec<String>)> = BTreeMap::new();
         for (place, tag) in &self.replaced {
             let (_, tags) = lost
-                .entry(&self.keys[*place])
+                .entry(&self.keys[*place].key)
                 .or_insert_with(|| (*place, Vec::new()));
             tags.push((*tag).to_owned());
         }
         let collision = |(key, (place, lost)): (&str, (usize, Vec<String>))| Collision {
             key: key.to_owned(),
-            kept: self.kept[place].to_owned(),
+            kept: self.tag(place).to_owned(),
             lost,
         };
         lost.into_iter().map(collision).collect()
