@@ -13,6 +13,9 @@ const MOST_ENTRIES: usize = 1 << 14;
 /// A set of slots, a bit for each: twice a group's number for its beginning, one more for its end.
 type Slots = u64;
 
+/// A set of classes, a bit for each.
+type Classes = u64;
+
 /// The row of the place from which no match can be reached any longer.
 const DEAD: u32 = 0;
 
@@ -24,6 +27,8 @@ const FOREIGN: u8 = 0;
 pub(super) struct OnePass {
     /// The class of each byte.
     classes: [u8; 256],
+    /// The bit of each byte's class; none for classes beyond the 64th.
+    bits: [Classes; 256],
     /// The number of classes: how long a row is.
     width: usize,
     /// A row for each place, an entry for each class.
@@ -45,6 +50,8 @@ struct Entry {
     notes: u16,
     /// The pattern may end after the character, whatever follows.
     may_end: bool,
+    /// By which characters one stays there, nothing being noted.
+    stays: Classes,
 }
 
 /// What is noted where the pattern ends at a place; `None`: it doesn't.
@@ -152,7 +159,9 @@ impl OnePass {
             has_ended = true;
             noted.note_end(slots, 0);
         }
-        for (place, byte) in text.bytes().enumerate() {
+        let bytes = text.as_bytes();
+        let mut place = 0;
+        while let Some(&byte) = bytes.get(place) {
             let class = self.classes[usize::from(byte)];
             let entry = self.entries[row as usize + usize::from(class)];
             if entry.notes != 0 {
@@ -165,10 +174,14 @@ impl OnePass {
                 }
                 break;
             }
+            place += 1;
             if entry.may_end {
                 has_ended = true;
-                noted.note_end(self.ends(row).anywhere.unwrap_or_default(), place + 1);
+                noted.note_end(self.ends(row).anywhere.unwrap_or_default(), place);
             }
+            // Unlike the steps of the table, these don't wait for each other.
+            let stays = |byte: &&u8| self.bits[usize::from(**byte)] & entry.stays != 0;
+            place += bytes[place..].iter().take_while(stays).count();
         }
         if let Some(slots) = self.ends(row).at_text_end {
             noted.note(slots | WHOLE_END, text.len());
@@ -210,12 +223,14 @@ struct Way {
 impl<'p> Builder<'p> {
     fn new(program: &'p Program) -> Self {
         let (classes, samples) = classes(program);
+        let bits = classes.map(|class| 1_u64.checked_shl(u32::from(class)).unwrap_or_default());
         let width = samples.len();
         Self {
             program,
             samples,
             table: OnePass {
                 classes,
+                bits,
                 width,
                 entries: Vec::new(),
                 ends: Vec::new(),
@@ -238,9 +253,23 @@ impl<'p> Builder<'p> {
         }
         for index in 0..self.table.entries.len() {
             let row = self.table.entries[index].row;
-            self.table.entries[index].may_end = self.table.ends(row).anywhere.is_some();
+            let may_end = self.table.ends(row).anywhere.is_some();
+            let stays = if may_end { 0 } else { self.stays(row) };
+            let entry = &mut self.table.entries[index];
+            (entry.may_end, entry.stays) = (may_end, stays);
         }
         Some(self.table)
+    }
+
+    /// The classes that lead from a row to itself without a note.
+    fn stays(&self, row: u32) -> Classes {
+        let start = row as usize;
+        let entries = &self.table.entries[start..start + self.table.width];
+        let stays = |entry: &Entry| row != DEAD && entry.row == row && entry.notes == 0;
+        (0..).zip(entries).fold(0, |set, (class, entry)| {
+            let bit = 1_u64.checked_shl(class).filter(|_| stays(entry));
+            set | bit.unwrap_or_default()
+        })
     }
 
     fn new_row(&mut self) -> Option<u32> {
@@ -341,7 +370,7 @@ impl<'p> Builder<'p> {
             *entry = Entry {
                 row: next,
                 notes,
-                may_end: false,
+                ..Entry::default()
             };
         }
         Some(())
