@@ -263,11 +263,12 @@ fn a_tag_is_followed_until_it_runs() {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
     };
-    asked(1);
+    // The second round begins when the first has been told.
+    asked(2);
     let image = json!({"name": "registry.example.com/team/app", "tag": "1.2.0"});
     let pushed = json!({"status": {"observedPolicies": {"app": image}, "lastPushCommit": situation.head, "lastPushTime": "2026-01-01T00:00:00Z"}});
     cluster.merge("ImageUpdateAutomation", "images", &pushed);
-    asked(3);
+    asked(4);
     let revision = format!("main@sha1:{}", situation.head);
     cluster.merge(
         "Kustomization",
