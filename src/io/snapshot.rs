@@ -190,7 +190,9 @@ fn is_inside(top: &Path, folder: &str) -> bool {
 pub fn read(folder: &Path) -> Result<Contents, String> {
     let named = folder.display();
     if !folder.is_dir() {
-        return Err(format!("{named}: is no folder"));
+        return Err(format!(
+            "{named}: is no folder; the command snapshot makes one"
+        ));
     }
     let facts: Value = match part(folder, FACTS) {
         Ok(facts) => facts,
