@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 
 use super::super::flux::TagFilter;
 use super::Collision;
-use super::parts::in_parts;
+use super::parts::{ahead, in_parts};
 use super::places::Places;
 use crate::go::regexp::{self, Matcher, Regexp, Stop, Template, Trail};
 
@@ -55,7 +55,7 @@ impl<'a> Filtered<'a> {
         let keyed = |tags: &'a [String]| {
             let mut keyer = keying.keyer()?;
             let mut keyed = Vec::new();
-            for tag in tags {
+            for tag in ahead(tags) {
                 if let Some(key) = keyer.key(tag)? {
                     let hash = hashes.hash_one(&*key);
                     keyed.push(Keyed::new(key, hash, tag));

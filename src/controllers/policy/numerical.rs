@@ -1,7 +1,7 @@
 //! Mirrors `internal/policy/numerical.go` of image-reflector-controller 1.2.
 
 use super::choice::{Chosen, KeyVerdict, Order};
-use super::parts::in_parts;
+use super::parts::{ahead, in_parts};
 use crate::go::number::parse_float;
 
 /// A Go map of so many keys gives them in the order in which they came, from a random beginning and around; of more, in
@@ -16,7 +16,7 @@ pub(super) struct Numerical {
 impl Numerical {
     pub(super) fn choose<K: AsRef<str> + Sync>(&self, keys: &[K], any_order: bool) -> Chosen {
         let parts = in_parts(keys, |_, part| {
-            let numbers = part.iter().map(|key| parse_float(key.as_ref()).ok());
+            let numbers = ahead(part).map(|key| parse_float(key.as_ref()).ok());
             numbers.flatten().collect::<Vec<f64>>()
         });
         let numbers = parts.concat();

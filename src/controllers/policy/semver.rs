@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::choice::{Chosen, KeyVerdict};
-use super::parts::in_parts;
+use super::parts::{ahead, in_parts};
 use crate::go::semver::{Constraints, Verdict, Version, VersionError};
 
 /// The greatest version in a range.
@@ -20,7 +20,7 @@ impl SemVer {
     pub(super) fn choose<K: AsRef<str> + Sync>(&self, keys: &[K], any_order: bool) -> Chosen {
         let parts = in_parts(keys, |start, part| {
             let mut best = Best::default();
-            for (place, key) in (start..).zip(part) {
+            for (place, key) in (start..).zip(ahead(part)) {
                 if let Ok(version) = Version::parse(key.as_ref())
                     && self.constraints.check(&version)
                 {
