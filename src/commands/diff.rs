@@ -352,6 +352,7 @@ fn request(
         needs_files: true,
         forgives: false,
         messages: global.output != Some(OutputFormat::Name) || args.dry_run == DryRunMode::Server,
+        losses: global.output != Some(OutputFormat::Name) || !global.quiet,
         minimal: args.rewrite == Rewrite::Minimal,
     })
 }

@@ -284,6 +284,7 @@ fn request(objects: ObjectRequest, global: &GlobalArgs) -> Result<Request, Failu
         assumptions: global.assumptions()?,
         updates: Vec::new(),
         messages: true,
+        losses: true,
         minimal: false,
         needs_files: false,
         forgives: false,

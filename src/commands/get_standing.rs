@@ -100,6 +100,7 @@ fn look(
         assumptions: global.assumptions()?,
         updates: Vec::new(),
         messages: false,
+        losses: false,
         needs_files: subject == Subject::Markers,
         forgives: false,
         minimal: false,

@@ -86,6 +86,7 @@ pub fn run(
         needs_files: false,
         forgives: false,
         messages: false,
+        losses: false,
         minimal: false,
     };
     let session = global.session(&ground, terminal)?;

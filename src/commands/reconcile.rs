@@ -168,6 +168,7 @@ pub fn run(
         needs_files: true,
         forgives: false,
         messages: true,
+        losses: true,
         minimal: args.rewrite == Rewrite::Minimal,
     };
     let session = global.session(&ground, terminal)?;

@@ -64,6 +64,7 @@ pub fn run(
         needs_files: true,
         forgives: false,
         messages: true,
+        losses: true,
         minimal: false,
     };
     let session = global.session(&ground, terminal)?;

@@ -213,6 +213,7 @@ fn working_lines(
     let wanted = Wanted {
         bytes: false,
         findings: true,
+        losses: false,
         minimal: false,
     };
     let rewritten = rewrite_file(&again, &setters, wanted);

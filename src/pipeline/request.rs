@@ -164,6 +164,8 @@ pub struct Request {
     pub updates: Vec<String>,
     /// Whether commit messages and the bytes of changed files are wanted.
     pub messages: bool,
+    /// Whether it is told what rewriting loses of files that still apply.
+    pub losses: bool,
     /// Change nothing but the marked values, which isn't what the controller does.
     pub minimal: bool,
     /// Whether the run is pointless without the files of every automation.
@@ -182,6 +184,7 @@ impl Request {
             assumptions: Vec::new(),
             updates: Vec::new(),
             messages: true,
+            losses: true,
             minimal: false,
             needs_files: false,
             forgives: true,

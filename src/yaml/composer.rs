@@ -4,9 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::ReadError;
 use super::comments::Comment;
-use super::parser::{Event, EventKind, Parser, Written};
+use super::parser::{EventKind, Parser, Written};
 use super::text::Source;
-use super::token::Name;
+use super::token::{Name, Value};
 use super::tree::{CommentSlot, Document, NodeId, NodeProperties, Tree};
 
 const LONG_TAG_PREFIX: &[u8] = b"tag:yaml.org,2002:";
@@ -16,10 +16,14 @@ struct Open {
     id: NodeId,
     is_mapping: bool,
     flow: bool,
-    /// The key whose value is read next, with the comment below it.
-    key: Option<(NodeId, Comment)>,
-    /// The key of the field before, with the comment below it. What follows may still replace this.
-    last: Option<(NodeId, Comment)>,
+    /// The key whose value is read next.
+    key: Option<NodeId>,
+    /// The comment below it.
+    below_key: Comment,
+    /// The key of the field before.
+    last: Option<NodeId>,
+    /// The comment below that. What follows may still replace it.
+    below_last: Comment,
 }
 
 struct Composer<'c> {
@@ -36,8 +40,8 @@ pub(super) fn compose(
     tree: &mut Tree,
 ) -> Result<Option<Document>, ReadError> {
     let mut parser = Parser::new(source);
-    let start = parser.next_event()?;
-    if matches!(start.kind, EventKind::StreamEnd) {
+    tree.reserve(source.text.len());
+    if matches!(parser.next_event()?.kind, EventKind::StreamEnd) {
         return Ok(None);
     }
     let root = NodeId(tree.len());
@@ -53,8 +57,7 @@ pub(super) fn compose(
         open: Vec::new(),
     };
     loop {
-        let event = parser.next_event()?;
-        if let EventKind::DocumentEnd { rest } = event.kind {
+        if let EventKind::DocumentEnd { rest } = parser.next_event()?.kind {
             let foot = parser.comments().map(|comments| comments.foot.take());
             if let Some(foot) = foot.filter(|foot| !foot.is_empty()) {
                 composer
@@ -74,44 +77,47 @@ pub(super) fn compose(
                 is_list_item: false,
             }));
         }
-        composer.add(event, &mut parser)?;
+        composer.add(&mut parser)?;
     }
 }
 
 impl Composer<'_> {
-    fn add(&mut self, event: Event, parser: &mut Parser<'_>) -> Result<(), ReadError> {
+    /// Adds what the event that was made last begins or ends.
+    fn add(&mut self, parser: &mut Parser<'_>) -> Result<(), ReadError> {
+        let event = parser.event();
         let line = event.start.line as usize + 1;
-        let (id, opens) = match event.kind {
+        let (id, opens) = match &mut event.kind {
             EventKind::SequenceEnd | EventKind::MappingEnd => {
                 self.close(parser);
                 return Ok(());
             }
             EventKind::Alias(name) => {
-                if !self.anchors.is_known(self.text, name) {
+                if !self.anchors.is_known(self.text, *name) {
                     return Err(ReadError::malformed("unknown anchor referenced", line));
                 }
-                (self.tree.push_alias(name, self.text), None)
+                (self.tree.push_alias(*name, self.text), None)
             }
             EventKind::Scalar {
                 properties,
                 value,
                 style,
             } => {
-                let properties = self.properties(properties);
+                let properties = self.properties(properties.take());
+                let value = std::mem::replace(value, Value::empty(0));
                 let id = self
                     .tree
-                    .push_scalar(value, style, properties, event.start, self.text);
+                    .push_scalar(value, *style, properties, event.start, self.text);
                 (id, None)
             }
             EventKind::SequenceStart { properties, flow } => {
-                let properties = self.properties(properties);
-                let id = self.tree.push_collection(false, flow, properties);
-                (id, Some((false, flow)))
+                let properties = self.properties(properties.take());
+                let id = self.tree.push_collection(false, *flow, properties);
+                (id, Some((false, *flow)))
             }
             EventKind::MappingStart { properties, flow } => {
-                let properties = self.properties(properties);
-                let id = self.tree.push_collection(true, flow, properties);
-                (id, Some((true, flow)))
+                let properties = self.properties(properties.take());
+                let id = self.tree.push_collection(true, *flow, properties);
+                (id, Some((true, *flow)))
             }
             EventKind::StreamEnd | EventKind::DocumentStart | EventKind::DocumentEnd { .. } => {
                 return Err(ReadError::malformed("unexpected end of the text", line));
@@ -131,7 +137,9 @@ impl Composer<'_> {
                 is_mapping,
                 flow,
                 key: None,
+                below_key: Comment::default(),
                 last: None,
+                below_last: Comment::default(),
             }),
             None => self.attach(id, foot),
         }
@@ -173,24 +181,28 @@ impl Composer<'_> {
         match parent.key.take() {
             None => {
                 // Below the last field, above a key that is further to the left: the comment is the field's.
-                if !parent.flow
-                    && !foot.is_empty()
-                    && let Some((_, last)) = &mut parent.last
-                {
-                    *last = foot.take();
+                if !parent.flow && !foot.is_empty() && parent.last.is_some() {
+                    parent.below_last = foot.take();
                 }
-                parent.key = Some((id, foot));
-                if let Some((last, foot)) = parent.last.take() {
+                parent.key = Some(id);
+                if !foot.is_empty() {
+                    parent.below_key = foot;
+                }
+                if let Some(last) = parent.last.take()
+                    && !parent.below_last.is_empty()
+                {
+                    let foot = parent.below_last.take();
                     self.give(last, CommentSlot::Foot, foot);
                     // The key stays the last one until its follower has a value.
                 }
             }
-            Some((key, of_key)) => {
-                if of_key.is_empty() {
-                    parent.last = Some((key, foot));
-                } else {
-                    parent.last = Some((key, of_key));
+            Some(key) => {
+                parent.last = Some(key);
+                if !parent.below_key.is_empty() {
+                    parent.below_last = parent.below_key.take();
                     self.give(id, CommentSlot::Foot, foot);
+                } else if !foot.is_empty() {
+                    parent.below_last = foot;
                 }
             }
         }
@@ -206,11 +218,12 @@ impl Composer<'_> {
             self.give(open.id, CommentSlot::Line, comments.line.take());
             foot = comments.foot.take();
         }
-        if let Some((key, mut of_key)) = open.last {
+        if let Some(last) = open.last {
+            let mut below_last = open.below_last;
             if !open.flow && !foot.is_empty() {
-                of_key = foot.take();
+                below_last = foot.take();
             }
-            self.give(key, CommentSlot::Foot, of_key);
+            self.give(last, CommentSlot::Foot, below_last);
         }
         self.attach(open.id, foot);
     }

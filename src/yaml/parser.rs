@@ -60,21 +60,6 @@ pub(super) struct Event {
     pub(super) start: Mark,
 }
 
-impl Event {
-    fn new(kind: EventKind, start: Mark) -> Self {
-        Self { kind, start }
-    }
-
-    fn empty_scalar(mark: Mark) -> Self {
-        let kind = EventKind::Scalar {
-            properties: None,
-            value: Value::empty(mark.offset),
-            style: ScalarStyle::Plain,
-        };
-        Self::new(kind, mark)
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     StreamStart,
@@ -110,7 +95,9 @@ pub(super) struct Parser<'t> {
     states: Vec<State>,
     pending: EventComments,
     has_pending: bool,
-    /// The comments of the event that was made last.
+    /// The event that was made last: to hand it on from function to function would take longer than to make it.
+    event: Event,
+    /// Its comments.
     given: EventComments,
     has_given: bool,
     /// The comment of a collection that starts behind a `-`.
@@ -126,6 +113,10 @@ impl<'t> Parser<'t> {
             states: Vec::new(),
             pending: EventComments::default(),
             has_pending: false,
+            event: Event {
+                kind: EventKind::StreamEnd,
+                start: Mark::default(),
+            },
             given: EventComments::default(),
             has_given: false,
             stem: Comment::default(),
@@ -134,15 +125,35 @@ impl<'t> Parser<'t> {
     }
 
     /// The next event; its comments are [`Self::comments`].
-    pub(super) fn next_event(&mut self) -> Result<Event, ReadError> {
+    pub(super) fn next_event(&mut self) -> Result<&Event, ReadError> {
         if self.has_given {
             self.has_given = false;
             self.given = EventComments::default();
         }
-        let event = self.make_event()?;
+        self.make_event()?;
         // While it looked for comments the scanner may have come to what can't be read.
         self.scanner.check_readable()?;
-        Ok(event)
+        Ok(&self.event)
+    }
+
+    /// Makes the next event.
+    fn made(&mut self, kind: EventKind, start: Mark) -> Result<(), ReadError> {
+        self.event = Event { kind, start };
+        Ok(())
+    }
+
+    fn made_empty_scalar(&mut self, mark: Mark) -> Result<(), ReadError> {
+        let kind = EventKind::Scalar {
+            properties: None,
+            value: Value::empty(mark.offset),
+            style: ScalarStyle::Plain,
+        };
+        self.made(kind, mark)
+    }
+
+    /// The event that was made last, to be taken apart.
+    pub(super) fn event(&mut self) -> &mut Event {
+        &mut self.event
     }
 
     /// The comments of the event that was made last.
@@ -155,7 +166,7 @@ impl<'t> Parser<'t> {
         self.scanner.cursor.text()
     }
 
-    fn make_event(&mut self) -> Result<Event, ReadError> {
+    fn make_event(&mut self) -> Result<(), ReadError> {
         loop {
             match self.state {
                 State::StreamStart => {
@@ -177,7 +188,7 @@ impl<'t> Parser<'t> {
                 State::PairEnd => {
                     let mark = self.peek()?.start;
                     self.state = State::FlowSequenceEntry { first: false };
-                    return Ok(Event::new(EventKind::MappingEnd, mark));
+                    return self.made(EventKind::MappingEnd, mark);
                 }
                 State::FlowMappingKey { first } => return self.flow_mapping_key(first),
                 State::FlowMappingValue { absent } => return self.flow_mapping_value(absent),
@@ -249,7 +260,7 @@ impl<'t> Parser<'t> {
         self.scanner.error_at(problem, mark)
     }
 
-    fn document_start(&mut self, first: bool) -> Result<Event, ReadError> {
+    fn document_start(&mut self, first: bool) -> Result<(), ReadError> {
         if !first {
             while matches!(self.peek()?.kind, TokenKind::DocumentEnd) {
                 self.scanner.take();
@@ -266,16 +277,15 @@ impl<'t> Parser<'t> {
         if matches!(token.kind, TokenKind::StreamEnd) {
             self.scanner.take();
             self.state = State::End;
-            return Ok(Event::new(EventKind::StreamEnd, start));
+            return self.made(EventKind::StreamEnd, start);
         }
         self.directives()?;
-        let event = Event::new(EventKind::DocumentStart, start);
         self.states.push(State::DocumentEnd);
         if first && !explicit {
             self.state = State::BlockNode;
             let head = self.split_document_head();
             self.give_head(head);
-            return Ok(event);
+            return self.made(EventKind::DocumentStart, start);
         }
         let token = self.peek()?;
         let mark = token.start;
@@ -284,7 +294,7 @@ impl<'t> Parser<'t> {
         }
         self.scanner.take();
         self.state = State::DocumentContent;
-        Ok(event)
+        self.made(EventKind::DocumentStart, start)
     }
 
     /// Takes the part before the last empty line off the pending head: it belongs to the document.
@@ -341,7 +351,7 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    fn document_content(&mut self) -> Result<Event, ReadError> {
+    fn document_content(&mut self) -> Result<(), ReadError> {
         let token = self.peek()?;
         let mark = token.start;
         if matches!(
@@ -353,12 +363,12 @@ impl<'t> Parser<'t> {
                 | TokenKind::StreamEnd
         ) {
             self.pop_state();
-            return Ok(Event::empty_scalar(mark));
+            return self.made_empty_scalar(mark);
         }
         self.node(Allowed::Block)
     }
 
-    fn document_end(&mut self) -> Result<Event, ReadError> {
+    fn document_end(&mut self) -> Result<(), ReadError> {
         let token = self.peek()?;
         let start = token.start;
         let mut rest = start.offset;
@@ -372,17 +382,17 @@ impl<'t> Parser<'t> {
         if self.given.foot.is_empty() {
             self.given.foot = self.given.head.take();
         }
-        Ok(Event::new(EventKind::DocumentEnd { rest }, start))
+        self.made(EventKind::DocumentEnd { rest }, start)
     }
 
-    fn node(&mut self, allowed: Allowed) -> Result<Event, ReadError> {
+    fn node(&mut self, allowed: Allowed) -> Result<(), ReadError> {
         let token = self.peek()?;
         let start = token.start;
         if let TokenKind::Alias(name) = token.kind {
             self.pop_state();
             self.give_comments();
             self.scanner.take();
-            return Ok(Event::new(EventKind::Alias(name), start));
+            return self.made(EventKind::Alias(name), start);
         }
         let properties = self.properties()?;
         let token = self.peek()?;
@@ -392,7 +402,7 @@ impl<'t> Parser<'t> {
             TokenKind::BlockEntry if allowed == Allowed::BlockOrIndentlessSequence => {
                 (State::IndentlessSequenceEntry, false)
             }
-            TokenKind::Scalar { .. } => return Ok(self.scalar(properties, mark)),
+            TokenKind::Scalar { .. } => return self.scalar(properties, mark),
             TokenKind::FlowSequenceStart => (State::FlowSequenceEntry { first: true }, true),
             TokenKind::FlowMappingStart => (State::FlowMappingKey { first: true }, true),
             TokenKind::BlockSequenceStart if block => {
@@ -403,11 +413,12 @@ impl<'t> Parser<'t> {
             }
             _ if properties.is_some() => {
                 self.pop_state();
-                let mut event = Event::empty_scalar(start);
-                if let EventKind::Scalar { properties: of, .. } = &mut event.kind {
-                    *of = properties;
-                }
-                return Ok(event);
+                let kind = EventKind::Scalar {
+                    properties,
+                    value: Value::empty(start.offset),
+                    style: ScalarStyle::Plain,
+                };
+                return self.made(kind, start);
             }
             _ => return Err(self.error("did not find expected node content", mark)),
         };
@@ -424,25 +435,21 @@ impl<'t> Parser<'t> {
             let head = self.stem.take();
             self.give_head(head);
         }
-        Ok(Event::new(kind, mark))
+        self.made(kind, mark)
     }
 
-    fn scalar(&mut self, properties: Written, start: Mark) -> Event {
+    fn scalar(&mut self, properties: Written, start: Mark) -> Result<(), ReadError> {
         self.pop_state();
-        let mut event = Event::empty_scalar(start);
         self.give_comments();
-        if let Some(Token {
-            kind: TokenKind::Scalar { value, style },
-            ..
-        }) = self.scanner.take()
-        {
-            event.kind = EventKind::Scalar {
-                properties,
-                value,
-                style,
-            };
-        }
-        event
+        let Some((value, style)) = self.scanner.take_scalar() else {
+            return self.made_empty_scalar(start);
+        };
+        let kind = EventKind::Scalar {
+            properties,
+            value,
+            style,
+        };
+        self.made(kind, start)
     }
 
     /// An anchor and a tag, in either order, each at most once.
@@ -501,7 +508,7 @@ impl<'t> Parser<'t> {
         Ok(tag)
     }
 
-    fn block_sequence_entry(&mut self, first: bool) -> Result<Event, ReadError> {
+    fn block_sequence_entry(&mut self, first: bool) -> Result<(), ReadError> {
         if first {
             self.peek()?;
             self.scanner.take();
@@ -514,7 +521,7 @@ impl<'t> Parser<'t> {
                 let next = &self.peek()?.kind;
                 if matches!(next, TokenKind::BlockEntry | TokenKind::BlockEnd) {
                     self.state = State::BlockSequenceEntry { first: false };
-                    return Ok(Event::empty_scalar(end));
+                    return self.made_empty_scalar(end);
                 }
                 self.states.push(State::BlockSequenceEntry { first: false });
                 self.node(Allowed::Block)
@@ -522,18 +529,18 @@ impl<'t> Parser<'t> {
             TokenKind::BlockEnd => {
                 self.pop_state();
                 self.scanner.take();
-                Ok(Event::new(EventKind::SequenceEnd, start))
+                self.made(EventKind::SequenceEnd, start)
             }
             _ => Err(self.error("did not find expected '-' indicator", start)),
         }
     }
 
-    fn indentless_sequence_entry(&mut self) -> Result<Event, ReadError> {
+    fn indentless_sequence_entry(&mut self) -> Result<(), ReadError> {
         let token = self.peek()?;
         let (start, end) = (token.start, token.end);
         if !matches!(token.kind, TokenKind::BlockEntry) {
             self.pop_state();
-            return Ok(Event::new(EventKind::SequenceEnd, start));
+            return self.made(EventKind::SequenceEnd, start);
         }
         self.take_entry()?;
         let next = &self.peek()?.kind;
@@ -542,7 +549,7 @@ impl<'t> Parser<'t> {
             TokenKind::BlockEntry | TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd
         ) {
             self.state = State::IndentlessSequenceEntry;
-            return Ok(Event::empty_scalar(end));
+            return self.made_empty_scalar(end);
         }
         self.states.push(State::IndentlessSequenceEntry);
         self.node(Allowed::Block)
@@ -582,7 +589,7 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    fn block_mapping_key(&mut self, first: bool) -> Result<Event, ReadError> {
+    fn block_mapping_key(&mut self, first: bool) -> Result<(), ReadError> {
         if first {
             self.peek()?;
             self.scanner.take();
@@ -598,13 +605,13 @@ impl<'t> Parser<'t> {
                 self.pop_state();
                 self.give_comments();
                 self.scanner.take();
-                Ok(Event::new(EventKind::MappingEnd, start))
+                self.made(EventKind::MappingEnd, start)
             }
             _ => Err(self.error("did not find expected key", start)),
         }
     }
 
-    fn block_mapping_value(&mut self) -> Result<Event, ReadError> {
+    fn block_mapping_value(&mut self) -> Result<(), ReadError> {
         let token = self.peek()?;
         let (start, end) = (token.start, token.end);
         if matches!(token.kind, TokenKind::Value) {
@@ -612,24 +619,24 @@ impl<'t> Parser<'t> {
             return self.key_or_value(State::BlockMappingKey { first: false }, end);
         }
         self.state = State::BlockMappingKey { first: false };
-        Ok(Event::empty_scalar(start))
+        self.made_empty_scalar(start)
     }
 
     /// What is behind a `?` or `:` in a block mapping.
-    fn key_or_value(&mut self, then: State, indicator_end: Mark) -> Result<Event, ReadError> {
+    fn key_or_value(&mut self, then: State, indicator_end: Mark) -> Result<(), ReadError> {
         let next = &self.peek()?.kind;
         if matches!(
             next,
             TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd
         ) {
             self.state = then;
-            return Ok(Event::empty_scalar(indicator_end));
+            return self.made_empty_scalar(indicator_end);
         }
         self.states.push(then);
         self.node(Allowed::BlockOrIndentlessSequence)
     }
 
-    fn flow_sequence_entry(&mut self, first: bool) -> Result<Event, ReadError> {
+    fn flow_sequence_entry(&mut self, first: bool) -> Result<(), ReadError> {
         if first {
             self.peek()?;
             self.scanner.take();
@@ -646,10 +653,7 @@ impl<'t> Parser<'t> {
                     self.state = State::PairKey;
                     let properties = None;
                     let flow = true;
-                    return Ok(Event::new(
-                        EventKind::MappingStart { properties, flow },
-                        start,
-                    ));
+                    return self.made(EventKind::MappingStart { properties, flow }, start);
                 }
                 TokenKind::FlowSequenceEnd => {}
                 _ => {
@@ -671,15 +675,15 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    fn end_flow(&mut self, kind: EventKind) -> Result<Event, ReadError> {
+    fn end_flow(&mut self, kind: EventKind) -> Result<(), ReadError> {
         let start = self.peek()?.start;
         self.pop_state();
         self.give_comments();
         self.scanner.take();
-        Ok(Event::new(kind, start))
+        self.made(kind, start)
     }
 
-    fn pair_key(&mut self) -> Result<Event, ReadError> {
+    fn pair_key(&mut self) -> Result<(), ReadError> {
         let token = self.peek()?;
         let end = token.end;
         if matches!(
@@ -689,13 +693,13 @@ impl<'t> Parser<'t> {
             // The token is lost: `[? : a]` is a mistake to this parser.
             self.scanner.take();
             self.state = State::PairValue;
-            return Ok(Event::empty_scalar(end));
+            return self.made_empty_scalar(end);
         }
         self.states.push(State::PairValue);
         self.node(Allowed::Flow)
     }
 
-    fn pair_value(&mut self) -> Result<Event, ReadError> {
+    fn pair_value(&mut self) -> Result<(), ReadError> {
         let token = self.peek()?;
         let start = token.start;
         if matches!(token.kind, TokenKind::Value) {
@@ -707,10 +711,10 @@ impl<'t> Parser<'t> {
             }
         }
         self.state = State::PairEnd;
-        Ok(Event::empty_scalar(start))
+        self.made_empty_scalar(start)
     }
 
-    fn flow_mapping_key(&mut self, first: bool) -> Result<Event, ReadError> {
+    fn flow_mapping_key(&mut self, first: bool) -> Result<(), ReadError> {
         if first {
             self.peek()?;
             self.scanner.take();
@@ -729,7 +733,7 @@ impl<'t> Parser<'t> {
                         TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowMappingEnd
                     ) {
                         self.state = State::FlowMappingValue { absent: false };
-                        return Ok(Event::empty_scalar(start));
+                        return self.made_empty_scalar(start);
                     }
                     self.states.push(State::FlowMappingValue { absent: false });
                     return self.node(Allowed::Flow);
@@ -744,7 +748,7 @@ impl<'t> Parser<'t> {
         self.end_flow(EventKind::MappingEnd)
     }
 
-    fn flow_mapping_value(&mut self, absent: bool) -> Result<Event, ReadError> {
+    fn flow_mapping_value(&mut self, absent: bool) -> Result<(), ReadError> {
         let token = self.peek()?;
         let mut start = token.start;
         if !absent && matches!(token.kind, TokenKind::Value) {
@@ -757,6 +761,6 @@ impl<'t> Parser<'t> {
             }
         }
         self.state = State::FlowMappingKey { first: false };
-        Ok(Event::empty_scalar(start))
+        self.made_empty_scalar(start)
     }
 }

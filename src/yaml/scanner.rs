@@ -9,7 +9,7 @@ use super::ReadError;
 use super::comments::FoundComment;
 use super::cursor::{Cursor, Mark};
 use super::text::Source;
-use super::token::{Token, TokenKind};
+use super::token::{ScalarStyle, Token, TokenKind, Value};
 
 /// How deep flow collections, and how deep block collections, may nest.
 const MAX_DEPTH: usize = 10_000;
@@ -51,7 +51,7 @@ impl<'t> Scanner<'t> {
     pub(super) fn new(source: &'t Source<'_>) -> Self {
         Self {
             cursor: Cursor::new(source),
-            tokens: VecDeque::new(),
+            tokens: VecDeque::with_capacity(8),
             tokens_taken: 0,
             token_ready: false,
             started: false,
@@ -66,6 +66,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// The next token, which stays in the queue.
+    #[inline]
     pub(super) fn peek(&mut self) -> Result<&Token, ReadError> {
         if !self.token_ready {
             self.fill_queue()?;
@@ -76,10 +77,24 @@ impl<'t> Scanner<'t> {
     }
 
     /// Takes the token that was peeked at.
+    #[inline]
     pub(super) fn take(&mut self) -> Option<Token> {
         self.token_ready = false;
         self.tokens_taken += 1;
         self.tokens.pop_front()
+    }
+
+    /// Takes the token that was peeked at; its value and style if it is a scalar.
+    pub(super) fn take_scalar(&mut self) -> Option<(Value, ScalarStyle)> {
+        let token = self.tokens.front_mut().map(|token| &mut token.kind);
+        let taken = match token {
+            Some(TokenKind::Scalar { value, style }) => {
+                Some((std::mem::replace(value, Value::empty(0)), *style))
+            }
+            _ => None,
+        };
+        self.take();
+        taken
     }
 
     /// The current block's column, 0 outside.
@@ -113,6 +128,7 @@ impl<'t> Scanner<'t> {
         ReadError::malformed(problem, mark.line as usize + 1)
     }
 
+    #[inline(never)]
     fn fill_queue(&mut self) -> Result<(), ReadError> {
         while self.tokens.len() <= 2 || self.front_may_be_key()? {
             self.fetch()?;

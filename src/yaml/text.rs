@@ -41,11 +41,17 @@ impl<'t> Source<'t> {
 pub(super) fn clean(bytes: &[u8]) -> Option<&str> {
     if bytes.starts_with(b"\xFF\xFE")
         || bytes.starts_with(b"\xFE\xFF")
-        || bytes.iter().any(is_suspicious)
+        || bytes.chunks(256).any(holds_suspicious)
     {
         return None;
     }
     std::str::from_utf8(bytes).ok()
+}
+
+/// Looks at all bytes: that goes many at a time, unlike stopping at the first.
+fn holds_suspicious(bytes: &[u8]) -> bool {
+    let suspicious = bytes.iter().map(is_suspicious);
+    suspicious.fold(false, |any, this| any | this)
 }
 
 /// Whether a byte is, or may start, a character that must not occur; or may start a byte order mark. U+FFFE and U+FFFF start with

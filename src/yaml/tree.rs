@@ -205,6 +205,14 @@ impl Tree {
         self.nodes[id.0 as usize]
     }
 
+    /// Makes room for the nodes that a text of so many bytes mostly has.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        if self.nodes.is_empty() {
+            self.nodes.reserve(bytes / 16);
+            self.comments.reserve(bytes / 128);
+        }
+    }
+
     /// How many nodes there are.
     pub(super) fn len(&self) -> u32 {
         self.nodes.len() as u32

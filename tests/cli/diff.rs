@@ -604,6 +604,18 @@ fn what_a_rewrite_damages_is_said() {
         "{}",
         ran.stderr
     );
+    // Nothing is written to find out names, and what breaks a file is said all the same.
+    let (named, quiet) = (
+        environment.diff(&["-o", "name"]).expect(1),
+        environment.diff(&["-o", "name", "-q"]).expect(1),
+    );
+    assert_eq!(named.stdout, "apps/app.yaml\napps/odd.yaml\n");
+    assert_eq!(quiet.stdout, named.stdout);
+    let errors: Vec<&str> = quiet.stderr.lines().collect();
+    assert!(
+        matches!(errors[..], [error] if error.contains("error[value-type-changes]: apps/odd.yaml:2:")),
+        "{errors:?}"
+    );
 }
 
 #[test]

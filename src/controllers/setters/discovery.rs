@@ -63,7 +63,12 @@ fn single_file(tree: &WorkTree, path: &str) -> Discovery {
         root: folder.to_owned(),
         ..Discovery::default()
     };
-    visit(tree, path, base_name(path).to_owned(), &mut discovery);
+    if has_fitting_name(path)
+        && let Some(entry) = tree.entries.get(path)
+    {
+        let relative = base_name(path).to_owned();
+        visit(tree, path, entry, relative, &mut discovery);
+    }
     discovery
 }
 
@@ -73,35 +78,38 @@ fn walk(tree: &WorkTree, root: String) -> Discovery {
     } else {
         format!("{root}/")
     };
-    let mut paths: Vec<&String> = tree
+    let mut entries: Vec<(&String, &TreeEntry)> = tree
         .entries
         .range(prefix.clone()..)
-        .map(|(path, _)| path)
-        .take_while(|path| path.starts_with(&prefix))
+        .take_while(|(path, _)| path.starts_with(&prefix))
+        .filter(|(path, _)| has_fitting_name(path))
         .collect();
-    paths.retain(|path| has_fitting_name(path));
-    paths.sort_by(|left, right| walk_order(left, right));
+    entries.sort_by(|(left, _), (right, _)| walk_order(left, right));
     let mut discovery = Discovery {
         root,
         ..Discovery::default()
     };
-    for path in paths {
-        visit(tree, path, path[prefix.len()..].to_owned(), &mut discovery);
+    for (path, entry) in entries {
+        let relative = path[prefix.len()..].to_owned();
+        visit(tree, path, entry, relative, &mut discovery);
     }
     discovery
 }
 
-fn visit(tree: &WorkTree, path: &str, relative: String, discovery: &mut Discovery) {
-    if !has_fitting_name(path) {
-        return;
-    }
-    match tree.entries.get(path) {
-        Some(TreeEntry::File) => discovery.candidates.push(Candidate {
+fn visit(
+    tree: &WorkTree,
+    path: &str,
+    entry: &TreeEntry,
+    relative: String,
+    discovery: &mut Discovery,
+) {
+    match entry {
+        TreeEntry::File => discovery.candidates.push(Candidate {
             relative,
             path: path.to_owned(),
             linked: false,
         }),
-        Some(TreeEntry::Link(_)) => match follow(tree, path) {
+        TreeEntry::Link(_) => match follow(tree, path) {
             Followed::File(target) => discovery.candidates.push(Candidate {
                 relative,
                 path: target,
@@ -109,7 +117,7 @@ fn visit(tree: &WorkTree, path: &str, relative: String, discovery: &mut Discover
             }),
             _ => discovery.skipped_links.push(path.to_owned()),
         },
-        Some(TreeEntry::Submodule) | None => {}
+        TreeEntry::Submodule => {}
     }
 }
 

@@ -26,6 +26,24 @@ pub(super) fn of_file(
         of_document(read, *at, &comments[from..to], &mut losses);
     }
     kept.sort_unstable();
+    retyped_values(read, &kept, fields, &mut losses);
+    dropped_documents(read, &kept, &mut losses);
+    separator_comments(read, &mut losses);
+    losses.in_order()
+}
+
+/// What no longer applies of a file of which these documents are written back to it, in line order.
+pub(super) fn of_values(read: &Documents<'_>, written: &[usize], fields: &[SetField]) -> Vec<Loss> {
+    let chunks = written.iter().map(|at| read.documents[*at].chunk);
+    let mut kept: Vec<u32> = chunks.collect();
+    kept.sort_unstable();
+    let mut losses = Losses::default();
+    retyped_values(read, &kept, fields, &mut losses);
+    losses.in_order()
+}
+
+/// The values in documents of these chunks that no longer fit their tags.
+fn retyped_values(read: &Documents<'_>, kept: &[u32], fields: &[SetField], losses: &mut Losses) {
     let is_kept = |document: usize| {
         let chunk = read.documents[document].chunk;
         kept.binary_search(&chunk).is_ok()
@@ -39,9 +57,6 @@ pub(super) fn of_file(
             });
         }
     }
-    dropped_documents(read, &kept, &mut losses);
-    separator_comments(read, &mut losses);
-    losses.in_order()
 }
 
 /// So many losses of one kind in a file are listed.

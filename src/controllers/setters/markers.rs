@@ -82,6 +82,10 @@ impl Setters {
     ///
     /// A schema holds a setter that can't be read: the run fails.
     pub(super) fn requested_by(&self, comment: &str) -> Result<Option<Setting>, RunFailure> {
+        // All forms are JSON objects.
+        if memchr::memchr(b'{', comment.as_bytes()).is_none() {
+            return Ok(None);
+        }
         let text = comment.trim_start_matches('#');
         if let Some(name) = marker_name(text)
             && let Some(setting) = self.resolve(&name)

@@ -21,8 +21,10 @@ use crate::yaml::{
 pub struct Wanted {
     /// Its new bytes.
     pub bytes: bool,
-    /// What becomes of each marker, and what is lost.
+    /// What becomes of each marker, and which values no longer fit their tags.
     pub findings: bool,
+    /// What else is lost; for that a file must be written, even if its bytes aren't wanted.
+    pub losses: bool,
     /// Files in which nothing but the values is changed, instead of the controller's.
     pub minimal: bool,
 }
@@ -32,6 +34,7 @@ impl Default for Wanted {
         Self {
             bytes: true,
             findings: true,
+            losses: true,
             minimal: false,
         }
     }
@@ -188,28 +191,41 @@ fn fill(
         rewritten.failed = Some(failed);
         return;
     }
-    let mut writer = FileWriter::new(file.bytes.len() + file.bytes.len() / 16);
-    for at in &written {
+    let mut output = WrittenFile {
+        path: file.path.to_owned(),
+        bytes: Vec::new(),
+        exact: None,
+        created: false,
+        losses: Vec::new(),
+    };
+    if wanted.bytes || wanted.losses || rewritten.minimal.is_some() {
+        let (bytes, comments) = write(&read, &written, file.bytes.len());
+        if let Some(minimal) = &mut rewritten.minimal {
+            minimal.exact = Some(bytes);
+            return;
+        }
+        if wanted.bytes {
+            output.bytes = bytes;
+        }
+        if wanted.findings && wanted.losses {
+            output.losses = losses::of_file(&read, &written, &comments, &fields);
+        }
+    }
+    if wanted.findings && !wanted.losses {
+        output.losses = losses::of_values(&read, &written, &fields);
+    }
+    rewritten.minimal = None;
+    rewritten.written = Some(output);
+}
+
+/// Some documents as they are written, `length` bytes about, and the comments among them.
+fn write(read: &Documents<'_>, written: &[usize], length: usize) -> (Vec<u8>, Vec<(u32, u32)>) {
+    let mut writer = FileWriter::new(length + length / 16);
+    for at in written {
         let document = &read.documents[*at];
         writer.document(read.view(document), read.sequence_indent(document));
     }
-    let (bytes, comments) = writer.finish();
-    if let Some(minimal) = &mut rewritten.minimal {
-        minimal.exact = Some(bytes);
-        return;
-    }
-    rewritten.minimal = None;
-    rewritten.written = Some(WrittenFile {
-        path: file.path.to_owned(),
-        exact: None,
-        losses: if wanted.findings {
-            losses::of_file(&read, &written, &comments, &fields)
-        } else {
-            Vec::new()
-        },
-        bytes: if wanted.bytes { bytes } else { Vec::new() },
-        created: false,
-    });
+    writer.finish()
 }
 
 /// The file with nothing but its values changed; `None` where one of them has no place of its own in the text.
@@ -228,6 +244,7 @@ fn minimally_written(
     let nothing = Wanted {
         bytes: false,
         findings: false,
+        losses: false,
         minimal: false,
     };
     let checked = rewrite_file(&again, setters, nothing);

@@ -7,6 +7,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use foldhash::fast::RandomState;
+
 use crate::facts::git::{TreeEntry, WorkTree};
 use crate::io::visit_files;
 
@@ -42,43 +44,47 @@ pub fn work_tree(top: &Path, repository: bool) -> Result<WorkTree, GitError> {
 }
 
 fn tracked_tree(top: &Path) -> Result<WorkTree, GitError> {
-    let (tracked, others, head, branch) = std::thread::scope(|scope| {
-        let tracked = scope.spawn(|| lines(top, &["ls-files", "-z", "--stage"]));
+    std::thread::scope(|scope| {
         let others =
             scope.spawn(|| lines(top, &["ls-files", "-z", "--others", "--exclude-standard"]));
-        let head = single_line(top, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]);
-        let branch = single_line(top, &["symbolic-ref", "--short", "--quiet", "HEAD"]);
-        (join(tracked), join(others), head, branch)
-    });
-    let mut tree = WorkTree {
-        commit: head?,
-        branch: branch?,
-        ..WorkTree::default()
-    };
-    let mut folders = RealFolders::new(top);
-    for record in tracked?
-        .split(|byte| *byte == 0)
-        .filter(|record| !record.is_empty())
-    {
+        let head = scope.spawn(|| {
+            let head = single_line(top, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?;
+            let branch = single_line(top, &["symbolic-ref", "--short", "--quiet", "HEAD"])?;
+            Ok((head, branch))
+        });
+        let mut tree = WorkTree::default();
+        let mut folders = RealFolders::new(top);
+        let tracked = lines(top, &["ls-files", "-z", "--stage"])?;
+        // Git looks for the other files in the meantime, which takes longer.
+        insert_tracked(&mut tree, &tracked, &mut folders);
+        // A nested repository is listed as a folder; a clone of the outer one doesn't have it.
+        for path in records(&join(others)?).filter(|path| !path.ends_with(b"/")) {
+            insert(&mut tree, path, |path| folders.entry(path));
+        }
+        (tree.commit, tree.branch) = join(head)?;
+        Ok(tree)
+    })
+}
+
+fn insert_tracked(tree: &mut WorkTree, listed: &[u8], folders: &mut RealFolders<'_>) {
+    for record in records(listed) {
         let mut halves = record.splitn(2, |byte| *byte == b'\t');
         let (mode, path) = (
             halves.next().unwrap_or_default(),
             halves.next().unwrap_or_default(),
         );
         if mode.starts_with(b"160000") {
-            insert(&mut tree, path, |_| Some(TreeEntry::Submodule));
+            insert(tree, path, |_| Some(TreeEntry::Submodule));
         } else {
-            insert(&mut tree, path, |path| folders.entry(path));
+            insert(tree, path, |path| folders.entry(path));
         }
     }
-    // A nested repository is listed as a folder; a clone of the outer one doesn't have it.
-    for path in others?
-        .split(|byte| *byte == 0)
-        .filter(|path| !path.is_empty() && !path.ends_with(b"/"))
-    {
-        insert(&mut tree, path, |path| folders.entry(path));
-    }
-    Ok(tree)
+}
+
+/// What git lists with `-z`.
+fn records(listed: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let records = listed.split(|byte| *byte == 0);
+    records.filter(|record| !record.is_empty())
 }
 
 fn join<T>(handle: std::thread::ScopedJoinHandle<'_, Result<T, GitError>>) -> Result<T, GitError> {
@@ -106,12 +112,15 @@ fn insert(tree: &mut WorkTree, path: &[u8], entry: impl FnOnce(&str) -> Option<T
 struct RealFolders<'a> {
     top: &'a Path,
     /// What is in a folder; `None` where it is none.
-    known: HashMap<String, Option<HashMap<OsString, FileType>>>,
+    known: HashMap<String, Option<Listing>, RandomState>,
 }
+
+/// The kind of each entry of a folder.
+type Listing = HashMap<OsString, FileType, RandomState>;
 
 impl<'a> RealFolders<'a> {
     fn new(top: &'a Path) -> Self {
-        let known = HashMap::from([(String::new(), listed(top))]);
+        let known = HashMap::from_iter([(String::new(), listed(top))]);
         Self { top, known }
     }
 
@@ -148,7 +157,7 @@ impl<'a> RealFolders<'a> {
 }
 
 /// What is in a folder, links as such; `None` where it can't be listed.
-fn listed(folder: &Path) -> Option<HashMap<OsString, FileType>> {
+fn listed(folder: &Path) -> Option<Listing> {
     let entries = fs::read_dir(folder).ok()?.flatten();
     Some(
         entries

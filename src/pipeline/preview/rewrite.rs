@@ -61,6 +61,7 @@ pub(super) fn run(
     let wanted = Wanted {
         bytes: request.messages,
         findings: true,
+        losses: request.losses,
         minimal: request.minimal,
     };
     let Discovery {
