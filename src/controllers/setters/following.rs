@@ -18,6 +18,8 @@ pub(super) enum Followed {
     Nothing(Option<String>),
     /// Through a file as if it were a folder.
     NotAFolder,
+    /// To a file or to nothing, by a name that ends in a slash.
+    WithSlash,
     /// Through too many links.
     Loop,
 }
@@ -53,6 +55,11 @@ pub(super) fn follow(tree: &WorkTree, path: &str) -> Followed {
                 remaining.extend(parts_reversed(target));
             }
             Lookup::Entry(_) if remaining.is_empty() => return Followed::File(here),
+            Lookup::Entry(_) | Lookup::Missing
+                if !remaining.is_empty() && remaining.iter().all(String::is_empty) =>
+            {
+                return Followed::WithSlash;
+            }
             Lookup::Entry(_) => return Followed::NotAFolder,
             Lookup::Missing => return Followed::Nothing(remaining.is_empty().then_some(here)),
         }
@@ -88,7 +95,7 @@ pub fn standing(tree: &WorkTree, root: &str, relative: &str) -> Standing {
                 return Standing::Nothing(format!("{behind}{}", &path[end..]));
             }
             // A link that leads nowhere stands in the way.
-            Followed::Nothing(_) | Followed::NotAFolder | Followed::Loop => {
+            Followed::Nothing(_) | Followed::NotAFolder | Followed::WithSlash | Followed::Loop => {
                 return no_folder(folder, "file exists");
             }
         }
@@ -100,6 +107,8 @@ pub fn standing(tree: &WorkTree, root: &str, relative: &str) -> Standing {
         Followed::Nothing(Some(file)) => Standing::Nothing(file),
         Followed::Nothing(None) => no_file("no such file or directory"),
         Followed::NotAFolder => no_file("not a directory"),
+        // Linux says so of every name that a file could only be made under without the slash.
+        Followed::WithSlash => no_file("is a directory"),
         Followed::Loop => no_file("too many levels of symbolic links"),
     }
 }
@@ -168,6 +177,7 @@ mod tests {
             ("loop", Some("loop")),
             ("through", Some("apps/a.yaml/")),
             ("dangling", Some("none")),
+            ("dangling-with-slash", Some("apps/none/")),
         ]);
         let of = |path| standing(&tree, "", path);
         assert_eq!(of("apps"), Standing::Folder);
@@ -202,6 +212,10 @@ mod tests {
             of("lost.yaml"),
             no_file("open ^/lost.yaml: no such file or directory")
         );
+        for with_slash in ["through", "dangling-with-slash"] {
+            let told = format!("open ^/{with_slash}: is a directory");
+            assert_eq!(of(with_slash), no_file(&told));
+        }
         assert_eq!(
             of("loop"),
             no_file("open ^/loop: too many levels of symbolic links")
