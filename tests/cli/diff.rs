@@ -644,6 +644,21 @@ fn minimal_rewriting_changes_marked_values_alone() {
 }
 
 #[test]
+fn minimal_rewriting_refuses_what_has_no_place() {
+    let environment = Environment::shop();
+    let text = "spec:\n  a: !!int 1 # {\"$imagepolicy\": \"flux-system:app:tag\"}\n";
+    environment.write("gitops/apps/odd.yaml", text);
+    let ran = environment.diff(&["--rewrite", "minimal"]).expect(7);
+    assert!(
+        ran.stderr
+            .contains("in apps/odd.yaml:2: with nothing else changed"),
+        "{}",
+        ran.stderr
+    );
+    drop(environment.diff(&[]).expect(1));
+}
+
+#[test]
 fn mails_become_the_commits_of_the_automations() {
     let environment = Environment::shop();
     let automation = automation("images", "main", "./apps").replace(

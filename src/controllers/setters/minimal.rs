@@ -31,7 +31,7 @@ pub(super) fn edits(view: View<'_>, chunk_start: usize, node: NodeId, new: &str)
             vec![Edit::new(start, end, format!("'{inner}'"))]
         }),
         Some(b'"') => quoted(text, start, b'"').map(|end| vec![Edit::new(start, end, double(new))]),
-        Some(b'|' | b'>') => block(text, start, new),
+        Some(b'|' | b'>') => block(text, start, view.value(node), new),
         Some(_) => plain_end(text, start, view.value(node))
             .map(|end| vec![Edit::new(start, end, bare(new))]),
         None => None,
@@ -125,8 +125,8 @@ fn plain_end(text: &[u8], start: usize, value: &str) -> Option<usize> {
     Some(at)
 }
 
-/// A block scalar keeps its header, but for the line break at the end that the value doesn't have.
-fn block(text: &[u8], start: usize, new: &str) -> Option<Vec<Edit>> {
+/// A block scalar keeps its place and style; its lines become one, without the line breaks around it that the value doesn't have.
+fn block(text: &[u8], start: usize, value: &str, new: &str) -> Option<Vec<Edit>> {
     let mut header = start + 1;
     while text
         .get(header)
@@ -134,39 +134,23 @@ fn block(text: &[u8], start: usize, new: &str) -> Option<Vec<Edit>> {
     {
         header += 1;
     }
-    let digits: String = text[start + 1..header]
-        .iter()
-        .filter(|byte| byte.is_ascii_digit())
-        .map(|byte| *byte as char)
-        .collect();
-    let mut line = header + memchr::memchr(b'\n', &text[header..])? + 1;
-    let mut first: Option<(usize, usize)> = None;
-    let mut end = line;
-    while line < text.len() {
-        let line_end = memchr::memchr(b'\n', &text[line..]).map_or(text.len(), |at| line + at);
-        let spaces = text[line..line_end]
-            .iter()
-            .take_while(|byte| **byte == b' ')
-            .count();
-        let is_blank = line + spaces == line_end;
-        let indent = first.map_or(1, |(_, indent)| indent);
-        if !is_blank && spaces < indent {
-            break;
-        }
-        if !is_blank {
-            first.get_or_insert((line, spaces));
-            end = line_end;
-        }
-        line = line_end + 1;
-    }
-    let Some((line, indent)) = first else {
+    let lines = memchr::memchr(b'\n', &text[header..]).map(|at| header + at + 1);
+    let Some(lines) = lines.filter(|_| !value.trim_ascii().is_empty()) else {
         // Without a line there is no place below the header.
         return Some(vec![Edit::new(start, header, bare(new))]);
     };
-    let style = text[start] as char;
+    let first = lines
+        + text[lines..]
+            .iter()
+            .position(|byte| !byte.is_ascii_whitespace())?;
+    let last = plain_end(text, first, value)?;
+    let end = memchr::memchr(b'\n', &text[last..]).map_or(text.len(), |at| last + at);
+    let line = memchr::memrchr(b'\n', &text[..first]).map_or(0, |at| at + 1);
+    // The line is now as deep as a reader finds it to be, whatever the header said.
+    let indent = std::str::from_utf8(&text[line..first]).ok()?;
     Some(vec![
-        Edit::new(start, header, format!("{style}{digits}-")),
-        Edit::new(line + indent, end, new),
+        Edit::new(start, header, format!("{}-", text[start] as char)),
+        Edit::new(lines, end, format!("{indent}{new}")),
     ])
 }
 
@@ -225,7 +209,7 @@ impl Places<'_> {
 mod tests {
     use super::super::{SetterPolicy, Setters, SourceFile, Wanted, rewrite_file};
 
-    fn minimal(text: &str) -> String {
+    fn setters() -> Setters {
         let policy = |name: &str, tag: &str| SetterPolicy {
             namespace: "n".into(),
             name: name.into(),
@@ -233,7 +217,10 @@ mod tests {
             tag: tag.into(),
             digest: String::new(),
         };
-        let setters = Setters::new(&[policy("a", "v2"), policy("n", "1.0")]).unwrap();
+        Setters::new(&[policy("a", "v2"), policy("n", "1.0")]).unwrap()
+    }
+
+    fn minimal(text: &str) -> String {
         let file = SourceFile {
             path: "f.yaml",
             bytes: text.as_bytes(),
@@ -242,8 +229,30 @@ mod tests {
             minimal: true,
             ..Wanted::default()
         };
-        let made = rewrite_file(&file, &setters, wanted).minimal;
+        let made = rewrite_file(&file, &setters(), wanted).minimal;
         made.map_or_else(String::new, |made| String::from_utf8(made.bytes).unwrap())
+    }
+
+    #[test]
+    fn values_without_a_place_are_told() {
+        let marker = "# {\"$imagepolicy\": \"n:a\"}";
+        let tagged = format!("b: x\na: !!int 1 {marker}\n");
+        // With the new value the object names another file than its own.
+        let note = "config.kubernetes.io/path";
+        let named = format!("metadata:\n  annotations:\n    {note}: f.yaml {marker}\n");
+        for (text, line) in [(tagged, 2), (named, 3)] {
+            let wanted = Wanted {
+                minimal: true,
+                ..Wanted::default()
+            };
+            let file = SourceFile {
+                path: "f.yaml",
+                bytes: text.as_bytes(),
+            };
+            let made = rewrite_file(&file, &setters(), wanted);
+            assert_eq!(made.minimal, None);
+            assert_eq!(made.unplaced.map(|unplaced| unplaced.line), Some(line));
+        }
     }
 
     #[test]
@@ -275,5 +284,22 @@ mod tests {
             minimal(&format!("a: | {}\n    v1\n\n\nb:  1\n", marker("a:tag"))),
             format!("a: |- {}\n    v2\n\n\nb:  1\n", marker("a:tag"))
         );
+        for (block, lines) in [
+            ("|2", "\n     v1\n    v1 \n"),
+            ("|2+", "\n     v1\n    v1 \n"),
+            (">", "\n    v1\n    v1 \n"),
+            ("|", "\n\n\n    v1\n"),
+        ] {
+            let text = |block: &str, lines: &str| {
+                format!("a:\n- x\n{}\n- {block}{lines}\n- b\n", marker("a:tag"))
+            };
+            let made = minimal(&text(block, lines));
+            let start = text(&format!("{}-", &block[..1]), "\n");
+            let (start, _) = start.split_at(start.len() - "\n- b\n".len());
+            assert!(made.starts_with(start), "{block}: {made}");
+            assert!(made.ends_with(" v2\n\n- b\n"), "{block}: {made}");
+        }
+        let above = format!("a:\n{}\n- |", marker("a:tag"));
+        assert_eq!(minimal(&above), above.replace('|', "v2"));
     }
 }

@@ -29,7 +29,7 @@ pub use format::{Formatted, format};
 pub use markers::{MARKER_KEY, SCREENING_TOKEN, Setters};
 pub use outcome::{
     Altered, Ignored, LocatedChange, Loss, LossKind, Marker, MarkerOutcome, ProblemFile,
-    RunFailure, SetterPolicy, SourceFile, Update, WrittenFile,
+    RunFailure, SetterPolicy, SourceFile, Unplaced, Update, WrittenFile,
 };
 pub use package::PACKAGE;
 use package::{Failed, Forms, Step};
@@ -135,6 +135,7 @@ pub fn conclude(
         update.written.clear();
         for file in &mut files {
             file.written = file.minimal.take();
+            update.unplaced.extend(file.unplaced.take());
         }
     }
     gather(files, &mut update);

@@ -42,6 +42,17 @@ pub struct Update {
     pub markers: Vec<Marker>,
     /// Candidates that hold a marker and can't be read; the run skips them silently.
     pub problem_files: Vec<ProblemFile>,
+    /// Files that change and can't be written with nothing but their values changed, where that is wanted. They are not in `written`.
+    pub unplaced: Vec<Unplaced>,
+}
+
+/// A new value that can't be put in the place of the old one with nothing else changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unplaced {
+    /// Relative to `spec.update.path`.
+    pub path: String,
+    /// The line of the old value, from 1.
+    pub line: usize,
 }
 
 /// A file after the run.

@@ -7,13 +7,15 @@ use super::changes::ObjectIdentifier;
 use super::markers::Setting;
 use super::minimal::{self, Edit};
 use super::outcome::{
-    LocatedChange, Loss, LossKind, Marker, ProblemFile, RunFailure, SourceFile, WrittenFile,
+    LocatedChange, Loss, LossKind, Marker, ProblemFile, RunFailure, SourceFile, Unplaced,
+    WrittenFile,
 };
 use super::package::{self, Failed, Forms, Member, NoteForms, OutputFile, PACKAGE, Step, file_of};
 use super::{Setters, Standing, Surroundings, losses, occurrences, values, visit};
 use crate::yaml::resource::Identity;
 use crate::yaml::{
-    CommentSlot, Documents, FileWriter, NodeId, ReadError, SplitText, View, added_tag, normalize,
+    CommentSlot, Documents, FileWriter, NodeId, ReadError, SplitText, Tag, View, added_tag,
+    normalize,
 };
 
 /// What is wanted of a rewritten file beside the fields that change.
@@ -57,6 +59,8 @@ pub struct Rewritten {
     pub(super) written: Option<WrittenFile>,
     /// The file with nothing but its values changed, where that is wanted.
     pub(super) minimal: Option<WrittenFile>,
+    /// Why there is none though a value changes.
+    pub(super) unplaced: Option<Unplaced>,
     /// An object of the file goes elsewhere.
     pub(super) is_entangled: bool,
 }
@@ -177,6 +181,9 @@ fn fill(
     }
     if wanted.minimal && rewritten.failed.is_none() && !rewritten.noted_changes.is_empty() {
         rewritten.minimal = minimally_written(file, &read, &fields, setters);
+        if rewritten.minimal.is_none() {
+            rewritten.unplaced = unplaced(file.path, &read, &fields);
+        }
     }
     let is_changed = rewritten.noted_changes.contains(file.path);
     if rewritten.failed.is_some() || rewritten.is_entangled || !is_changed {
@@ -235,6 +242,9 @@ fn minimally_written(
     fields: &[SetField],
     setters: &Setters,
 ) -> Option<WrittenFile> {
+    if fields.iter().any(|field| is_tagged_otherwise(read, field)) {
+        return None;
+    }
     let edits = fields.iter().flat_map(|field| field.edits.iter().cloned());
     let bytes = minimal::apply(file.bytes, read.split.text(), edits.collect());
     let again = SourceFile {
@@ -256,6 +266,37 @@ fn minimally_written(
         exact: None,
         created: false,
         losses: Vec::new(),
+    })
+}
+
+/// Whether a tag in the source makes a changed value something else than a string, whatever quotes it is given.
+fn is_tagged_otherwise(read: &Documents<'_>, field: &SetField) -> bool {
+    const OTHERS: [&[u8]; 6] = [
+        b"!!int",
+        b"!!float",
+        b"!!bool",
+        b"!!null",
+        b"!!timestamp",
+        b"!!binary",
+    ];
+    let tag = read
+        .view(&read.documents[field.document])
+        .source_tag(field.node);
+    field.old != field.new && matches!(tag, Tag::Explicit(tag) if OTHERS.contains(&tag))
+}
+
+/// Where the value stands that has no place, or else the first that changes: all of them together don't come out.
+fn unplaced(path: &str, read: &Documents<'_>, fields: &[SetField]) -> Option<Unplaced> {
+    let mut changed = fields.iter().filter(|field| field.old != field.new);
+    let blamed = changed
+        .clone()
+        .find(|field| field.edits.is_empty() || is_tagged_otherwise(read, field));
+    let field = blamed.or_else(|| changed.next())?;
+    let document = &read.documents[field.document];
+    let start = read.view(document).start(field.node);
+    Some(Unplaced {
+        path: path.to_owned(),
+        line: read.split.place_in(document, start).0,
     })
 }
 

@@ -98,6 +98,10 @@ pub(super) fn run(
     };
     let update = setters::conclude(files, &setters, wanted, &surroundings)
         .map_err(|failure| run_stop(failure, &run.root))?;
+    if let Some(unplaced) = update.unplaced.first() {
+        let path = run.repository_path(&unplaced.path);
+        return Err(no_place(&path, unplaced.line, update.unplaced.len() - 1).into());
+    }
     let unread = update.written.iter().filter(|file| !file.created);
     for file in unread.filter(|_| wanted.bytes) {
         if !run.sources.contains_key(&file.path)
@@ -163,6 +167,20 @@ fn run_stop(failure: RunFailure, root: &str) -> Stop {
         .message
         .replace(setters::PACKAGE, package.trim_end_matches('/'));
     Stop::Predicted(AutomationFailure::update_failed(&message))
+}
+
+/// What is said of files in which more than the values would have to change.
+fn no_place(path: &str, line: usize, more: usize) -> Failure {
+    let others = match more {
+        0 => String::new(),
+        1 => " (and one more file)".to_owned(),
+        more => format!(" (and {more} more files)"),
+    };
+    Failure::refused(format!(
+        "--rewrite minimal can't put the new value in the place of the old one in {path}:{line}{others}: with nothing else changed it \
+         wouldn't be read there as that string. Write the value on one line without a tag, or leave --rewrite \
+         minimal out"
+    ))
 }
 
 fn setter_policy(policy: &PolicyInUse) -> SetterPolicy {
