@@ -66,7 +66,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         place: "yaml",
-        forbidden: &["crate::controllers", "crate::go", "crate::facts"],
+        forbidden: &["crate::controllers", "crate::facts"],
         why: "yaml/ is ignorant of Flux",
     },
     Rule {

@@ -1,10 +1,15 @@
-//! Go's `strconv.Quote` and `strings.ToUpper`, for valid UTF-8.
+//! Go's `strconv.Quote` and `strings.ToUpper`.
 
 use super::template::{characters, quote as quoting};
 
 /// The text in double quotes, with Go's escapes; what isn't printable is escaped.
 pub fn quote(text: &str) -> String {
-    String::from_utf8_lossy(&quoting::quote(text.as_bytes(), false)).into_owned()
+    quote_bytes(text.as_bytes())
+}
+
+/// As [`quote`]: bytes that aren't UTF-8 are escaped too.
+pub fn quote_bytes(text: &[u8]) -> String {
+    String::from_utf8_lossy(&quoting::quote(text, false)).into_owned()
 }
 
 /// The text in upper case, each character by itself: none becomes two.

@@ -81,6 +81,27 @@ pub(super) fn compose(
     }
 }
 
+/// The lines, from 1, on which the nodes of the first document of a text start, with what is written in front of them.
+pub(super) fn lines_of_nodes(source: &Source<'_>) -> Vec<u32> {
+    let mut parser = Parser::new(source);
+    let mut lines = Vec::new();
+    while let Ok(event) = parser.next_event() {
+        let written = match &event.kind {
+            EventKind::StreamEnd | EventKind::DocumentEnd { .. } => break,
+            EventKind::SequenceEnd | EventKind::MappingEnd | EventKind::DocumentStart => continue,
+            EventKind::Alias(_) => &None,
+            EventKind::Scalar { properties, .. }
+            | EventKind::SequenceStart { properties, .. }
+            | EventKind::MappingStart { properties, .. } => properties,
+        };
+        let line = written
+            .as_ref()
+            .map_or(event.start.line, |properties| properties.line);
+        lines.push(line + 1);
+    }
+    lines
+}
+
 impl Composer<'_> {
     /// Adds what the event that was made last begins or ends.
     fn add(&mut self, parser: &mut Parser<'_>) -> Result<(), ReadError> {
@@ -93,7 +114,9 @@ impl Composer<'_> {
             }
             EventKind::Alias(name) => {
                 if !self.anchors.is_known(self.text, *name) {
-                    return Err(ReadError::malformed("unknown anchor referenced", line));
+                    let name = Anchors::text(self.text, *name);
+                    let problem = format!("unknown anchor '{name}' referenced");
+                    return Err(ReadError::malformed(&problem, line));
                 }
                 (self.tree.push_alias(*name, self.text), None)
             }

@@ -725,9 +725,9 @@ fn is_simple_key(view: View<'_>, key: NodeId) -> bool {
     anchor + tag + length <= MAX_SIMPLE_KEY
 }
 
-/// A node and what is below it, written on its own.
-pub(super) fn text_of(view: View<'_>, id: NodeId) -> String {
+/// A node and what is below it, written on its own; `whole` as in [`Emitter::document`].
+pub(super) fn text_of(view: View<'_>, id: NodeId, whole: bool) -> String {
     let mut emitter = Emitter::new(0);
-    emitter.document(view, id, false, SequenceIndent::Compact);
+    emitter.document(view, id, whole, SequenceIndent::Compact);
     emitter.finish().0
 }

@@ -10,6 +10,7 @@ mod cursor;
 mod emitter;
 mod file;
 pub mod json;
+mod marshal;
 mod overlay;
 mod parser;
 mod resolve;
@@ -22,6 +23,7 @@ mod sequence_indent;
 mod text;
 mod token;
 mod tree;
+mod values;
 mod window;
 mod written_tag;
 

@@ -22,6 +22,8 @@ pub(super) struct EventComments {
 pub(super) struct Properties {
     pub(super) anchor: Option<Name>,
     pub(super) tag: Vec<u8>,
+    /// The line of the first of them, from 0.
+    pub(super) line: u32,
 }
 
 /// What is written in front of a node; mostly nothing.
@@ -463,6 +465,7 @@ impl<'t> Parser<'t> {
 
     fn written_properties(&mut self) -> Result<Written, ReadError> {
         let mut properties = Box::<Properties>::default();
+        properties.line = self.peek()?.start.line;
         let mut tag_seen = false;
         loop {
             let token = self.peek()?;

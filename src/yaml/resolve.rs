@@ -1,5 +1,7 @@
 //! Which type an unquoted text has.
 
+use crate::go::number::parse_float;
+
 /// The types of scalars that unquoted text can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resolved {
@@ -35,7 +37,8 @@ pub(super) fn resolve(text: &str) -> Resolved {
             _ => Resolved::String,
         },
         Some(b'.') => {
-            if is_special_float(text) || is_finite_decimal(text) {
+            // Here Go's own notation counts, in which digits may be parted by `_`.
+            if is_special_float(text) || parse_float(text).is_ok() {
                 Resolved::Float
             } else {
                 Resolved::String
@@ -301,7 +304,7 @@ mod tests {
                 ["true", "True", "TRUE", "false", "False", "FALSE"],
             ),
             ("!!int", ["0", "-1", "0x1F", "0o17", "017", "1_000"]),
-            ("!!float", ["1.5", ".5", "-.inf", ".NaN", "08", "1e3"]),
+            ("!!float", ["1.5", ".5_0", "-.inf", ".NaN", "08", "1e3"]),
             (
                 "!!timestamp",
                 [
@@ -319,7 +322,7 @@ mod tests {
             ),
             (
                 "!!str",
-                ["<<", "0x", "_1", "--1", "0x+1", "2024-01-01T24:00:00Z"],
+                ["<<", "0x", "._1", "--1", "0x+1", "2024-01-01T24:00:00Z"],
             ),
         ] {
             for text in texts {

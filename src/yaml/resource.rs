@@ -276,6 +276,20 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// The object as YAML, with its notes.
+    pub(super) fn text(&self) -> String {
+        super::emitter::text_of(self.view(), self.document.root, !self.is_list_item())
+    }
+
+    /// The object as JSON with a line end, with its notes.
+    ///
+    /// # Errors
+    ///
+    /// The libraries' text: what contradicts its tag, or has no form in JSON.
+    pub fn to_json(&self) -> Result<String, String> {
+        super::marshal::to_json(self)
+    }
+
     /// Writes the notes of reading: which object of which file it is, and how its lists are written. `text` is its piece of the file.
     ///
     /// # Errors
@@ -557,7 +571,7 @@ impl<'a> Object<'a> {
             Kind::Scalar => "ScalarNode",
             Kind::Alias => "AliasNode",
         };
-        let content = super::emitter::text_of(view, id);
+        let content = super::emitter::text_of(view, id, false);
         Err(ObjectError {
             message: format!(
                 "wrong node kind: expected MappingNode but got {actual}: node contents:\n{content}"

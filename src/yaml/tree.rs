@@ -765,6 +765,11 @@ impl<'a> Children<'a> {
         children
     }
 
+    /// The same node's children when all have been taken.
+    pub(super) fn none_left(self) -> Self {
+        Self::none(self.tree)
+    }
+
     /// Moves over a node and all below it.
     #[inline]
     fn pass(&mut self) -> NodeId {

@@ -2,6 +2,7 @@
 
 pub mod case;
 mod hard;
+mod items;
 mod mutation;
 mod objects;
 mod ordinary;
@@ -16,6 +17,7 @@ use imageauto::controllers::setters::Setters;
 
 use case::{Answer, Case, ours};
 pub use hard::hard_yaml;
+pub use items::json_items;
 use mutation::mutated;
 use objects::run_files;
 pub use objects::{list, odd_objects};
@@ -115,8 +117,9 @@ pub fn smallest(case: Case) -> (Case, String) {
 
 /// A case of any kind.
 pub fn any_case(g: &mut Generator) -> Vec<Case> {
-    let text = match g.below(8) {
+    let text = match g.below(9) {
         0 => ordinary_manifest(g),
+        8 => return vec![Case::run(json_items(g, false))],
         1 | 2 => hard_yaml(g),
         3 => {
             return vec![Case {
@@ -205,6 +208,13 @@ fn odd_objects_are_rewritten_alike() {
         text.into_bytes()
     });
     check("odd objects", texts.map(Case::run));
+}
+
+#[test]
+fn items_are_written_as_json_alike() {
+    let mut g = Generator::new(11);
+    let runs = (0..4000).map(move |_| Case::run(json_items(&mut g, false)));
+    check("items as JSON", runs);
 }
 
 #[test]

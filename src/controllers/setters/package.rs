@@ -325,11 +325,31 @@ fn write_file(
             continue;
         }
         let mut object = named(members, kept, settled)?;
+        if objects.len() > 1 {
+            // Sorting them completes the notes once more, and tells nobody where it fails.
+            let _ = object.copy_legacy_annotations();
+        }
+        // The path is looked at before it is cleared.
+        let as_json = objects.len() == 1 && is_json(file_of(object.view()));
         let indent = clear_notes(&mut object).map_err(&failed)?;
+        if as_json {
+            let text = object.to_json();
+            let text = text.map_err(|problem| Failed::new(Step::Write, problem))?;
+            return Ok(output(path, text.into_bytes(), Vec::new(), objects));
+        }
         writer = writer.object(&object, indent);
     }
     let (bytes, comments) = writer.finish();
-    Ok(OutputFile {
+    Ok(output(path, bytes, comments, objects))
+}
+
+fn output(
+    path: String,
+    bytes: Vec<u8>,
+    comments: Vec<(u32, u32)>,
+    objects: &[Settled],
+) -> OutputFile {
+    OutputFile {
         path: clean_path(&path),
         noted: path,
         bytes,
@@ -338,7 +358,13 @@ fn write_file(
             .map(|object| (object.member, object.at))
             .collect(),
         comments,
-    })
+    }
+}
+
+/// Whether an object that is alone in the file at this path is written as JSON.
+fn is_json(path: &str) -> bool {
+    let name = path.trim_end_matches('/');
+    name.ends_with(".json")
 }
 
 /// An object with the path and the index that it was given.

@@ -2,7 +2,7 @@
 
 use super::tree::{Entry, Tree};
 use crate::oracle::generator::Generator;
-use crate::oracle::yaml::{NAMESPACE, hard_yaml, list, odd_objects, ordinary_manifest};
+use crate::oracle::yaml::{NAMESPACE, hard_yaml, json_items, list, odd_objects, ordinary_manifest};
 
 /// What the files of a tree hold: a run over lists and other objects together always fails.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -134,8 +134,9 @@ fn text(g: &mut Generator, flavour: Flavour) -> Vec<u8> {
         Flavour::Both => g.chance(40),
     };
     if has_list {
-        return match g.below(6) {
+        return match g.below(7) {
             0 => list(g).into_bytes(),
+            6 => json_items(g, true).into_bytes(),
             1 => b"kind: Pod\nmetadata:\n  name: web\n".to_vec(),
             2 => b"broken: [\n".to_vec(),
             3 => format!(
@@ -181,6 +182,9 @@ fn elsewhere(g: &mut Generator) -> &'static str {
         "shop/pod_web.yaml",
         "new/folder/x.yaml",
         "README.md",
+        "d.json",
+        "x.json",
+        "new/folder/x.json",
         "link/x.yaml",
         "shop",
         "apps",

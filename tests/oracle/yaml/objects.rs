@@ -1,6 +1,7 @@
 //! Objects whose `metadata` is anything but ordinary, and lists of objects.
 
 use super::hard::hard_yaml;
+use super::items::json_items;
 use super::ordinary::{NAMESPACE, marker, ordinary_manifest};
 use crate::oracle::generator::Generator;
 
@@ -306,6 +307,8 @@ fn annotations(g: &mut Generator, column: usize) -> String {
             "|-\n        f.yaml",
             "./f.yaml",
             "d/../f.yaml",
+            "x.json",
+            "x.json",
         ]);
         let comment = if g.chance(25) {
             marker(g)
@@ -343,7 +346,8 @@ pub fn run_files(g: &mut Generator) -> Vec<(String, Vec<u8>)> {
     paths.sort_by(|left, right| left.split('/').cmp(right.split('/')));
     let mut files = Vec::new();
     for path in paths {
-        let text = match g.below(8) {
+        let text = match g.below(9) {
+            8 => json_items(g, true),
             0 => ordinary_manifest(g),
             1 => format!(
                 "kind: Pod\nmetadata:\n  name: web\nspec: x # {{\"$imagepolicy\": \"{NAMESPACE}:app\"}}\n"
