@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error_text;
 
-/// How many files a thread takes at a time: enough that they don't wait for each other.
+/// How many things a thread takes at a time: enough that they don't wait for each other.
 const AT_A_TIME: usize = 32;
 
 /// Looks at the files `paths` below `top` side by side, and keeps what `look` makes of them, with their numbers in `paths`, in order.
@@ -18,24 +18,33 @@ pub fn visit_files<P: AsRef<Path> + Sync, T: Send>(
     paths: &[P],
     look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
 ) -> Vec<(usize, T)> {
+    side_by_side(paths, |scratch: &mut Scratch, at, path| {
+        let read = scratch.read(&top.join(path));
+        look(at, read.map_err(|error| error_text(&error)))
+    })
+}
+
+/// What comes of some things, several being looked at at a time, with their numbers, in order. Each thread has room of its own.
+pub(super) fn side_by_side<I: Sync, R: Default, T: Send>(
+    items: &[I],
+    look: impl Fn(&mut R, usize, &I) -> Option<T> + Sync,
+) -> Vec<(usize, T)> {
     let threads = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(8)
-        .min(paths.len().div_ceil(AT_A_TIME).max(1));
+        .min(items.len().div_ceil(AT_A_TIME).max(1));
     let taken = AtomicUsize::new(0);
     let visit = || {
         let mut kept = Vec::new();
-        let mut scratch = Scratch::default();
+        let mut room = R::default();
         loop {
             let start = taken.fetch_add(AT_A_TIME, Ordering::Relaxed);
-            if start >= paths.len() {
+            if start >= items.len() {
                 return kept;
             }
-            let end = paths.len().min(start + AT_A_TIME);
-            for (at, path) in paths.iter().enumerate().take(end).skip(start) {
-                let read = scratch.read(&top.join(path));
-                let read = read.map_err(|error| error_text(&error));
-                kept.extend(look(at, read).map(|made| (at, made)));
+            let end = items.len().min(start + AT_A_TIME);
+            for (at, item) in items.iter().enumerate().take(end).skip(start) {
+                kept.extend(look(&mut room, at, item).map(|made| (at, made)));
             }
         }
     };

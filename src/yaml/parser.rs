@@ -202,13 +202,21 @@ impl<'t> Parser<'t> {
     /// The next token; the comments before it become pending.
     #[inline]
     fn peek(&mut self) -> Result<&Token, ReadError> {
-        let token = self.scanner.peek()?;
-        let start = token.start.offset;
-        let ends_block = matches!(token.kind, TokenKind::BlockEnd);
-        if !self.scanner.comments.is_empty() {
-            self.gather_comments(start, ends_block);
+        if !self.scanner.is_ready() {
+            self.make_ready()?;
         }
-        self.scanner.peek()
+        self.scanner.front()
+    }
+
+    #[inline(never)]
+    fn make_ready(&mut self) -> Result<(), ReadError> {
+        self.scanner.make_ready()?;
+        if !self.scanner.comments.is_empty() {
+            let token = self.scanner.front()?;
+            let ends_block = matches!(token.kind, TokenKind::BlockEnd);
+            self.gather_comments(token.start.offset, ends_block);
+        }
+        Ok(())
     }
 
     fn gather_comments(&mut self, start: u32, ends_block: bool) {

@@ -127,6 +127,13 @@ enum Chomping {
     Keep,
 }
 
+fn style_of_quote(quote: u8) -> ScalarStyle {
+    match quote {
+        b'"' => ScalarStyle::DoubleQuoted,
+        _ => ScalarStyle::SingleQuoted,
+    }
+}
+
 impl Scanner<'_> {
     /// A scalar without quotes.
     pub(super) fn scan_plain_scalar(&mut self) -> Result<(), ReadError> {
@@ -217,6 +224,15 @@ impl Scanner<'_> {
         let is_double = quote == b'"';
         self.cursor.advance();
         let content = self.cursor.mark.offset;
+        if let Some(end) = self.cursor.end_of_plain_quote(quote) {
+            self.cursor.advance();
+            let value = Value::Piece {
+                start: content,
+                end,
+            };
+            self.push_scalar(value, style_of_quote(quote), start, self.cursor.mark);
+            return Ok(());
+        }
         let mut value = Reading::new();
         loop {
             self.need(4)?;
@@ -282,13 +298,8 @@ impl Scanner<'_> {
             }
         }
         self.cursor.advance();
-        let style = if is_double {
-            ScalarStyle::DoubleQuoted
-        } else {
-            ScalarStyle::SingleQuoted
-        };
         let value = value.finish(content);
-        self.push_scalar(value, style, start, self.cursor.mark);
+        self.push_scalar(value, style_of_quote(quote), start, self.cursor.mark);
         Ok(())
     }
 

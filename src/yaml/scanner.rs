@@ -65,12 +65,24 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// The next token, which stays in the queue.
+    /// Whether the next token is there already.
     #[inline]
-    pub(super) fn peek(&mut self) -> Result<&Token, ReadError> {
-        if !self.token_ready {
-            self.fill_queue()?;
+    pub(super) fn is_ready(&self) -> bool {
+        self.token_ready
+    }
+
+    /// Has the next token ready.
+    pub(super) fn make_ready(&mut self) -> Result<(), ReadError> {
+        while self.tokens.len() <= 2 || self.front_may_be_key()? {
+            self.fetch()?;
         }
+        self.token_ready = true;
+        Ok(())
+    }
+
+    /// The next token, once it is ready; it stays in the queue.
+    #[inline]
+    pub(super) fn front(&self) -> Result<&Token, ReadError> {
         self.tokens
             .front()
             .ok_or_else(|| self.error("unexpected end of the text"))
@@ -126,15 +138,6 @@ impl<'t> Scanner<'t> {
     #[cold]
     pub(super) fn error_at(&self, problem: &'static str, mark: Mark) -> ReadError {
         ReadError::malformed(problem, mark.line as usize + 1)
-    }
-
-    #[inline(never)]
-    fn fill_queue(&mut self) -> Result<(), ReadError> {
-        while self.tokens.len() <= 2 || self.front_may_be_key()? {
-            self.fetch()?;
-        }
-        self.token_ready = true;
-        Ok(())
     }
 
     /// Whether the token at the front may turn out to start a key.

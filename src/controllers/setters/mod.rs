@@ -138,7 +138,7 @@ pub fn conclude(
             update.unplaced.extend(file.unplaced.take());
         }
     }
-    gather(files, &mut update);
+    gather(files, wanted, &mut update);
     Ok(update)
 }
 
@@ -154,13 +154,15 @@ fn first(failures: impl Iterator<Item = Failed>) -> Option<Failed> {
 }
 
 /// Puts what was found in the files together.
-fn gather(files: Vec<Rewritten>, update: &mut Update) {
+fn gather(files: Vec<Rewritten>, wanted: Wanted, update: &mut Update) {
     let mut reported: HashMap<String, usize> = HashMap::new();
     let mut together = std::mem::take(&mut update.written);
     for file in files {
         for (noted, change) in file.reported {
-            let noted = noted.unwrap_or_else(|| change.path.clone());
-            report(&mut update.changed, &mut reported, noted, &change);
+            if wanted.bytes {
+                let noted = noted.unwrap_or_else(|| change.path.clone());
+                report(&mut update.changed, &mut reported, noted, &change);
+            }
             update.located.push(change);
         }
         update.markers.extend(file.markers);

@@ -21,7 +21,7 @@ use crate::yaml::{
 /// What is wanted of a rewritten file beside the fields that change.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
-    /// Its new bytes.
+    /// Its new bytes, and what commit messages tell of its changes.
     pub bytes: bool,
     /// What becomes of each marker, and which values no longer fit their tags.
     pub findings: bool,

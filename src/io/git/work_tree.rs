@@ -1,6 +1,6 @@
 //! A local checkout as a clone of it would look: tracked files as they stand on disk, and untracked ones that git doesn't ignore.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, FileType};
 use std::io::Write;
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use foldhash::fast::RandomState;
 
 use crate::facts::git::{TreeEntry, WorkTree};
-use crate::io::visit_files;
+use crate::io::files::{side_by_side, visit_files};
 
 /// Git, or a work tree, can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +56,7 @@ fn tracked_tree(top: &Path) -> Result<WorkTree, GitError> {
         let mut folders = RealFolders::new(top);
         let tracked = lines(top, &["ls-files", "-z", "--stage"])?;
         // Git looks for the other files in the meantime, which takes longer.
+        folders.list(&tracked);
         insert_tracked(&mut tree, &tracked, &mut folders);
         // A nested repository is listed as a folder; a clone of the outer one doesn't have it.
         for path in records(&join(others)?).filter(|path| !path.ends_with(b"/")) {
@@ -64,6 +65,12 @@ fn tracked_tree(top: &Path) -> Result<WorkTree, GitError> {
         (tree.commit, tree.branch) = join(head)?;
         Ok(tree)
     })
+}
+
+/// The path in a record of `ls-files --stage`.
+fn path_of(record: &[u8]) -> Option<&str> {
+    let tab = record.iter().position(|byte| *byte == b'\t')?;
+    std::str::from_utf8(&record[tab + 1..]).ok()
 }
 
 fn insert_tracked(tree: &mut WorkTree, listed: &[u8], folders: &mut RealFolders<'_>) {
@@ -113,6 +120,8 @@ struct RealFolders<'a> {
     top: &'a Path,
     /// What is in a folder; `None` where it is none.
     known: HashMap<String, Option<Listing>, RandomState>,
+    /// What is in folders that may stand behind a link.
+    listed: HashMap<String, Listing, RandomState>,
 }
 
 /// The kind of each entry of a folder.
@@ -121,7 +130,28 @@ type Listing = HashMap<OsString, FileType, RandomState>;
 impl<'a> RealFolders<'a> {
     fn new(top: &'a Path) -> Self {
         let known = HashMap::from_iter([(String::new(), listed(top))]);
-        Self { top, known }
+        Self {
+            top,
+            known,
+            listed: HashMap::default(),
+        }
+    }
+
+    /// Lists the folders of tracked files, several at a time.
+    fn list(&mut self, tracked: &[u8]) {
+        let paths = records(tracked).filter_map(path_of);
+        let mut folders: Vec<&str> = paths
+            .filter_map(|path| Some(path.rsplit_once('/')?.0))
+            .collect();
+        folders.dedup();
+        // What is in a folder stands before, between and behind what is in its folders.
+        let mut seen = HashSet::<_, RandomState>::default();
+        folders.retain(|folder| seen.insert(*folder));
+        let found = side_by_side(&folders, |(): &mut (), _, folder| {
+            listed(&self.top.join(folder))
+        });
+        let named = |(at, listing): (usize, _)| (folders[at].to_owned(), listing);
+        self.listed = found.into_iter().map(named).collect();
     }
 
     fn entry(&mut self, path: &str) -> Option<TreeEntry> {
@@ -147,10 +177,10 @@ impl<'a> RealFolders<'a> {
         }
         let (parent, name) = folder.rsplit_once('/').unwrap_or(("", folder));
         let is_real = self.kind(parent, name).is_some_and(|kind| kind.is_dir());
-        let entries = if is_real {
-            listed(&self.top.join(folder))
-        } else {
-            None
+        let entries = match self.listed.remove(folder) {
+            _ if !is_real => None,
+            None => listed(&self.top.join(folder)),
+            known => known,
         };
         self.known.insert(folder.to_owned(), entries);
     }
