@@ -465,7 +465,7 @@ fn print_document(
     let previews = || parts.iter().flat_map(|part| part.previews);
     match global.output {
         Some(OutputFormat::Json) => {
-            terminal.result(&json_v1::diff(parts, forecast, args.unified));
+            terminal.streamed_result(|out| json_v1::diff(out, parts, forecast, args.unified));
         }
         Some(OutputFormat::Name) => terminal.result(&diff_report::names(previews())),
         Some(OutputFormat::Markdown) => {

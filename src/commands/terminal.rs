@@ -1,6 +1,6 @@
 //! The process's two streams: stdout carries the result and nothing else, stderr the talk.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::io::observer::{Event, Observer};
@@ -79,6 +79,15 @@ impl Terminal {
                 .write_all(bytes)
                 .and_then(|()| stdout.flush())
                 .is_err();
+        }
+    }
+
+    /// Writes a part of the result that is made while it is written.
+    pub fn streamed_result(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        if !self.closed {
+            self.talk.clear_progress();
+            let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+            self.closed = write(&mut stdout).and_then(|()| stdout.flush()).is_err();
         }
     }
 

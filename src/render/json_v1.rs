@@ -1,6 +1,8 @@
 //! The public JSON of schema version 1: structs of its own, which only grow. The schemas stand under `schemas/`.
 
-use serde::Serialize;
+use std::io::{self, Write};
+
+use serde::{Serialize, Serializer};
 
 use crate::controllers::flux::ObjectKey;
 use crate::findings::{Finding, Subject};
@@ -8,7 +10,8 @@ use crate::pipeline::DryRun;
 use crate::pipeline::forecast::Forecast;
 use crate::pipeline::stages::{Preview, PreviewedFile};
 
-use super::{diff_report, json_v1_dry_run, json_v1_forecast, unified_diff};
+use super::unified_diff::Patch;
+use super::{diff_report, json_v1_dry_run, json_v1_forecast};
 
 /// What is told of one cluster or one set of manifests.
 #[derive(Clone, Copy, Debug)]
@@ -21,23 +24,25 @@ pub struct DiffPart<'a> {
     pub cluster: Option<&'a str>,
 }
 
-/// The document of `diff -o json`, ended by LF; the patches have `context` unchanged lines around each change.
-pub fn diff(parts: &[DiffPart<'_>], forecast: Option<&Forecast>, context: usize) -> Vec<u8> {
-    let rows = parts.iter().flat_map(|part| {
-        part.previews
-            .iter()
-            .enumerate()
-            .map(move |(index, preview)| {
-                let dry_run = part.dry_runs.and_then(|dry_runs| dry_runs.get(index));
-                automation(preview, dry_run, part.cluster, context)
-            })
-    });
-    let automations = rows.collect();
-    document(&DiffDocument {
+/// Writes the document of `diff -o json`, ended by LF; the patches have `context` unchanged lines around each change. What is told of
+/// one automation is made when it is written, so that a large document takes no more room than its largest part.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn diff(
+    out: &mut dyn Write,
+    parts: &[DiffPart<'_>],
+    forecast: Option<&Forecast>,
+    context: usize,
+) -> io::Result<()> {
+    let document = DiffDocument {
         schema_version: 1,
-        automations,
+        automations: Automations { parts, context },
         forecast: forecast.map(json_v1_forecast::row),
-    })
+    };
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    out.write_all(b"\n")
 }
 
 pub(super) fn document<Document: Serialize>(document: &Document) -> Vec<u8> {
@@ -47,17 +52,35 @@ pub(super) fn document<Document: Serialize>(document: &Document) -> Vec<u8> {
     bytes
 }
 
+/// The automations of all parts, each made into a row when it is its turn.
+struct Automations<'a> {
+    parts: &'a [DiffPart<'a>],
+    context: usize,
+}
+
+impl Serialize for Automations<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.parts.iter().flat_map(|part| {
+            let previews = part.previews.iter().enumerate();
+            previews.map(|(index, preview)| {
+                let dry_run = part.dry_runs.and_then(|dry_runs| dry_runs.get(index));
+                automation(preview, dry_run, part.cluster, self.context)
+            })
+        }))
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct DiffDocument {
+struct DiffDocument<'a> {
     schema_version: u32,
-    automations: Vec<Automation>,
+    automations: Automations<'a>,
     forecast: Option<json_v1_forecast::Row>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Automation {
+pub(super) struct Automation<'a> {
     context: Option<String>,
     namespace: String,
     name: String,
@@ -72,10 +95,10 @@ pub(super) struct Automation {
     message: Option<String>,
     pub(super) error: Option<Error>,
     skipped: Option<String>,
-    files: Vec<File>,
+    files: Vec<File<'a>>,
     lines_spared: Option<usize>,
-    markers: Markers,
-    problem_files: Vec<ProblemFile>,
+    markers: Markers<'a>,
+    problem_files: Vec<ProblemFile<'a>>,
     findings: Vec<FindingRow>,
     dry_run: Option<Vec<json_v1_dry_run::Row>>,
     build_tool: Option<json_v1_dry_run::Tool>,
@@ -125,53 +148,58 @@ pub(super) struct Error {
 }
 
 #[derive(Serialize)]
-struct File {
-    path: String,
-    patch: String,
-    changes: Vec<Change>,
+struct File<'a> {
+    path: &'a str,
+    #[serde(serialize_with = "as_text")]
+    patch: Patch<'a>,
+    changes: Vec<Change<'a>>,
+}
+
+fn as_text<S: Serializer>(patch: &Patch<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(patch)
 }
 
 #[derive(Serialize)]
-struct Change {
-    object: Object,
-    setter: String,
+struct Change<'a> {
+    object: Object<'a>,
+    setter: &'a str,
     line: usize,
-    old: String,
-    new: String,
+    old: &'a str,
+    new: &'a str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Object {
-    api_version: String,
-    kind: String,
-    namespace: String,
-    name: String,
+struct Object<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Markers {
+struct Markers<'a> {
     applied: usize,
     up_to_date: usize,
-    ignored: Vec<Ignored>,
+    ignored: Vec<Ignored<'a>>,
 }
 
 #[derive(Serialize)]
-struct Ignored {
-    path: String,
+struct Ignored<'a> {
+    path: &'a str,
     line: usize,
     column: usize,
-    setter: Option<String>,
+    setter: Option<&'a str>,
     id: &'static str,
-    reason: String,
+    reason: &'a str,
 }
 
 #[derive(Serialize)]
-struct ProblemFile {
-    path: String,
+struct ProblemFile<'a> {
+    path: &'a str,
     line: Option<usize>,
-    reason: String,
+    reason: &'a str,
 }
 
 /// A finding, as every document has it.
@@ -202,12 +230,12 @@ enum SubjectRow {
     },
 }
 
-pub(super) fn automation(
-    preview: &Preview,
+pub(super) fn automation<'a>(
+    preview: &'a Preview,
     dry_run: Option<&DryRun>,
     cluster: Option<&str>,
     context: usize,
-) -> Automation {
+) -> Automation<'a> {
     let ObjectKey { namespace, name } = preview.key.clone();
     let branches = preview.branches.as_ref();
     Automation {
@@ -253,9 +281,9 @@ pub(super) fn automation(
             .problem_files
             .iter()
             .map(|problem| ProblemFile {
-                path: problem.path.clone(),
+                path: &problem.path,
                 line: problem.line,
-                reason: problem.reason.clone(),
+                reason: &problem.reason,
             })
             .collect(),
         findings: preview
@@ -309,35 +337,37 @@ fn error(preview: &Preview) -> Option<Error> {
     })
 }
 
-fn file(file: &PreviewedFile, context: usize) -> File {
-    let patch = unified_diff::patch(diff_report::pair(file), context);
+fn file(file: &PreviewedFile, context: usize) -> File<'_> {
     let changes = file.changes.iter().map(|change| Change {
         object: Object {
-            api_version: change.object.api_version.clone(),
-            kind: change.object.kind.clone(),
-            namespace: change.object.namespace.clone(),
-            name: change.object.name.clone(),
+            api_version: &change.object.api_version,
+            kind: &change.object.kind,
+            namespace: &change.object.namespace,
+            name: &change.object.name,
         },
-        setter: change.setter.clone(),
+        setter: &change.setter,
         line: change.line,
-        old: change.old.clone(),
-        new: change.new.clone(),
+        old: &change.old,
+        new: &change.new,
     });
     File {
-        path: file.path.clone(),
-        patch: String::from_utf8_lossy(&patch).into_owned(),
+        path: &file.path,
+        patch: Patch {
+            pair: diff_report::pair(file),
+            context,
+        },
         changes: changes.collect(),
     }
 }
 
-fn markers(preview: &Preview) -> Markers {
+fn markers(preview: &Preview) -> Markers<'_> {
     let ignored = preview.markers.ignored.iter().map(|marker| Ignored {
-        path: marker.path.clone(),
+        path: &marker.path,
         line: marker.line,
         column: marker.column,
-        setter: marker.setter.clone(),
+        setter: marker.setter.as_deref(),
         id: marker.id,
-        reason: marker.reason.clone(),
+        reason: &marker.reason,
     });
     Markers {
         applied: preview.markers.applied,

@@ -55,16 +55,16 @@ pub fn reconcile(rows: &[Reconciled], cluster: Option<&str>) -> Vec<u8> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Document {
+struct Document<'a> {
     schema_version: u32,
-    automations: Vec<Row>,
+    automations: Vec<Row<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
+struct Row<'a> {
     #[serde(flatten)]
-    automation: Automation,
+    automation: Automation<'a>,
     commit: Option<String>,
     pushed: bool,
     refspec_pushed: bool,

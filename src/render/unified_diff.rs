@@ -1,6 +1,11 @@
 //! Unified diffs that `git apply` accepts: lines end at LF only, paths are quoted as git quotes them.
 
-use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
+use std::convert::Infallible;
+use std::fmt::{self, Write as _};
+use std::ops::{Index, Range};
+
+use similar::Algorithm;
+use similar::algorithms::{self, Compact, DiffHook, Replace};
 
 /// One file before and after.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +26,7 @@ pub struct DiffLine {
     /// The bytes, without the final LF.
     pub text: Vec<u8>,
     /// The part of `text` that differs from its counterpart, for emphasis.
-    pub emphasis: Option<std::ops::Range<usize>>,
+    pub emphasis: Option<Range<usize>>,
 }
 
 /// What a line of a unified diff is.
@@ -55,6 +60,39 @@ pub fn lines(pair: FilePair<'_>, context: usize) -> Vec<DiffLine> {
     lines
 }
 
+/// The diff of one file as text, made while it is written: it takes no room of its own. Bytes that aren't UTF-8 are replaced.
+#[derive(Clone, Copy, Debug)]
+pub struct Patch<'a> {
+    /// The file.
+    pub pair: FilePair<'a>,
+    /// So many unchanged lines stand around each change.
+    pub context: usize,
+}
+
+impl fmt::Display for Patch<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut written = Ok(());
+        each_line(self.pair, self.context, &mut |_, sign, body, _| {
+            if written.is_ok() {
+                written = write_lossy(formatter, sign)
+                    .and_then(|()| write_lossy(formatter, body))
+                    .and_then(|()| formatter.write_str("\n"));
+            }
+        });
+        written
+    }
+}
+
+fn write_lossy(formatter: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    for piece in bytes.utf8_chunks() {
+        formatter.write_str(piece.valid())?;
+        if !piece.invalid().is_empty() {
+            formatter.write_char(char::REPLACEMENT_CHARACTER)?;
+        }
+    }
+    Ok(())
+}
+
 /// The diff of one file as bytes.
 pub fn patch(pair: FilePair<'_>, context: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -84,18 +122,221 @@ fn each_line(pair: FilePair<'_>, context: usize, take: &mut Take<'_>) {
     if pair.old.is_some_and(|old| old == pair.new) {
         return;
     }
-    let (old, new) = (split(pair.old.unwrap_or_default()), split(pair.new));
-    let operations = capture_diff_slices(Algorithm::Myers, &old, &new);
+    let old = Lines::of(pair.old.unwrap_or_default());
+    let new = Lines::of(pair.new);
+    let steps = steps(&old, &new);
     for text in header(&pair) {
         take(LineKind::Header, b"", text.as_bytes(), None);
     }
-    for group in group_diff_ops(operations, context) {
-        take_hunk(take, &group, &old, &new);
+    each_hunk(&steps, context, &mut |hunk| {
+        take_hunk(take, hunk, &old, &new)
+    });
+}
+
+/// So many lines that stay, or that are replaced by so many others.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Equal(u32),
+    Changed(u32, u32),
+}
+
+/// The lines of a text, each with its line end.
+struct Lines<'t> {
+    text: &'t [u8],
+    ends: Vec<u32>,
+}
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t [u8]) -> Self {
+        let mut ends = Vec::with_capacity(memchr::memchr_iter(b'\n', text).count() + 1);
+        ends.extend(memchr::memchr_iter(b'\n', text).map(|at| at as u32 + 1));
+        if !text.is_empty() && !text.ends_with(b"\n") {
+            ends.push(text.len() as u32);
+        }
+        Self { text, ends }
+    }
+
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn line(&self, at: usize) -> &'t [u8] {
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start as usize..self.ends[at] as usize]
+    }
+
+    fn range(&self, range: Range<usize>) -> impl Iterator<Item = &'t [u8]> + use<'_, 't> {
+        range.map(|at| self.line(at))
     }
 }
 
-fn split(bytes: &[u8]) -> Vec<&[u8]> {
-    bytes.split_inclusive(|byte| *byte == b'\n').collect()
+impl Index<usize> for Lines<'_> {
+    type Output = [u8];
+
+    fn index(&self, at: usize) -> &[u8] {
+        self.line(at)
+    }
+}
+
+/// Longer texts are compared piece by piece: what is kept of all their lines at once is several times their size.
+const WINDOW: usize = 1 << 14;
+
+/// From one row of lines to the other.
+fn steps(old: &Lines<'_>, new: &Lines<'_>) -> Vec<Step> {
+    let mut steps = Steps::default();
+    let (mut from, mut to) = (0, 0);
+    while old.len() - from > 2 * WINDOW && new.len() - to > 2 * WINDOW {
+        let (old_end, new_end) = (from + WINDOW, to + WINDOW);
+        let window = compared(old, from..old_end, new, to..new_end);
+        // What is behind the most lines that stay may find others to stay with when more is seen.
+        let Some(end) = place_to_cut(&window) else {
+            break;
+        };
+        for step in &window[..=end] {
+            let (removed, added) = step.lengths();
+            from += removed;
+            to += added;
+            steps.push(*step);
+        }
+    }
+    for step in compared(old, from..old.len(), new, to..new.len()) {
+        steps.push(step);
+    }
+    steps.0
+}
+
+/// The longest step of lines that stay in the second half of a window.
+fn place_to_cut(window: &[Step]) -> Option<usize> {
+    let mut longest: Option<(usize, u32)> = None;
+    let mut at = 0;
+    for (index, step) in window.iter().enumerate() {
+        if let Step::Equal(count) = *step
+            && at + count as usize >= WINDOW / 2
+            && longest.is_none_or(|(_, most)| count > most)
+        {
+            longest = Some((index, count));
+        }
+        at += step.lengths().0;
+    }
+    longest.map(|(index, _)| index)
+}
+
+fn compared(old: &Lines<'_>, from: Range<usize>, new: &Lines<'_>, to: Range<usize>) -> Vec<Step> {
+    let mut hook = Compact::new(Replace::new(Steps::default()), old, new);
+    match algorithms::diff(Algorithm::Myers, &mut hook, old, from, new, to) {
+        Ok(()) => hook.into_inner().into_inner().0,
+        Err(never) => match never {},
+    }
+}
+
+impl Step {
+    /// So many lines of the old and of the new text.
+    fn lengths(self) -> (usize, usize) {
+        match self {
+            Self::Equal(count) => (count as usize, count as usize),
+            Self::Changed(removed, added) => (removed as usize, added as usize),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Steps(Vec<Step>);
+
+impl Steps {
+    /// Adds a step, or lengthens the last where it is of the same kind.
+    fn push(&mut self, step: Step) {
+        match (self.0.last_mut(), step) {
+            (Some(Step::Equal(last)), Step::Equal(count)) => *last += count,
+            (Some(Step::Changed(removed, added)), Step::Changed(more_removed, more_added)) => {
+                *removed += more_removed;
+                *added += more_added;
+            }
+            (_, step) => self.0.push(step),
+        }
+    }
+}
+
+impl DiffHook for Steps {
+    type Error = Infallible;
+
+    fn equal(&mut self, _: usize, _: usize, count: usize) -> Result<(), Infallible> {
+        self.0.push(Step::Equal(count as u32));
+        Ok(())
+    }
+
+    fn delete(&mut self, _: usize, count: usize, _: usize) -> Result<(), Infallible> {
+        self.0.push(Step::Changed(count as u32, 0));
+        Ok(())
+    }
+
+    fn insert(&mut self, _: usize, _: usize, count: usize) -> Result<(), Infallible> {
+        self.0.push(Step::Changed(0, count as u32));
+        Ok(())
+    }
+
+    fn replace(
+        &mut self,
+        _: usize,
+        removed: usize,
+        _: usize,
+        added: usize,
+    ) -> Result<(), Infallible> {
+        self.0.push(Step::Changed(removed as u32, added as u32));
+        Ok(())
+    }
+}
+
+/// Some steps with the lines around them.
+struct Hunk<'s> {
+    /// The first line of each side, from 0.
+    start: (usize, usize),
+    /// The line behind the last of each side.
+    end: (usize, usize),
+    /// So many lines that stay are shown before the first step.
+    lead: usize,
+    steps: &'s [Step],
+}
+
+/// Cuts the steps where more than twice `context` lines stay.
+fn each_hunk(steps: &[Step], context: usize, take: &mut dyn FnMut(Hunk<'_>)) {
+    let mut at = (0, 0);
+    let mut first = 0;
+    let (mut start, mut lead) = ((0, 0), 0);
+    for (index, step) in steps.iter().enumerate() {
+        let is_last = index + 1 == steps.len();
+        match *step {
+            Step::Equal(count) => {
+                let count = count as usize;
+                let shown = count.min(context);
+                let is_cut = index > 0 && (is_last || count > 2 * context);
+                if is_cut {
+                    take(Hunk {
+                        start,
+                        end: (at.0 + shown, at.1 + shown),
+                        lead,
+                        steps: &steps[first..index],
+                    });
+                }
+                at = (at.0 + count, at.1 + count);
+                if is_cut || index == 0 {
+                    first = index + 1;
+                    start = (at.0 - shown, at.1 - shown);
+                    lead = shown;
+                }
+            }
+            Step::Changed(removed, added) => {
+                at = (at.0 + removed as usize, at.1 + added as usize);
+                if is_last {
+                    take(Hunk {
+                        start,
+                        end: at,
+                        lead,
+                        steps: &steps[first..],
+                    });
+                }
+            }
+        }
+    }
 }
 
 fn header(pair: &FilePair<'_>) -> Vec<String> {
@@ -156,31 +397,40 @@ pub fn quoted(path: &str) -> String {
     text
 }
 
-fn take_hunk(take: &mut Take<'_>, group: &[DiffOp], old: &[&[u8]], new: &[&[u8]]) {
-    let (Some(first), Some(last)) = (group.first(), group.last()) else {
-        return;
-    };
-    let old_range = range(first.old_range().start, last.old_range().end);
-    let new_range = range(first.new_range().start, last.new_range().end);
+fn take_hunk(take: &mut Take<'_>, hunk: Hunk<'_>, old: &Lines<'_>, new: &Lines<'_>) {
+    let old_range = range(hunk.start.0, hunk.end.0);
+    let new_range = range(hunk.start.1, hunk.end.1);
     let text = format!("@@ -{old_range} +{new_range} @@");
     take(LineKind::Hunk, b"", text.as_bytes(), None);
-    for operation in group {
-        let (removed, added) = (&old[operation.old_range()], &new[operation.new_range()]);
-        if operation.tag() == DiffTag::Equal {
-            for line in removed {
-                take_line(take, LineKind::Context, b" ", line, None);
+    let mut at = (hunk.start.0 + hunk.lead, hunk.start.1 + hunk.lead);
+    take_context(take, old.range(hunk.start.0..at.0));
+    for step in hunk.steps {
+        let (removed, added) = match *step {
+            Step::Equal(count) => {
+                let end = at.0 + count as usize;
+                take_context(take, old.range(at.0..end));
+                at = (end, at.1 + count as usize);
+                continue;
             }
-            continue;
+            Step::Changed(removed, added) => (removed as usize, added as usize),
+        };
+        let paired = removed == added;
+        for index in 0..removed {
+            let other = paired.then(|| new.line(at.1 + index));
+            take_line(take, LineKind::Removed, b"-", old.line(at.0 + index), other);
         }
-        let paired = removed.len() == added.len();
-        for (index, line) in removed.iter().enumerate() {
-            let other = paired.then(|| added[index]);
-            take_line(take, LineKind::Removed, b"-", line, other);
+        for index in 0..added {
+            let other = paired.then(|| old.line(at.0 + index));
+            take_line(take, LineKind::Added, b"+", new.line(at.1 + index), other);
         }
-        for (index, line) in added.iter().enumerate() {
-            let other = paired.then(|| removed[index]);
-            take_line(take, LineKind::Added, b"+", line, other);
-        }
+        at = (at.0 + removed, at.1 + added);
+    }
+    take_context(take, old.range(at.0..hunk.end.0));
+}
+
+fn take_context<'l>(take: &mut Take<'_>, lines: impl Iterator<Item = &'l [u8]>) {
+    for line in lines {
+        take_line(take, LineKind::Context, b" ", line, None);
     }
 }
 
@@ -209,7 +459,7 @@ fn take_line(
 }
 
 /// What is left of `line` without the prefix and suffix that it shares with `other`, at character boundaries.
-fn differing_part(line: &[u8], other: &[u8]) -> Option<std::ops::Range<usize>> {
+fn differing_part(line: &[u8], other: &[u8]) -> Option<Range<usize>> {
     let (text, other) = (
         std::str::from_utf8(line).ok()?,
         std::str::from_utf8(other).ok()?,
@@ -296,6 +546,77 @@ mod tests {
     #[test]
     fn equal_bytes_give_nothing() {
         assert_eq!(text(Some("a\n"), "a\n", "a.yaml"), "");
+    }
+
+    #[test]
+    fn hunks_are_those_of_the_library() {
+        let mut seed = 7_u32;
+        let mut below = |bound: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) % bound
+        };
+        for _ in 0..2000 {
+            let lines = |count: u32, below: &mut dyn FnMut(u32) -> u32| -> Vec<String> {
+                (0..count).map(|_| format!("{}\n", below(4))).collect()
+            };
+            let old = lines(below(12), &mut below);
+            let mut new = old.clone();
+            for _ in 0..below(4) {
+                let at = below(new.len() as u32 + 1) as usize;
+                match below(3) {
+                    0 => new.insert(at, format!("{}\n", below(4))),
+                    1 if at < new.len() => drop(new.remove(at)),
+                    _ => new.extend(lines(below(9), &mut below)),
+                }
+            }
+            let (old, new) = (old.concat(), new.concat());
+            let pair = FilePair {
+                path: "a",
+                old: Some(old.as_bytes()),
+                new: new.as_bytes(),
+            };
+            for context in 0..4 {
+                let mut expected = String::new();
+                if old != new {
+                    expected += "--- a/a\n+++ b/a\n";
+                    let diff = similar::TextDiff::from_lines(old.as_str(), new.as_str());
+                    let hunks = diff.unified_diff().context_radius(context).to_string();
+                    expected += &hunks;
+                }
+                let patch = Patch { pair, context };
+                assert_eq!(patch.to_string(), expected, "{old:?} {new:?} {context}");
+            }
+        }
+    }
+
+    #[test]
+    fn long_texts_are_compared_piece_by_piece() {
+        // One line of three is changed, and one of 100 is gone: both sides move against one another.
+        let lines = 8 * WINDOW;
+        let old: String = (0..lines).map(|number| format!("{number}\n")).collect();
+        let new: String = (0..lines)
+            .filter(|number| number % 100 != 7)
+            .map(|number| match number % 3 {
+                0 => format!("{number} x\n"),
+                _ => format!("{number}\n"),
+            })
+            .collect();
+        let pair = FilePair {
+            path: "a",
+            old: Some(old.as_bytes()),
+            new: new.as_bytes(),
+        };
+        let gone = (0..lines).filter(|number| number % 100 == 7);
+        let changed = (0..lines).filter(|number| number % 3 == 0 && number % 100 != 7);
+        let (gone, changed) = (gone.count(), changed.count());
+        assert_eq!(counts(pair), (changed, changed + gone));
+        // Where nothing stays, the rest is compared as a whole.
+        let other = "x\n".repeat(3 * WINDOW);
+        let pair = FilePair {
+            old: Some(other.as_bytes()),
+            ..pair
+        };
+        assert_eq!(counts(pair), (lines - lines.div_ceil(100), 3 * WINDOW));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! How much memory a run takes on large and on hostile files: at most twelve times their size, beside what the program needs for
-//! itself and for each marker; and some more where every short line of the patch is told. What is measured is the peak that Linux
-//! tells.
+//! itself and for each marker, whether the paths are told or the patches. What is measured is the peak that Linux tells.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,7 +14,7 @@ const MARKER: &str = "# {\"$imagepolicy\": \"flux-system:app\"}";
 /// What the program takes for itself.
 const OWN: usize = 40 << 20;
 /// What is kept of a marker: its change, its verdict, its row of JSON, its lines of the patch.
-const KEPT: usize = 3 << 10;
+const KEPT: usize = 2 << 10;
 const MEGABYTE: usize = 1 << 20;
 
 /// The peak of a process's memory so far, in bytes; it is no longer told when the process has ended.
@@ -54,20 +53,18 @@ fn peak(text: &str, output: &str) -> usize {
 
 /// Says what runs took, whether they tell the paths alone or the patch; whether it was too much.
 fn is_too_much(name: &str, text: &str) -> bool {
-    let kept = OWN + KEPT * text.matches(MARKER).count();
-    [("name", 12), ("json", 36)]
-        .into_iter()
-        .any(|(output, most)| {
-            let peak = peak(text, output);
-            let said = format!(
-                "{name}, -o {output}: {:.1} MB for {:.1} MB",
-                peak as f64 / 1e6,
-                text.len() as f64 / 1e6
-            );
-            // The reader of a closed pipe has seen enough.
-            let _ = writeln!(std::io::stdout(), "{said}");
-            peak > kept + most * text.len()
-        })
+    let most = OWN + KEPT * text.matches(MARKER).count() + 12 * text.len();
+    ["name", "json"].into_iter().any(|output| {
+        let peak = peak(text, output);
+        let said = format!(
+            "{name}, -o {output}: {:.1} MB for {:.1} MB",
+            peak as f64 / 1e6,
+            text.len() as f64 / 1e6
+        );
+        // The reader of a closed pipe has seen enough.
+        let _ = writeln!(std::io::stdout(), "{said}");
+        peak > most
+    })
 }
 
 /// Pieces until they make `size` bytes.
