@@ -148,9 +148,12 @@ fn of_contexts(global: &GlobalArgs, wanted: &[String]) -> Result<Vec<NamedInput>
             None => known.iter().filter(|name| *name == text).collect(),
         };
         if found.is_empty() {
+            let there = match known[..] {
+                [] => "it has none".to_owned(),
+                _ => format!("it has {}", known.join(", ")),
+            };
             return Err(Failure::usage(format!(
-                "--contexts {text}: the kubeconfig has no such context; it has {}",
-                known.join(", ")
+                "--contexts {text}: the kubeconfig has no such context; {there}"
             )));
         }
         names.extend(found.into_iter().cloned());

@@ -156,13 +156,7 @@ pub fn run(
     args: DiffArgs,
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
-    let forms = [
-        OutputFormat::Json,
-        OutputFormat::Name,
-        OutputFormat::Markdown,
-        OutputFormat::Mbox,
-    ];
-    global.fits("diff", &forms)?;
+    global.fits("diff")?;
     let inputs = contexts::inputs(global, &args.contexts.contexts)?;
     let named = contexts::are_named(&inputs);
     if args.dry_run == DryRunMode::Server {

@@ -17,16 +17,6 @@ use super::input::{GlobalArgs, OutputFormat};
 use super::invocation::Invocation;
 use super::terminal::Terminal;
 
-/// The forms in which findings can be given.
-pub const FORMS: [OutputFormat; 6] = [
-    OutputFormat::Json,
-    OutputFormat::Sarif,
-    OutputFormat::Junit,
-    OutputFormat::Github,
-    OutputFormat::Markdown,
-    OutputFormat::Prometheus,
-];
-
 /// Find everything that is or will be wrong, with what comes from it and how to mend it
 ///
 /// Looks at the controllers, objects, registries, git servers and files together, in every namespace that may be listed (-n: one).
@@ -91,7 +81,7 @@ pub fn run(
     if let Some(id) = &args.explain {
         return explain(invocation, id, terminal);
     }
-    global.fits("doctor", &FORMS)?;
+    global.fits("doctor")?;
     let inputs = contexts::inputs(global, &args.contexts)?;
     let shared = &*terminal;
     let found = contexts::each(&inputs, |input| examine(invocation, input, shared));

@@ -114,7 +114,7 @@ pub fn run(
     args: ExplainArgs,
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
-    global.fits("explain", &[OutputFormat::Json])?;
+    global.fits("explain")?;
     let subjects = selection::subjects(&args.subjects)?;
     let wanted = ExplainRequest {
         subjects,

@@ -12,7 +12,7 @@ use crate::pipeline::reformat::{ReformatRequest, reformat, reformat_text};
 use crate::render::console::{Talk, Tone};
 use crate::render::diff_report::finding_line;
 
-use super::input::{GlobalArgs, OutputFormat};
+use super::input::GlobalArgs;
 use super::invocation::Invocation;
 use super::terminal::Terminal;
 
@@ -63,7 +63,7 @@ pub fn examples(invocation: Invocation) -> String {
 
 /// Formats.
 pub fn run(global: &GlobalArgs, args: FmtArgs, terminal: &mut Terminal) -> Result<u8, Failure> {
-    global.fits("fmt", &[OutputFormat::Name])?;
+    global.fits("fmt")?;
     if args.paths.iter().any(|path| path.as_os_str() == "-") {
         return from_stdin(&args, terminal);
     }

@@ -90,13 +90,7 @@ pub fn run(
     args: &GetArgs,
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
-    let forms = [
-        OutputFormat::Wide,
-        OutputFormat::Json,
-        OutputFormat::Yaml,
-        OutputFormat::Name,
-    ];
-    global.fits("get", &forms)?;
+    global.fits("get")?;
     if let Some(standing) = get_standing::subject(&args.objects) {
         if args.watch {
             return Err(Failure::usage(

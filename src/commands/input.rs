@@ -464,7 +464,8 @@ impl GlobalArgs {
     }
 
     /// Refuses the flags of tables, and the forms of output that a command doesn't have.
-    pub fn fits(&self, command: &str, forms: &[OutputFormat]) -> Result<(), Failure> {
+    pub fn fits(&self, command: &str) -> Result<(), Failure> {
+        let forms = super::forms::of(command);
         if let Some(form) = self.output.filter(|form| !forms.contains(form)) {
             let known: Vec<&str> = forms.iter().map(|form| form.word()).collect();
             return Err(Failure::usage(format!(
@@ -531,7 +532,18 @@ impl GlobalArgs {
 
     /// `--worktree`.
     pub fn worktrees(&self) -> Result<Vec<WorktreeSetting>, Failure> {
-        self.worktree.iter().map(|text| worktree(text)).collect()
+        let mut settings: Vec<WorktreeSetting> = Vec::new();
+        for text in &self.worktree {
+            let setting = worktree(text)?;
+            if settings.iter().any(|other| other.source == setting.source) {
+                return Err(Failure::usage(match &setting.source {
+                    Some(source) => format!("--worktree: {source} is named twice"),
+                    None => "--worktree DIR stands for one GitRepository: where there are several folders, name each as --worktree NAMESPACE/NAME=DIR".into(),
+                }));
+            }
+            settings.push(setting);
+        }
+        Ok(settings)
     }
 
     /// `--assume`.

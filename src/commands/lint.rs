@@ -13,9 +13,9 @@ use crate::io::local_file;
 use crate::pipeline::diagnose::{LintRequest, lint};
 use crate::pipeline::request::{NamespaceScope, Request, TagSource};
 
-use super::doctor::{FORMS, report};
+use super::doctor::report;
 use super::fail_on::FailOn;
-use super::input::{GlobalArgs, OutputFormat};
+use super::input::GlobalArgs;
 use super::invocation::Invocation;
 use super::terminal::Terminal;
 
@@ -87,13 +87,8 @@ pub fn run(
     args: &LintArgs,
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
-    global.fits("lint", &FORMS)?;
+    global.fits("lint")?;
     global.decides_nothing("lint")?;
-    if global.output == Some(OutputFormat::Prometheus) {
-        return Err(Failure::usage(
-            "-o prometheus does not fit lint: it is for what runs, use doctor",
-        ));
-    }
     if !global.filename.is_empty() {
         return Err(Failure::usage(
             "-f does not fit lint: name the files as PATH",

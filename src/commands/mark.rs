@@ -14,7 +14,7 @@ use crate::render::console::{Talk, Tone};
 use crate::render::unified_diff::{FilePair, patch};
 
 use super::diff::{talk_about_inputs, update_names};
-use super::input::{GlobalArgs, OutputFormat};
+use super::input::GlobalArgs;
 use super::invocation::Invocation;
 use super::terminal::Terminal;
 
@@ -64,7 +64,7 @@ pub fn run(
     args: MarkArgs,
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
-    global.fits("mark", &[OutputFormat::Name])?;
+    global.fits("mark")?;
     let fields = args
         .fields
         .iter()

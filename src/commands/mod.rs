@@ -8,6 +8,7 @@ mod doctor;
 mod explain;
 mod fail_on;
 mod fmt;
+mod forms;
 mod get;
 mod get_standing;
 mod input;
@@ -132,7 +133,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn command(invocation: &Invocation) -> clap::Command {
-    Cli::command()
+    forms::named(Cli::command())
         .name(invocation.program_name())
         .bin_name(invocation.caller())
         .mut_subcommand("diff", |diff| diff.after_help(diff::examples(*invocation)))

@@ -17,7 +17,7 @@ pub fn run(
     global: &GlobalArgs,
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
-    global.fits("the overview", &[])?;
+    global.fits("the overview")?;
     let ground = global.ground(*invocation)?;
     let session = global.session(&ground, terminal)?;
     let all = Named::IMAGE_KINDS.map(Named::All);

@@ -152,7 +152,7 @@ pub fn run(
     args: &ReconcileArgs,
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
-    global.fits("reconcile", &[OutputFormat::Json])?;
+    global.fits("reconcile")?;
     let place = args.place(!global.worktree.is_empty())?;
     let overrides = args.overrides()?;
     let mut ground = global.ground(*invocation)?;

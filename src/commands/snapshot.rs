@@ -64,7 +64,7 @@ pub fn run(
     args: &SnapshotArgs,
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
-    global.fits("snapshot", &[])?;
+    global.fits("snapshot")?;
     global.decides_nothing("snapshot")?;
     if !global.filename.is_empty() {
         return Err(Failure::usage(

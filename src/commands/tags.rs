@@ -108,8 +108,7 @@ pub fn run(
     args: &TagsArgs,
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
-    let forms = [OutputFormat::Json, OutputFormat::Name, OutputFormat::Wide];
-    global.fits("tags", &forms)?;
+    global.fits("tags")?;
     global.decides_nothing("tags")?;
     let names = repository_names(&args.repositories)?;
     let digests = DigestChoice {

@@ -51,7 +51,7 @@ pub fn run(
     args: &TriggerArgs,
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
-    global.fits("trigger", &[OutputFormat::Json])?;
+    global.fits("trigger")?;
     refuse_inputs(global)?;
     let named = selection::parse(&args.names)?;
     let ground = global.ground(*invocation)?;

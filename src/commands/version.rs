@@ -57,7 +57,7 @@ pub fn run(
     args: &VersionArgs,
     terminal: &mut Terminal,
 ) -> Result<u8, Failure> {
-    global.fits("version", &[OutputFormat::Json])?;
+    global.fits("version")?;
     let live = args
         .live
         .then(|| {

@@ -184,9 +184,8 @@ fn check_bare_worktree(request: &Request, inputs: &Inputs) -> Result<(), Failure
         .filter(|source| !named(source))
         .map(ToString::to_string)
         .collect();
-    let is_bare = |setting: &&WorktreeSetting| setting.source.is_none();
-    let bare = request.worktrees.iter().filter(is_bare).count();
-    if bare > 1 || (bare == 1 && unnamed.len() > 1) {
+    let is_bare = |setting: &WorktreeSetting| setting.source.is_none();
+    if request.worktrees.iter().any(is_bare) && unnamed.len() > 1 {
         return Err(Failure::usage(format!(
             "--worktree DIR stands for one GitRepository, and the automations have several ({}): name each as --worktree NAMESPACE/NAME=DIR",
             unnamed.join(", ")

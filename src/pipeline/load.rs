@@ -1,7 +1,8 @@
 //! The first stage: the objects of the run, from manifests or the cluster, and the automations that it is about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::controllers::automation;
 use crate::controllers::flux::{FluxVersion, ObjectKey};
 use crate::controllers::installation::Installation;
 use crate::facts::cluster::Objects;
@@ -19,7 +20,7 @@ use super::stages::{Inputs, Recomputed};
 ///
 /// A named automation that is not there, or an assumption about a policy that isn't; a cluster that can't be asked.
 pub fn load(request: &Request, session: &Session) -> Result<Inputs, Failure> {
-    let inputs = match &request.objects.source {
+    let mut inputs = match &request.objects.source {
         ObjectSource::Manifests { sources, recursive } => {
             from_manifests(request, sources, *recursive)?
         }
@@ -34,7 +35,39 @@ pub fn load(request: &Request, session: &Session) -> Result<Inputs, Failure> {
             )));
         }
     }
+    let unknown = unknown_worktrees(request, &inputs);
+    match unknown.first() {
+        Some(message) if !inputs.live => return Err(Failure::usage(message)),
+        // Automations elsewhere in the cluster may be from it.
+        _ => inputs.notes.extend(unknown),
+    }
     Ok(inputs)
+}
+
+/// What is to be said of each `--worktree NAMESPACE/NAME=DIR` that stands for nothing.
+fn unknown_worktrees(request: &Request, inputs: &Inputs) -> Vec<String> {
+    let objects = &inputs.objects;
+    let automations = objects.automations.values();
+    let mut sources: BTreeSet<ObjectKey> = automations
+        .filter_map(|automation| automation::source_key(automation).ok())
+        .collect();
+    sources.extend(objects.git_repositories.keys().cloned());
+    let named = request.worktrees.iter();
+    named
+        .filter_map(|setting| setting.source.as_ref())
+        .filter(|source| !sources.contains(source))
+        .map(|source| {
+            let there: Vec<String> = sources.iter().map(ToString::to_string).collect();
+            let there = match there[..] {
+                [] => "there is none".to_owned(),
+                _ => format!("there is {}", there.join(", ")),
+            };
+            format!(
+                "--worktree {source}=DIR: there is no such GitRepository in the {}: {there}",
+                place(inputs)
+            )
+        })
+        .collect()
 }
 
 /// What the objects are in: the input, or the cluster.

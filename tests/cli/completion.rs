@@ -210,7 +210,7 @@ at kubectl-imageauto -n flux-system diff ''
             "kubectl-imageauto recon: reconcile",
             "kubectl-imageauto get policy : api app",
             "kubectl-imageauto get --output = js: json",
-            "kubectl-imageauto get --output =: json yaml name wide sarif junit github markdown prometheus mbox",
+            "kubectl-imageauto get --output =: json yaml name wide",
             "kubectl-imageauto diff -f obj: objects",
             "kubectl-imageauto -n flux-system diff : images",
         ],

@@ -333,3 +333,13 @@ fn a_watch_ends_when_its_time_is_up() {
     let ran = explain(&Environment::shop(), &["-w"]).expect(2);
     assert!(ran.stderr.contains("leave out -f"), "{}", ran.stderr);
 }
+
+#[test]
+fn what_workloads_make_is_asked_for_by_the_workload() {
+    let ran = Environment::shop().run(&["explain", "pod/app-1", "-f", "objects"]);
+    assert!(
+        ran.stderr.contains("name what made it, as deploy/app-1"),
+        "{}",
+        ran.stderr
+    );
+}

@@ -62,6 +62,24 @@ fn the_reference_in_the_documentation_is_the_help() {
     );
 }
 
+#[test]
+fn the_help_of_a_command_names_its_own_forms_of_output() {
+    let environment = Environment::new();
+    for (command, forms) in [
+        ("get", "[possible values: json, yaml, name, wide]"),
+        ("diff", "[possible values: json, name, markdown, mbox]"),
+        ("trigger", "[possible values: json]"),
+    ] {
+        let help = environment.run(&[command, "-h"]).expect(0).stdout;
+        let words: Vec<&str> = help.split_whitespace().collect();
+        assert!(words.join(" ").contains(forms), "{command}: {help}");
+        let refused = environment.run(&[command, "-o", "sarif"]).expect(2).stderr;
+        assert!(refused.contains("-o sarif does not fit"), "{refused}");
+    }
+    let help = environment.run(&["snapshot", "-h"]).expect(0).stdout;
+    assert!(!help.contains("--output"), "{help}");
+}
+
 /// A help text cut at its blank lines, so that what all commands share is told once.
 fn paragraphs(help: &str) -> Vec<String> {
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();

@@ -24,6 +24,8 @@ mod git_server;
 mod github_app;
 mod help;
 mod invalid_input;
+#[path = "../json_schema.rs"]
+mod json_schema;
 mod lint;
 mod live;
 mod mark;

@@ -274,3 +274,49 @@ fn a_tracked_file_below_a_folder_that_became_a_link_is_gone() {
     .unwrap();
     assert_eq!(changed(&environment), ["apps/app.yaml"]);
 }
+
+#[test]
+fn a_folder_for_a_repository_that_is_not_there_is_refused() {
+    let environment = Environment::shop();
+    let ran = environment
+        .run(&[
+            "diff",
+            "-f",
+            "objects",
+            "--tags-from",
+            "tags.json",
+            "--worktree",
+            "nope/gitops=gitops",
+        ])
+        .expect(2);
+    assert!(
+        ran.stderr.contains(
+            "--worktree nope/gitops=DIR: there is no such GitRepository in the input: there is flux-system/gitops"
+        ),
+        "{}",
+        ran.stderr
+    );
+    for (twice, said) in [
+        (
+            ["flux-system/gitops=gitops", "flux-system/gitops=other"],
+            "--worktree: flux-system/gitops is named twice",
+        ),
+        (
+            ["gitops", "other"],
+            "where there are several folders, name each as",
+        ),
+    ] {
+        let ran = environment.run(&[
+            "diff",
+            "-f",
+            "objects",
+            "--tags-from",
+            "tags.json",
+            "--worktree",
+            twice[0],
+            "--worktree",
+            twice[1],
+        ]);
+        assert!(ran.expect(2).stderr.contains(said));
+    }
+}

@@ -15,6 +15,8 @@ pub mod definitions;
 mod dry_run;
 pub mod forge;
 pub mod gpg;
+#[path = "../json_schema.rs"]
+mod json_schema;
 mod live;
 pub mod objects;
 mod outcomes;

@@ -8,6 +8,7 @@ use super::api::wait_for;
 use super::clusters::{ADMINISTRATOR, Cluster};
 use super::command_line::{Home, OURS, Ran, run};
 use super::definitions::Served;
+use super::json_schema::violations_of;
 use super::objects::{automation, git_repository, image_collection};
 use super::registry::push_tags;
 use super::repository::Repository;
@@ -117,8 +118,9 @@ impl<'a> Shop<'a> {
 
     fn report(&self, more: &[&str]) -> (Ran, Value) {
         let ran = self.trigger(&[&["-o", "json", "--timeout", "60s"], more].concat());
-        let report =
+        let report: Value =
             serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+        assert_eq!(violations_of("trigger-v1", &report), Vec::<String>::new());
         (ran, report)
     }
 }

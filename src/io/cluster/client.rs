@@ -11,6 +11,7 @@ use kube::client::{AuthError, Body};
 use serde_json::Value;
 
 use crate::facts::cluster::Kind;
+use crate::io::error_text;
 use crate::io::observer::{Event, Observer};
 
 use super::connection::Connection;
@@ -87,7 +88,7 @@ impl Cluster {
                 "the credentials of {} for {} can't be used: {}",
                 connection.user,
                 connection.config.cluster_url,
-                plugin_words(&error)
+                plugin_words(&error, &connection)
             ))
         })?;
         Ok(Self {
@@ -331,12 +332,16 @@ impl Cluster {
     }
 
     fn failed(&self, question: &str, error: &kube::Error) -> ClusterError {
+        let words = |error| match &self.source {
+            Source::Server(opened) => plugin_words(error, &opened.connection),
+            Source::Recording(_) => error.to_string(),
+        };
         match error {
             kube::Error::Auth(_) => ClusterError::Configuration(format!(
                 "the credentials of {} for {} can't be had: {}",
                 self.user(),
                 self.server(),
-                plugin_words(error)
+                words(error)
             )),
             kube::Error::HttpError(_) => ClusterError::Configuration(format!(
                 "{question}: {error}: a flag or the kubeconfig holds what a header can't"
@@ -380,8 +385,17 @@ impl Cluster {
 }
 
 /// A plugin's own words where it has some; kube's errors would show its whole output, which may be a token.
-fn plugin_words(error: &kube::Error) -> String {
+fn plugin_words(error: &kube::Error, connection: &Connection) -> String {
     match error {
+        kube::Error::Auth(AuthError::AuthExecStart(why)) => {
+            let exec = connection.config.auth_info.exec.as_ref();
+            let command = exec.and_then(|exec| exec.command.as_deref());
+            format!(
+                "the exec plugin {} can't be run: {}: install it, or correct the kubeconfig",
+                command.unwrap_or("of the kubeconfig"),
+                error_text(why)
+            )
+        }
         kube::Error::Auth(AuthError::AuthExecRun { cmd, out }) => {
             let words = String::from_utf8_lossy(&out.stderr);
             let last = words.lines().rev().find(|line| !line.trim().is_empty());

@@ -76,6 +76,11 @@ pub fn settle(settings: &ConnectionSettings) -> Result<Connection, ClusterError>
     check(settings)?;
     let kubeconfig = read(settings)?;
     let is_empty = kubeconfig.clusters.is_empty() && settings.server.is_none();
+    let current = kubeconfig.current_context.as_deref().unwrap_or_default();
+    if is_empty && settings.context.is_none() && !current.is_empty() {
+        // It names what isn't there, which is another mistake than to have no kubeconfig.
+        return from_kubeconfig(kubeconfig, settings);
+    }
     if is_empty
         && settings.context.is_none()
         && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
@@ -397,6 +402,30 @@ fn user(
     if let Some(path) = &settings.client_key {
         user.client_key = Some(path.clone());
         user.client_key_data = None;
+    }
+    let files = [
+        (
+            "client certificate",
+            &user.client_certificate,
+            user.client_certificate_data.is_some(),
+        ),
+        (
+            "client key",
+            &user.client_key,
+            user.client_key_data.is_some(),
+        ),
+    ];
+    // What is in the kubeconfig itself goes before a file that it names.
+    for (what, path, is_inside) in files {
+        if let Some(path) = path.as_ref().filter(|_| !is_inside) {
+            let readable = std::fs::File::open(path);
+            readable.map_err(|error| {
+                ClusterError::Configuration(format!(
+                    "the {what} {path} can't be read: {}",
+                    error_text(&error)
+                ))
+            })?;
+        }
     }
     impersonate(&mut user, settings);
     Ok(user)

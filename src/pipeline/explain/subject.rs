@@ -315,7 +315,12 @@ impl<'a> Settling<'a> {
             }
             Located::Image(image, tag) => {
                 if !self.image(&image, aim) {
-                    let message = format!("no ImagePolicy is on the image {image}");
+                    let message = match kept_by_another(&image) {
+                        Some(name) => format!(
+                            "{image} is no image of an ImagePolicy; if a Pod, ReplicaSet or Job is meant: name what made it, as deploy/{name}"
+                        ),
+                        None => format!("no ImagePolicy is on the image {image}"),
+                    };
                     aim.failures.push(self.missing(&message));
                 }
                 aim.tag = tag.or(aim.tag.take());
@@ -457,6 +462,16 @@ fn canonical(image: &str) -> Option<String> {
     }
     let reference = Reference::parse(image).ok()?;
     Some(reference.repository.to_string())
+}
+
+/// The name in `pod/NAME` and the like: kinds whose objects are made by the workloads that can be named.
+fn kept_by_another(word: &str) -> Option<&str> {
+    let (kind, name) = word.split_once('/')?;
+    matches!(
+        kind.to_ascii_lowercase().as_str(),
+        "po" | "pod" | "pods" | "rs" | "replicaset" | "replicasets" | "job" | "jobs"
+    )
+    .then_some(name)
 }
 
 #[cfg(test)]
