@@ -26,6 +26,18 @@ pub(super) enum Followed {
 
 /// Follows a path of the tree, from its top, as the operating system does. What is outside the tree counts as nothing.
 pub(super) fn follow(tree: &WorkTree, path: &str) -> Followed {
+    follow_among(tree, &[], path)
+}
+
+/// As [`follow`], when the folders of some files were made besides.
+fn follow_among(tree: &WorkTree, made: &[String], path: &str) -> Followed {
+    let is_made = |folder: &str| {
+        let inside = |file: &String| {
+            file.strip_prefix(folder)
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
+        made.iter().any(inside)
+    };
     let mut resolved: Vec<String> = Vec::new();
     let mut remaining: Vec<String> = parts_reversed(path);
     let mut links = 0;
@@ -43,6 +55,7 @@ pub(super) fn follow(tree: &WorkTree, path: &str) -> Followed {
         let here = resolved.join("/");
         match tree.look_up(&here) {
             Lookup::Folder => {}
+            Lookup::Missing if is_made(&here) => {}
             Lookup::Entry(TreeEntry::Link(target)) => {
                 links += 1;
                 if links > MOST_LINKS {
@@ -67,8 +80,8 @@ pub(super) fn follow(tree: &WorkTree, path: &str) -> Followed {
     Followed::Folder
 }
 
-/// What stands where a file below `root` is to be written, and where that is.
-pub fn standing(tree: &WorkTree, root: &str, relative: &str) -> Standing {
+/// What stands where a file below `root` is to be written, and where that is, when the folders of the files `made` were made.
+pub fn standing(tree: &WorkTree, made: &[String], root: &str, relative: &str) -> Standing {
     let path = joined(root, relative);
     // The controller's package is the root.
     let named = |what: &str, at: &str, why: &str| {
@@ -77,7 +90,7 @@ pub fn standing(tree: &WorkTree, root: &str, relative: &str) -> Standing {
     };
     let no_folder = |at: &str, why: &str| Standing::NoFolder(named("mkdir", at, why));
     let no_file = |why: &str| Standing::NoFile(named("open", &path, why));
-    let found = follow(tree, &path);
+    let found = follow_among(tree, made, &path);
     if found == Followed::Folder {
         return Standing::Folder;
     }
@@ -87,7 +100,7 @@ pub fn standing(tree: &WorkTree, root: &str, relative: &str) -> Standing {
     while at < parent.len() {
         let end = parent[at..].find('/').map_or(parent.len(), |end| at + end);
         let folder = &parent[..end];
-        match follow(tree, folder) {
+        match follow_among(tree, made, folder) {
             Followed::Folder => {}
             Followed::File(_) => return no_folder(folder, "not a directory"),
             Followed::Nothing(_) if tree.look_up(folder) == Lookup::Missing => {
@@ -179,7 +192,7 @@ mod tests {
             ("dangling", Some("none")),
             ("dangling-with-slash", Some("apps/none/")),
         ]);
-        let of = |path| standing(&tree, "", path);
+        let of = |path| standing(&tree, &[], "", path);
         assert_eq!(of("apps"), Standing::Folder);
         assert_eq!(of("shop"), Standing::Folder);
         assert_eq!(of("shop/a.yaml"), Standing::File("apps/a.yaml".into()));
@@ -211,6 +224,10 @@ mod tests {
         assert_eq!(
             of("lost.yaml"),
             no_file("open ^/lost.yaml: no such file or directory")
+        );
+        assert_eq!(
+            standing(&tree, &["none/y.yaml".to_owned()], "", "lost.yaml"),
+            Standing::Nothing("none/x.yaml".into())
         );
         for with_slash in ["through", "dangling-with-slash"] {
             let told = format!("open ^/{with_slash}: is a directory");

@@ -54,8 +54,8 @@ pub enum Standing {
 pub struct Surroundings<'s> {
     /// The bytes of one of the rewritten files, again.
     pub bytes: &'s dyn Fn(&str) -> Option<Vec<u8>>,
-    /// What stands at a path.
-    pub standing: &'s dyn Fn(&str) -> Standing,
+    /// What stands at a path when the folders of these files were made besides, whose paths are those behind links.
+    pub standing: &'s dyn Fn(&str, &[String]) -> Standing,
 }
 
 /// One whole run over files at hand, given in the order of the walk.
@@ -79,7 +79,7 @@ pub fn update(files: &[SourceFile<'_>], setters: &Setters) -> Result<Update, Run
     };
     let surroundings = Surroundings {
         bytes: &|path| by_path.get(path).map(|bytes| bytes.to_vec()),
-        standing: &|path| match by_path.contains_key(path) {
+        standing: &|path, _| match by_path.contains_key(path) {
             true => Standing::File(path.to_owned()),
             false if is_folder(path) => Standing::Folder,
             false => Standing::Nothing(path.to_owned()),

@@ -574,7 +574,7 @@ fn check_places(
     };
     let mut standing = Vec::with_capacity(outputs.len());
     for (at, output) in outputs.iter().enumerate() {
-        let found = (surroundings.standing)(&output.path);
+        let found = (surroundings.standing)(&output.path, &[]);
         let is_made = outputs[..at].iter().any(|other| holds(output, other));
         if found == Standing::Folder || is_made && matches!(found, Standing::Nothing(_)) {
             let noted = &output.noted;
@@ -587,8 +587,19 @@ fn check_places(
         }
         standing.push(found);
     }
+    let made: Vec<String> = standing
+        .iter()
+        .filter_map(|found| match found {
+            Standing::Nothing(path) => Some(path.clone()),
+            _ => None,
+        })
+        .collect();
     let mut created = Vec::with_capacity(outputs.len());
-    for (output, found) in outputs.iter().zip(standing) {
+    for (output, mut found) in outputs.iter().zip(standing) {
+        if matches!(found, Standing::NoFile(_)) {
+            // A link may lead into a folder that was made for another file.
+            found = (surroundings.standing)(&output.path, &made);
+        }
         if let Standing::NoFile(why) = found {
             return Err(fails(why));
         }

@@ -130,8 +130,15 @@ pub(super) fn fill_files(
     for change in std::mem::take(&mut run.update.located) {
         located.entry(change.path.clone()).or_default().push(change);
     }
-    for written in std::mem::take(&mut run.update.written) {
-        let path = run.written_path(checkout, &written.path);
+    // Where one lands may hang on the others.
+    let landing = run.update.written.iter();
+    let paths: Vec<String> = landing
+        .map(|written| run.written_path(checkout, &written.path))
+        .collect();
+    for (written, path) in std::mem::take(&mut run.update.written)
+        .into_iter()
+        .zip(paths)
+    {
         // A commit never holds what is git's own.
         if path.split('/').any(|part| part == ".git") {
             continue;

@@ -94,7 +94,7 @@ pub(super) fn run(
     };
     let surroundings = Surroundings {
         bytes: &|relative| read_again(checkout, &run.repository_path(relative)),
-        standing: &|relative| following::standing(&checkout.tree, &run.root, relative),
+        standing: &|relative, made| following::standing(&checkout.tree, made, &run.root, relative),
     };
     let update = setters::conclude(files, &setters, wanted, &surroundings)
         .map_err(|failure| run_stop(failure, &run.root))?;
@@ -208,10 +208,29 @@ impl Run {
         if checkout.tree.entries.get(&path) == Some(&TreeEntry::File) {
             return path;
         }
-        match following::standing(&checkout.tree, &self.root, relative) {
+        let found =
+            |made: &[String]| following::standing(&checkout.tree, made, &self.root, relative);
+        match found(&[]) {
             Standing::Nothing(behind) | Standing::File(behind) => behind,
-            Standing::Folder | Standing::NoFolder(_) | Standing::NoFile(_) => path,
+            Standing::NoFile(_) => match found(&self.made(checkout)) {
+                Standing::Nothing(behind) => behind,
+                _ => path,
+            },
+            Standing::Folder | Standing::NoFolder(_) => path,
         }
+    }
+
+    /// The new files whose folders the controller makes first.
+    fn made(&self, checkout: &Checkout) -> Vec<String> {
+        let created = self.update.written.iter().filter(|file| file.created);
+        let places =
+            created.map(|file| following::standing(&checkout.tree, &[], &self.root, &file.path));
+        places
+            .filter_map(|found| match found {
+                Standing::Nothing(path) => Some(path),
+                _ => None,
+            })
+            .collect()
     }
 }
 
