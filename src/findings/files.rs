@@ -186,8 +186,12 @@ pub fn loss(path: &str, loss: &Loss) -> Finding {
             format!("the comment {text} is dropped"),
             "move the comment to a line of its own above the value",
         ),
-        LossKind::UnwrappedItem { list, replaces } => {
-            return unwrapped(list, loss.line, path, *replaces);
+        LossKind::UnwrappedItem {
+            list,
+            replaces,
+            as_json,
+        } => {
+            return unwrapped(list, loss.line, path, *replaces, *as_json);
         }
         LossKind::DroppedAnnotation { key } => (
             "reformatting-loses-data",
@@ -251,14 +255,21 @@ pub fn and_more(more: usize) -> String {
 }
 
 /// `reformatting-loses-data`: an item of a `List` becomes a file of its own.
-pub fn unwrapped(list: &str, line: usize, to: &str, replaces: bool) -> Finding {
+pub fn unwrapped(list: &str, line: usize, to: &str, replaces: bool, as_json: bool) -> Finding {
+    let form = if as_json {
+        " as JSON, without its comments and markers"
+    } else {
+        ""
+    };
     let replaced = if replaces {
         ", in the place of what stands there"
     } else {
         ""
     };
     Finding {
-        message: format!("the item is written to {to}{replaced}, and the List stays as it is"),
+        message: format!(
+            "the item is written to {to}{form}{replaced}, and the List stays as it is"
+        ),
         evidence: to.to_owned(),
         ..list_at(list, line)
     }

@@ -659,6 +659,20 @@ fn minimal_rewriting_refuses_what_has_no_place() {
 }
 
 #[test]
+fn items_of_lists_are_told_to_become_json() {
+    let environment = Environment::shop();
+    let text = "kind: List\nitems:\n- kind: Pod\n  metadata:\n    name: web\n    annotations:\n      config.kubernetes.io/path: web.json\n  image: x:1 # {\"$imagepolicy\": \"flux-system:app\"}\n";
+    environment.write("gitops/apps/list.yaml", text);
+    environment.write("gitops/apps/app.yaml", "kind: Pod\n");
+    let ran = environment.diff(&[]).expect(1);
+    let new = "+{\n+  \"image\": \"registry.example.com/team/app:1.2.0\",\n+  \"kind\": \"Pod\",\n+  \"metadata\": {\n+    \"name\": \"web\"\n+  }\n+}\n";
+    assert!(ran.stdout.contains(new), "{}", ran.stdout);
+    let told =
+        "written to apps/web.json as JSON, without its comments and markers, and the List stays";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+}
+
+#[test]
 fn mails_become_the_commits_of_the_automations() {
     let environment = Environment::shop();
     let automation = automation("images", "main", "./apps").replace(

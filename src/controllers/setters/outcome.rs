@@ -109,6 +109,8 @@ pub enum LossKind {
         list: String,
         /// Whether it takes the place of what stood in the file.
         replaces: bool,
+        /// Whether it is written as JSON, which has no comments.
+        as_json: bool,
     },
     /// An annotation that the libraries keep their notes under is gone.
     DroppedAnnotation {

@@ -271,6 +271,8 @@ pub(super) struct OutputFile {
     /// The objects in it, in order: member and object; and the comments written: number of the object, and start.
     pub(super) objects: Vec<(usize, usize)>,
     pub(super) comments: Vec<(u32, u32)>,
+    /// It is the JSON of one object.
+    pub(super) is_json: bool,
 }
 
 /// Where an object goes.
@@ -335,7 +337,10 @@ fn write_file(
         if as_json {
             let text = object.to_json();
             let text = text.map_err(|problem| Failed::new(Step::Write, problem))?;
-            return Ok(output(path, text.into_bytes(), Vec::new(), objects));
+            return Ok(OutputFile {
+                is_json: true,
+                ..output(path, text.into_bytes(), Vec::new(), objects)
+            });
         }
         writer = writer.object(&object, indent);
     }
@@ -358,6 +363,7 @@ fn output(
             .map(|object| (object.member, object.at))
             .collect(),
         comments,
+        is_json: false,
     }
 }
 

@@ -536,6 +536,7 @@ pub(super) fn write_members(
                             kind: LossKind::UnwrappedItem {
                                 list: reads[*of].0.to_owned(),
                                 replaces: !created,
+                                as_json: output.is_json,
                             },
                             more: 0,
                         }

@@ -302,8 +302,13 @@ pub(super) fn fill_markers(
     for written in &run.update.written {
         let path = run.written_path(checkout, &written.path);
         let losses = written.losses.iter().map(|loss| match &loss.kind {
-            LossKind::UnwrappedItem { list, replaces } => {
-                findings::files::unwrapped(&run.repository_path(list), loss.line, &path, *replaces)
+            LossKind::UnwrappedItem {
+                list,
+                replaces,
+                as_json,
+            } => {
+                let list = run.repository_path(list);
+                findings::files::unwrapped(&list, loss.line, &path, *replaces, *as_json)
             }
             _ => findings::files::loss(&path, loss),
         });
