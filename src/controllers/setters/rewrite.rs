@@ -433,13 +433,15 @@ impl Naming {
         }
         let document = &read.documents[at];
         let view = read.view(document);
-        let identity = if document.is_odd {
+        let (identity, nodes) = if document.is_odd {
             let prepared = package::prepare(read, at)?;
-            identify(prepared.object.view().identity())
+            // The metadata that counts may be another than the first.
+            let view = prepared.object.view();
+            (identify(view.identity()), view.naming_nodes())
         } else {
-            identify(view.identity())
+            (identify(view.identity()), view.naming_nodes())
         };
-        self.known = Some((identity.clone(), view.naming_nodes()));
+        self.known = Some((identity.clone(), nodes));
         Ok(identity)
     }
 }

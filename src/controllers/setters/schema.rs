@@ -123,12 +123,12 @@ fn fits_schema(root: Value<'_>) -> bool {
         let kind = value.kind();
         let is_null = kind == Kind::Null;
         let fits = match shape {
-            Shape::Any => true,
+            Shape::Any => value.is_finite(),
             Shape::Text => is_null || kind == Kind::String,
             Shape::Bool => is_null || matches!(kind, Kind::True | Kind::False),
-            Shape::Float => is_null || kind == Kind::Number,
+            Shape::Float => is_null || kind == Kind::Number && value.is_finite(),
             Shape::Integer => is_null || kind == Kind::Number && is_integer(value.number()),
-            Shape::List => is_null || kind == Kind::Array,
+            Shape::List => is_null || kind == Kind::Array && value.is_finite(),
             Shape::Texts => is_null || kind == Kind::Array && holds(value, &mut open, Shape::Text),
             Shape::Schema => is_null || kind == Kind::Object && holds_members(value, &mut open),
             Shape::Schemas => {
@@ -140,6 +140,7 @@ fn fits_schema(root: Value<'_>) -> bool {
             Shape::SchemaOrSchemas => match kind {
                 Kind::Object => holds_members(value, &mut open),
                 Kind::Array => holds(value, &mut open, Shape::Schema),
+                // Read, but not decoded.
                 _ => true,
             },
             Shape::SchemaOrBool => match kind {
