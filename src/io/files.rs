@@ -10,6 +10,9 @@ use super::error_text;
 /// How many things a thread takes at a time: enough that they don't wait for each other.
 const AT_A_TIME: usize = 32;
 
+/// What is longer is read by none who writes files again.
+const LONGEST: usize = 2 << 30;
+
 /// Looks at the files `paths` below `top` side by side, and keeps what `look` makes of them, with their numbers in `paths`, in order.
 ///
 /// Only one file for each thread is in memory at a time.
@@ -18,8 +21,18 @@ pub fn visit_files<P: AsRef<Path> + Sync, T: Send>(
     paths: &[P],
     look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
 ) -> Vec<(usize, T)> {
+    visit_files_up_to(LONGEST, top, paths, look)
+}
+
+/// The same for files of `longest` bytes at most: a longer one can't be read.
+pub fn visit_files_up_to<P: AsRef<Path> + Sync, T: Send>(
+    longest: usize,
+    top: &Path,
+    paths: &[P],
+    look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
+) -> Vec<(usize, T)> {
     side_by_side(paths, |scratch: &mut Scratch, at, path| {
-        let read = scratch.read(&top.join(path));
+        let read = scratch.read(&top.join(path), longest);
         look(at, read.map_err(|error| error_text(&error)))
     })
 }
@@ -64,6 +77,28 @@ pub(super) fn side_by_side<I: Sync, R: Default, T: Send>(
     kept
 }
 
+/// Reads to the end, which comes after `longest` bytes at most.
+///
+/// # Errors
+///
+/// There is more, or it can't be read.
+pub(super) fn read_up_to(longest: usize, from: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(longest).map_or(u64::MAX, |longest| longest.saturating_add(1));
+    from.take(most).read_to_end(&mut bytes)?;
+    if bytes.len() > longest {
+        return Err(too_long(longest));
+    }
+    Ok(bytes)
+}
+
+fn too_long(longest: usize) -> std::io::Error {
+    std::io::Error::other(format!(
+        "it is longer than {} MiB, and no more is read of one file: split it",
+        longest >> 20
+    ))
+}
+
 /// Room for one file at a time.
 #[derive(Default)]
 struct Scratch {
@@ -76,7 +111,7 @@ impl Scratch {
     /// So much room isn't kept for the next file.
     const LARGE: usize = 1 << 20;
 
-    fn read(&mut self, path: &Path) -> std::io::Result<&[u8]> {
+    fn read(&mut self, path: &Path, longest: usize) -> std::io::Result<&[u8]> {
         let mut file = fs::File::open(path)?;
         if self.bytes.len() > Self::LARGE {
             self.bytes = Vec::new();
@@ -86,9 +121,13 @@ impl Scratch {
         }
         let mut filled = 0;
         loop {
+            if filled > longest {
+                return Err(too_long(longest));
+            }
             if filled == self.bytes.len() {
                 let size = usize::try_from(file.metadata()?.len()).unwrap_or(0);
-                self.bytes.resize((size + 1).max(2 * filled), 0);
+                let wanted = (size + 1).max(2 * filled);
+                self.bytes.resize(wanted.min(longest + 1), 0);
             }
             match file.read(&mut self.bytes[filled..]) {
                 Ok(0) => return Ok(&self.bytes[..filled]),

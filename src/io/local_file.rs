@@ -1,10 +1,10 @@
 //! One file that a user names, and where it is in its repository.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::error_text;
+use super::files::read_up_to;
 use super::git;
 
 /// A file on disk.
@@ -19,7 +19,7 @@ pub struct LocalFile {
 }
 
 /// Files beyond this are not read: no manifest is so long.
-const LIMIT: u64 = 64 << 20;
+const LIMIT: usize = 64 << 20;
 
 /// Reads the file at `path`; `None`: there is no file.
 ///
@@ -35,9 +35,8 @@ pub fn read(path: &Path) -> Result<Option<LocalFile>, String> {
         Err(error) if is_absence(&error) => return Ok(None),
         Err(error) => return Err(unreadable(error_text(&error))),
     }
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(LIMIT).read_to_end(&mut bytes))
+    let bytes = File::open(path)
+        .and_then(|file| read_up_to(LIMIT, file))
         .map_err(|error| unreadable(error_text(&error)))?;
     Ok(Some(LocalFile {
         path: path.to_owned(),

@@ -1,8 +1,9 @@
 //! Flux objects from manifests on disk or standard input: YAML or JSON, several documents, `List`s.
 
+mod folder;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -10,8 +11,12 @@ use serde_json::Value;
 use crate::controllers::flux::ObjectKey;
 use crate::controllers::kustomization;
 use crate::facts::cluster::{Kind, Objects};
+use crate::io::error_text;
+use crate::io::files::{read_up_to, visit_files_up_to};
 use crate::io::objects::{self, Metadata, text_at};
-use crate::io::{error_text, visit_files};
+
+use folder::Listed;
+pub use folder::PassedOver;
 
 /// Where manifests come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +25,13 @@ pub enum ManifestSource {
     Stdin,
     /// A file, whatever its extension, or a folder.
     Path(PathBuf),
+    /// The same in a tree that was put somewhere else: no link leads out of it.
+    Within {
+        /// The top of the tree.
+        top: PathBuf,
+        /// The file or folder.
+        path: PathBuf,
+    },
 }
 
 /// What was read, and what could not be.
@@ -35,6 +47,8 @@ pub struct Manifests {
     pub kustomizations: Vec<LocatedObject>,
     /// The files that name something of Flux, in the order of reading.
     pub flux_files: Vec<PathBuf>,
+    /// What has the name of a manifest in a folder and is none, in the order of reading.
+    pub passed_over: Vec<PassedOver>,
     /// Each object as it stands there, with its namespace filled in.
     pub contents: BTreeMap<(Kind, ObjectKey), Value>,
 }
@@ -74,8 +88,15 @@ pub fn read(sources: &[ManifestSource], recursive: bool, default_namespace: &str
     for source in sources {
         match source {
             ManifestSource::Stdin => reading.stdin(),
-            ManifestSource::Path(path) if path.is_dir() => reading.folder(path, recursive),
+            ManifestSource::Path(path) if path.is_dir() => reading.folder(path, None, recursive),
             ManifestSource::Path(path) => reading.file(path, Screening::Off),
+            ManifestSource::Within { top, path } if path.is_dir() => {
+                reading.folder(path, Some(top), recursive);
+            }
+            ManifestSource::Within { top, path } => match folder::obstacle_to(path, top) {
+                None => reading.file(path, Screening::Off),
+                Some(passed_over) => reading.manifests.passed_over.push(passed_over),
+            },
         }
     }
     reading.manifests
@@ -99,6 +120,9 @@ pub fn parse_document(text: &str) -> Result<Value, String> {
 
 /// What every object of Flux names.
 const FLUX: &[u8] = b"toolkit.fluxcd.io";
+
+/// No file of objects is longer: a cluster's worth of them, and no device without an end.
+const LONGEST: usize = 256 << 20;
 
 /// How many files of a folder are in memory at a time, at most.
 const AT_A_TIME: usize = 1024;
@@ -143,9 +167,8 @@ impl<'a> Reading<'a> {
     }
 
     fn stdin(&mut self) {
-        let mut bytes = Vec::new();
-        match std::io::stdin().read_to_end(&mut bytes) {
-            Ok(_) => self.text("-", &bytes, Screening::Off),
+        match read_up_to(LONGEST, std::io::stdin().lock()) {
+            Ok(bytes) => self.text("-", &bytes, Screening::Off),
             Err(error) => self.problem(
                 "-",
                 None,
@@ -156,9 +179,16 @@ impl<'a> Reading<'a> {
 
     fn file(&mut self, path: &Path, screening: Screening) {
         let name = path.display().to_string();
-        match fs::read(path) {
-            Ok(bytes) => {
-                self.remember(path, &bytes);
+        let read = fs::File::open(path).and_then(|file| {
+            let is_plain = file.metadata()?.is_file();
+            Ok((is_plain, read_up_to(LONGEST, file)?))
+        });
+        match read {
+            Ok((is_plain, bytes)) => {
+                // What comes through a pipe comes once.
+                if is_plain {
+                    self.remember(path, &bytes);
+                }
                 self.text(&name, &bytes, screening);
             }
             Err(error) => self.problem(
@@ -170,15 +200,15 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads what is in a folder: looked through side by side, and read in order.
-    fn folder(&mut self, folder: &Path, recursive: bool) {
-        let mut entries = Vec::new();
-        list(folder, recursive, &mut entries);
+    fn folder(&mut self, folder: &Path, top: Option<&Path>, recursive: bool) {
+        let (entries, passed_over) = folder::list(folder, top, recursive);
+        self.manifests.passed_over.extend(passed_over);
         for part in entries.chunks(AT_A_TIME) {
             self.part_of_folder(part);
         }
     }
 
-    fn part_of_folder(&mut self, entries: &[Result<PathBuf, (PathBuf, String)>]) {
+    fn part_of_folder(&mut self, entries: &[Listed]) {
         let paths: Vec<&Path> = entries
             .iter()
             .map(|entry| match entry {
@@ -190,7 +220,7 @@ impl<'a> Reading<'a> {
             (Ok(_), Err(why)) => Some(Err(format!("can't be read: {why}"))),
             (Ok(_), Ok(bytes)) => names_something_of_interest(bytes).then(|| Ok(bytes.to_vec())),
         };
-        for (at, found) in visit_files(Path::new(""), &paths, &look) {
+        for (at, found) in visit_files_up_to(LONGEST, Path::new(""), &paths, &look) {
             let name = paths[at].display().to_string();
             match found {
                 Ok(bytes) => {
@@ -343,32 +373,6 @@ fn names_something_of_interest(bytes: &[u8]) -> bool {
     [FLUX, b"Secret", b"Namespace"]
         .iter()
         .any(|word| memchr::memmem::find(bytes, word).is_some())
-}
-
-/// The manifests in a folder, sorted; a folder that can't be listed stands there with its error.
-fn list(folder: &Path, recursive: bool, into: &mut Vec<Result<PathBuf, (PathBuf, String)>>) {
-    let listing = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let mut entries = match listing {
-        Ok(entries) => entries,
-        Err(error) => return into.push(Err((folder.to_owned(), error_text(&error)))),
-    };
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        let kind = entry.file_type();
-        let is_folder = kind.as_ref().is_ok_and(fs::FileType::is_dir);
-        let leads_to_folder = kind.is_ok_and(|kind| kind.is_symlink()) && path.is_dir();
-        if leads_to_folder || entry.file_name() == ".git" {
-            continue;
-        }
-        if is_folder {
-            if recursive {
-                list(&path, recursive, into);
-            }
-        } else if is_manifest_name(&path) {
-            into.push(Ok(path));
-        }
-    }
 }
 
 /// Cuts `text` before each line that starts a document (`---` and then nothing, a blank, or a comment).

@@ -163,6 +163,14 @@ pub(super) fn notes(request: &ObjectRequest, manifests: &Manifests) -> Vec<Strin
             several.join(", ")
         )),
     }
+    let passed_over = manifests.passed_over.iter();
+    notes.extend(passed_over.map(|passed| {
+        format!(
+            "{} is passed over: it is {}",
+            passed.path.display(),
+            passed.why
+        )
+    }));
     if request.flux_version.is_none() && manifests.objects.any_old_image_object() {
         notes.push("the input has v1beta1 or v1beta2 objects: the rules of Flux 2.6 apply (--flux-version chooses others)".into());
     }

@@ -26,6 +26,8 @@ mod help;
 mod invalid_input;
 #[path = "../json_schema.rs"]
 mod json_schema;
+#[cfg(unix)]
+mod links;
 mod lint;
 mod live;
 mod mark;

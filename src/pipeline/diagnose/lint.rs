@@ -56,6 +56,12 @@ pub fn lint(request: &LintRequest, session: &Session) -> Result<Diagnosis, Failu
                 path.display()
             )));
         }
+        if !path.is_file() && !path.is_dir() {
+            return Err(Failure::invalid_input(format!(
+                "{}: is neither a file nor a folder, but a pipe or a device: lint looks at its files more than once",
+                path.display()
+            )));
+        }
         let top = top_of(path)?;
         tops.entry(top).or_default().push(path.clone());
     }

@@ -127,7 +127,12 @@ impl Base {
             .sources
             .iter()
             .map(|path| self.revision.path().join(path));
-        let sources = there.filter(|path| path.exists()).map(ManifestSource::Path);
+        let sources = there
+            .filter(|path| path.exists())
+            .map(|path| ManifestSource::Within {
+                top: self.revision.path().to_owned(),
+                path,
+            });
         other.objects = ObjectRequest {
             source: ObjectSource::Manifests {
                 sources: sources.collect(),

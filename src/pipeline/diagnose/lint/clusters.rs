@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::io::manifests::ManifestSource;
 
@@ -28,13 +28,31 @@ pub(super) fn texts(files: &[PathBuf], top: &Path) -> BTreeMap<String, String> {
 /// A path from the top, with `/` between its parts.
 pub(super) fn relative(path: &Path, top: &Path) -> String {
     let absolute = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let (path, top) = (absolute(path), absolute(top));
+    let (real, top) = (absolute(path), absolute(top));
+    let path = if real.starts_with(&top) {
+        real
+    } else {
+        beside(path)
+    };
     let path = path.strip_prefix(&top).unwrap_or(&path);
     let parts: Vec<String> = path
         .components()
+        .filter(|part| !matches!(part, Component::RootDir))
         .map(|part| part.as_os_str().to_string_lossy().into_owned())
         .collect();
     parts.join("/")
+}
+
+/// Where a link itself stands.
+fn beside(path: &Path) -> PathBuf {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    match (fs::canonicalize(folder), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
 }
 
 /// One input for each folder of a cluster, with what is shared; one for all where there are none.
@@ -95,7 +113,7 @@ fn without(path: &Path, folders: &[PathBuf]) -> Vec<PathBuf> {
         .flatten()
         .flatten()
         .map(|entry| entry.path())
-        .filter(|entry| entry.is_dir() || is_manifest(entry))
+        .filter(|entry| entry.is_dir() || entry.is_file() && is_manifest(entry))
         .filter(|entry| entry.file_name().is_none_or(|name| name != ".git"))
         .filter(|entry| !fs::symlink_metadata(entry).is_ok_and(|data| data.is_symlink()))
         .collect();
