@@ -18,17 +18,63 @@ pub struct NamedFiles {
     pub candidates: Vec<Candidate>,
 }
 
+/// Refuses a path on which a link leads out of the work tree that it stands in: what is behind it is not of the repository.
+fn check_links(path: &Path) -> Result<(), Failure> {
+    let unreadable = |error: std::io::Error| {
+        Failure::usage(format!("{}: can't be read: {error}", path.display()))
+    };
+    let mut place = PathBuf::new();
+    for part in path.components() {
+        let folder = if place.as_os_str().is_empty() {
+            PathBuf::from(".")
+        } else {
+            place.clone()
+        };
+        place.push(part);
+        if !std::fs::symlink_metadata(&place).is_ok_and(|data| data.is_symlink()) {
+            continue;
+        }
+        let Some(top) = git::top_of(&folder)? else {
+            // It leads to another path, on which there may be links of a work tree.
+            let target = std::fs::read_link(&place).map_err(unreadable)?;
+            check_links(&folder.join(target))?;
+            continue;
+        };
+        let top = top.canonicalize().map_err(unreadable)?;
+        let target = place.canonicalize().map_err(unreadable)?;
+        let inside = target.strip_prefix(&top);
+        if inside.is_ok_and(|inside| inside.iter().all(|name| name != ".git")) {
+            continue;
+        }
+        return Err(Failure::invalid_input(format!(
+            "{}: the link {} leads out of the work tree {} to {}, and only what is in it is rewritten: name the file or folder itself",
+            path.display(),
+            place.display(),
+            top.display(),
+            target.display()
+        )));
+    }
+    Ok(())
+}
+
 impl NamedFiles {
     /// Finds the files at or below `path`.
     ///
     /// # Errors
     ///
-    /// There is nothing, or only a file of a kind that the controller doesn't read; or git can't tell.
+    /// There is nothing, or only a file of a kind that the controller doesn't read; it lies behind a link out of the work tree; or git
+    /// can't tell.
     pub fn find(path: &Path) -> Result<Self, Failure> {
         let named = path.display();
         let missing =
             |error: std::io::Error| Failure::usage(format!("{named}: can't be read: {error}"));
         let real = std::fs::canonicalize(path).map_err(missing)?;
+        check_links(path)?;
+        if !real.is_dir() && !real.is_file() {
+            return Err(Failure::invalid_input(format!(
+                "{named}: is neither a file nor a folder, but a pipe or a device, and can't be rewritten: name files, or - for standard input of fmt"
+            )));
+        }
         let folder = if real.is_dir() {
             real.as_path()
         } else {

@@ -123,3 +123,48 @@ fn a_link_out_of_the_work_tree_that_lint_is_pointed_at_is_named_as_it_stands() {
     let told = ran.expect(1).stdout;
     assert!(told.contains("file=out.yaml,"), "{told}");
 }
+
+#[test]
+fn nothing_is_rewritten_through_a_link_out_of_the_work_tree() {
+    let environment = odd_names();
+    let untidy = "spec:\n    image: registry.example.com/team/app:1 # {\"$imagepolicy\": \"flux-system:app\"}\n";
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\nspec:\n  containers:\n  - image: registry.example.com/team/app:1.0.0\n";
+    environment.write("elsewhere/untidy.yaml", untidy);
+    environment.write("elsewhere/pod.yaml", pod);
+    environment.write("repo/apps/untidy.yaml", untidy);
+    let link = |to: &str, from: &str| symlink(to, environment.path().join(from)).unwrap();
+    link("../elsewhere/untidy.yaml", "repo/untidy.yaml");
+    link("../elsewhere/pod.yaml", "repo/pod.yaml");
+    link("../elsewhere", "repo/folder");
+    link("repo/untidy.yaml", "link.yaml");
+    link("apps/untidy.yaml", "repo/inside.yaml");
+    link("repo", "tree");
+    environment.git("repo", &["add", "*untidy.yaml", "pod.yaml", "folder"]);
+    let mark = ["mark", "-f", "repo/base/images.yaml"];
+    for (command, path) in [
+        (&["fmt"][..], "repo/untidy.yaml"),
+        (&["fmt"], "repo/folder"),
+        (&["fmt"], "repo/folder/untidy.yaml"),
+        (&["fmt"], "link.yaml"),
+        (&["fmt"], "tree/untidy.yaml"),
+        (&mark, "repo/pod.yaml"),
+        (&mark, "repo/folder"),
+    ] {
+        let ran = environment.run(&[command, &[path]].concat()).expect(6);
+        assert!(
+            ran.stderr.contains("leads out of the work tree"),
+            "{path}: {}",
+            ran.stderr
+        );
+    }
+    assert_eq!(environment.read("elsewhere/untidy.yaml"), untidy);
+    assert_eq!(environment.read("elsewhere/pod.yaml"), pod);
+    drop(environment.run(&["fmt", "tree/inside.yaml"]).expect(0));
+    assert_ne!(environment.read("repo/apps/untidy.yaml"), untidy);
+    let piped = environment.run(&["fmt", "repo/pipe.yaml"]).expect(6);
+    assert!(
+        piped.stderr.contains("a pipe or a device"),
+        "{}",
+        piped.stderr
+    );
+}
