@@ -125,9 +125,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let invocation = Invocation::from_program(args.first());
     if let Some(words) = completion::asked(&args) {
         let answer = completion::complete(invocation, words);
-        // A shell that went away needs no answer.
-        drop(std::io::stdout().write_all(answer.as_bytes()));
-        return ExitCode::from(exit_code::FINE);
+        return ExitCode::from(terminal::write_bare(exit_code::FINE, |out| {
+            out.write_all(answer.as_bytes())
+        }));
     }
     ExitCode::from(dispatch(&invocation, args))
 }
@@ -200,10 +200,11 @@ fn dispatch(invocation: &Invocation, args: Vec<OsString>) -> u8 {
         Some(Command::Version(args)) => version::run(invocation, &cli.global, &args, &mut terminal),
         None => overview::run(invocation, &cli.global, &mut terminal),
     };
-    match result {
+    let code = match result {
         Ok(code) => code,
         Err(failure) => report(&failure, invocation, name, &mut terminal),
-    }
+    };
+    terminal.end(code)
 }
 
 /// Another process of this program at work for a first one: its words are for that.
@@ -233,11 +234,11 @@ fn report(
 
 /// Clap's own text: help on stdout, a usage error on stderr.
 fn print_usage(error: &clap::Error) -> u8 {
-    // A closed pipe is not an error.
-    drop(error.print());
     if error.use_stderr() {
+        // Nobody can be told that stderr is closed.
+        drop(error.print());
         exit_code::USAGE
     } else {
-        exit_code::FINE
+        terminal::write_bare(exit_code::FINE, |_| error.print())
     }
 }

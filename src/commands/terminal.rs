@@ -3,6 +3,8 @@
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::failure::Failure;
+use crate::io::error_text;
 use crate::io::observer::{Event, Observer};
 use crate::render::console::{Glyphs, Talk, Tone, harmless};
 
@@ -15,6 +17,8 @@ pub struct Terminal {
     quiet: bool,
     hinted: bool,
     closed: bool,
+    /// Why a part of the result didn't arrive.
+    lost: Option<io::Error>,
     talk: Arc<TalkStream>,
 }
 
@@ -37,6 +41,7 @@ impl Terminal {
             quiet: global.quiet,
             hinted: false,
             closed: false,
+            lost: None,
             talk: Arc::new(TalkStream {
                 color: color(global.color, &io::stderr()),
                 glyphs: if speaks_utf8() {
@@ -65,9 +70,21 @@ impl Terminal {
         self.talk.glyphs
     }
 
-    /// Whether whoever reads the result is gone.
+    /// Whether the result goes nowhere: whoever reads it is gone, or it can't be written.
     pub fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Says that a part of the result didn't arrive, where that is so, and gives the run's exit code, which is at least that of it.
+    pub fn end(&mut self, code: u8) -> u8 {
+        match self.lost.take() {
+            Some(error) => {
+                let failure = unwritten(&error);
+                self.failure(&failure.message);
+                code.max(failure.exit_code())
+            }
+            None => code,
+        }
     }
 
     /// Writes a part of the result. A closed pipe is not an error: the rest is dropped.
@@ -75,10 +92,8 @@ impl Terminal {
         if !self.closed && !bytes.is_empty() {
             self.talk.clear_progress();
             let mut stdout = io::stdout().lock();
-            self.closed = stdout
-                .write_all(bytes)
-                .and_then(|()| stdout.flush())
-                .is_err();
+            let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+            self.remember(written);
         }
     }
 
@@ -87,8 +102,16 @@ impl Terminal {
         if !self.closed {
             self.talk.clear_progress();
             let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-            self.closed = write(&mut stdout).and_then(|()| stdout.flush()).is_err();
+            let written = write(&mut stdout).and_then(|()| stdout.flush());
+            // What is left of it would be tried again.
+            drop(stdout.into_parts());
+            self.remember(written);
         }
+    }
+
+    fn remember(&mut self, written: io::Result<()>) {
+        self.closed = written.is_err();
+        self.lost = written.err().filter(is_loss);
     }
 
     /// Writes a line of the result that has a sign in front.
@@ -189,6 +212,32 @@ impl TalkStream {
             *width = 0;
             drop(io::stderr().lock().write_all(text.as_bytes()));
         }
+    }
+}
+
+/// Whether an error on stdout is one: whoever closes a pipe has read enough.
+fn is_loss(error: &io::Error) -> bool {
+    error.kind() != io::ErrorKind::BrokenPipe
+}
+
+fn unwritten(error: &io::Error) -> Failure {
+    Failure::invalid_input(format!(
+        "standard output can't be written: {}: the result is not complete; mend that and run the command again",
+        error_text(error)
+    ))
+}
+
+/// Writes to stdout where there are no settings yet, and gives the exit code: `code`, or more if it can't be written.
+pub fn write_bare(code: u8, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> u8 {
+    let mut stdout = io::stdout().lock();
+    match write(&mut stdout).and_then(|()| stdout.flush()) {
+        Err(error) if is_loss(&error) => {
+            let failure = unwritten(&error);
+            // Nobody can be told that stderr is closed.
+            drop(writeln!(io::stderr(), "error: {}", failure.message));
+            code.max(failure.exit_code())
+        }
+        _ => code,
     }
 }
 

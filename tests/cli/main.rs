@@ -32,6 +32,8 @@ mod lint;
 mod live;
 mod mark;
 mod memory;
+#[cfg(target_os = "linux")]
+mod output;
 mod packaging;
 mod readme;
 mod reconcile;
