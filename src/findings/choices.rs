@@ -4,7 +4,7 @@ use crate::controllers::flux::{DigestReflectionPolicy, ImagePolicy, ImageRef};
 use crate::controllers::policy::{Decision, Outcome, TagTrace, Verdict};
 use crate::go::number::parse_float;
 use crate::go::regexp::Regexp;
-use crate::go::semver::Version;
+use crate::go::semver::{Constraints, Version};
 
 use super::{Finding, Severity, Subject};
 
@@ -267,8 +267,14 @@ impl Choice<'_> {
         if !matches!(self.decision.outcome, Outcome::Failed(_)) {
             return None;
         }
-        let refused = |trace: &&TagTrace| trace.verdict == Verdict::PrereleaseRefused;
-        let found = self.traces.iter().find(refused)?;
+        let opened = with_prereleases(&semver.range);
+        let range = Constraints::parse(&opened).ok()?;
+        let let_in = |trace: &&TagTrace| {
+            let version = trace.key.as_deref().map(Version::parse);
+            trace.verdict == Verdict::PrereleaseRefused
+                && matches!(version, Some(Ok(version)) if range.check(&version))
+        };
+        let found = self.traces.iter().find(let_in)?;
         Some(self.finding(
             "prerelease-needs-range",
             Severity::Warning,
@@ -276,8 +282,8 @@ impl Choice<'_> {
                 "{} would be in the range {:?}, but a range lets prereleases in only where it names one",
                 found.tag, semver.range
             ),
-            format!("{} prereleases are kept out", self.traces.iter().filter(refused).count()),
-            format!("write a prerelease into the range, as in {}", with_prerelease(&semver.range)),
+            format!("{} prereleases are kept out", self.traces.iter().filter(let_in).count()),
+            format!("write a prerelease into the range, as in {opened}"),
         ))
     }
 
@@ -371,14 +377,29 @@ fn is_short_version(key: &str) -> bool {
         })
 }
 
-/// The range with `-0` behind its first version.
-fn with_prerelease(range: &str) -> String {
-    let first = range.split([',', ' ']).next().unwrap_or_default();
-    if first.ends_with(|end: char| end.is_ascii_digit()) {
-        range.replacen(first, &format!("{first}-0"), 1)
-    } else {
-        ">=0.0.0-0".into()
+/// The range with a prerelease in each alternative: `-0` behind a lower bound that comes first, and otherwise such a bound
+/// before the alternative, which it does not narrow.
+fn with_prereleases(range: &str) -> String {
+    let alternatives: Vec<String> = range.split("||").map(with_prerelease).collect();
+    alternatives.join("||")
+}
+
+fn with_prerelease(alternative: &str) -> String {
+    let at = alternative.find(|c: char| !c.is_whitespace()).unwrap_or(0);
+    let (blanks, written) = alternative.split_at(at);
+    let operator = written.find(|c: char| !"=!<>~^".contains(c)).unwrap_or(0);
+    if matches!(&written[..operator], "!=" | ">" | "<" | "<=" | "=<") {
+        return format!("{blanks}>=0.0.0-0 {written}");
     }
+    let bound = &written[operator..];
+    let bound = &bound[bound.find(|c: char| !c.is_whitespace()).unwrap_or(0)..];
+    let end = bound.find(|c: char| !(c.is_ascii_digit() || "vxX*.".contains(c)));
+    let (version, rest) = bound.split_at(end.unwrap_or(bound.len()));
+    if rest.starts_with(['-', '+']) {
+        return alternative.to_owned();
+    }
+    let before = &alternative[..alternative.len() - bound.len()];
+    format!("{before}{version}-0{rest}")
 }
 
 #[cfg(test)]
@@ -458,6 +479,14 @@ mod tests {
             ids(semver(">=1.0.0"), &["1.1.0-rc.1"]),
             ["no-version-in-range", "prerelease-needs-range"]
         );
+        assert_eq!(
+            ids(semver("^2.0.0"), &["2.0.0-rc.1"]),
+            ["no-version-in-range", "prerelease-needs-range"]
+        );
+        assert_eq!(
+            ids(semver("^2.0.0"), &["3.0.0-rc.1"]),
+            ["no-version-in-range"]
+        );
         assert_eq!(ids(semver(">=1.0.0-0"), &["1.1.0-rc.1"]), none);
         assert_eq!(
             ids(semver(">=1.0.0"), &["1.0.0", "1.25"]),
@@ -507,6 +536,27 @@ mod tests {
             ids(ordered(false, "asc", Some(("^main-", ""))), &["dev-1"]),
             ["no-tag-matches-filter"]
         );
+    }
+
+    #[test]
+    fn a_prerelease_is_written_into_each_alternative() {
+        for (range, opened) in [
+            (">=2.0.0", ">=2.0.0-0"),
+            ("^2.0.0", "^2.0.0-0"),
+            (">= 1.0.0, <2.0.0", ">= 1.0.0-0, <2.0.0"),
+            ("1.0.0 - 2.0.0", "1.0.0-0 - 2.0.0"),
+            ("1.x || v2", "1.x-0 || v2-0"),
+            ("*", "*-0"),
+            ("<2.0.0 || 3.0.0-rc.1", ">=0.0.0-0 <2.0.0 || 3.0.0-rc.1"),
+            ("!=1.0.0", ">=0.0.0-0 !=1.0.0"),
+        ] {
+            assert_eq!(with_prereleases(range), opened);
+            let range = Constraints::parse(opened).unwrap();
+            assert!(
+                range.check(&Version::parse("1.9.9-rc.1").unwrap())
+                    || range.check(&Version::parse("2.0.1-rc.1").unwrap())
+            );
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub enum Verdict {
     Satisfied,
     /// It isn't.
     OutOfRange,
-    /// It would be if the range let prereleases in.
+    /// It is a prerelease, and an alternative that it isn't in names none: the library asks for that before it compares.
     PrereleaseRefused,
 }
 
@@ -88,7 +88,7 @@ impl Constraints {
             && self
                 .alternatives
                 .iter()
-                .any(|alternative| alternative.holds(version));
+                .any(|alternative| !alternative.has_prerelease);
         if refused {
             Verdict::PrereleaseRefused
         } else {
@@ -97,16 +97,23 @@ impl Constraints {
     }
 
     /// Which parts of the range's text keep the version out, as byte offsets, one for each alternative that has a say:
-    /// its first comparator that doesn't hold. Where prereleases are refused, the alternatives that the version is in but
-    /// for that. Empty for a version in the range.
+    /// its first comparator that doesn't hold. Where prereleases are refused, the alternatives that refuse them: those that
+    /// the version is in but for that, if there are any. Empty for a version in the range.
     pub fn refusals(&self, version: &Version) -> Vec<Range<usize>> {
         let alternatives = self.alternatives.iter();
         match self.verdict(version) {
             Verdict::Satisfied => Vec::new(),
-            Verdict::PrereleaseRefused => alternatives
-                .filter(|alternative| alternative.holds(version))
-                .filter_map(Alternative::span)
-                .collect(),
+            Verdict::PrereleaseRefused => {
+                let refusing = alternatives.filter(|alternative| !alternative.has_prerelease);
+                let (but_for_that, others): (Vec<_>, Vec<_>) =
+                    refusing.partition(|alternative| alternative.holds(version));
+                let told = if but_for_that.is_empty() {
+                    others
+                } else {
+                    but_for_that
+                };
+                told.into_iter().filter_map(Alternative::span).collect()
+            }
             Verdict::OutOfRange => alternatives
                 .filter_map(|alternative| {
                     let mut comparators = alternative.comparators.iter();
@@ -510,6 +517,7 @@ mod tests {
             refusals(">=1.0.0 <2.0.0 || 3.x", "1.0.1-rc.1"),
             [">=1.0.0 <2.0.0"]
         );
+        assert_eq!(refusals("^1.0.0 || 3.x", "1.0.0-rc.1"), ["^1.0.0", "3.x"]);
         assert_eq!(refusals("1.x", "1.2.0"), [""; 0]);
     }
 
@@ -519,7 +527,19 @@ mod tests {
             verdict(">=1.0.0 <2.0.0", "1.9.9-rc.1"),
             Verdict::PrereleaseRefused
         );
-        assert_eq!(verdict(">=1.0.0 <2.0.0", "2.1.0-rc.1"), Verdict::OutOfRange);
+        // Whatever it would be compared with: that it is a prerelease is asked first.
+        for (range, version) in [
+            (">=2.0.0", "2.0.0-rc.1"),
+            ("^2.0.0", "2.0.0-rc.1"),
+            ("2.0.0", "2.0.0-rc.1"),
+            (">=1.0.0 <2.0.0", "2.1.0-rc.1"),
+        ] {
+            assert_eq!(verdict(range, version), Verdict::PrereleaseRefused);
+        }
+        assert_eq!(
+            verdict(">=1.0.0-0 <2.0.0", "2.1.0-rc.1"),
+            Verdict::OutOfRange
+        );
         assert_eq!(
             verdict(">=1.0.0-0 <2.0.0", "1.9.9-rc.1"),
             Verdict::Satisfied
@@ -527,7 +547,7 @@ mod tests {
         assert_eq!(verdict("*-0", "1.9.9-rc.1"), Verdict::Satisfied);
         assert_eq!(
             verdict("1.0.0-rc.1 || 2.x", "2.0.0-rc.1"),
-            Verdict::OutOfRange
+            Verdict::PrereleaseRefused
         );
         assert_eq!(
             verdict("1.0.0-rc.1 || 2.x", "2.1.0-rc.1"),

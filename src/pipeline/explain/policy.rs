@@ -8,10 +8,11 @@ use crate::controllers::conditions::{self, Readiness, readiness};
 use crate::controllers::flux::{
     DigestReflectionPolicy, ImagePolicy, ImageRef, ImageRepository, ObjectKey,
 };
-use crate::controllers::policy::{Decision, Outcome};
+use crate::controllers::policy::{self, Decision, Outcome, PolicySpec};
 use crate::controllers::repository::{self, DEFAULT_EXCLUSION};
 use crate::controllers::schedule::{self, NextScan, moment};
 use crate::findings::Severity;
+use crate::findings::choices::Choice;
 use crate::go::age;
 use crate::pipeline::gate::{Undecided, gate};
 use crate::pipeline::stages::{Inputs, PolicyDecision, Scan, ScanFailure, Scans};
@@ -139,7 +140,12 @@ impl Policies<'_> {
         if let Some(decided) = &decision.decision {
             steps.extend(filter(policy, decided, stored.len()));
             if steps.iter().all(goes_on) {
-                steps.push(order(policy, decided));
+                steps.push(refused_prereleases(
+                    order(policy, decided),
+                    policy,
+                    decided,
+                    stored,
+                ));
             }
         }
         if steps.iter().all(goes_on) {
@@ -504,6 +510,31 @@ fn order(policy: &ImagePolicy, decided: &Decision) -> Step {
             .remedy(remedy)
         }
     }
+}
+
+/// The same step, with what would let prereleases into the range where nothing else is there.
+fn refused_prereleases(
+    step: Step,
+    policy: &ImagePolicy,
+    decision: &Decision,
+    stored: &[String],
+) -> Step {
+    let Some(("no-version-in-range", _)) = step.finding else {
+        return step;
+    };
+    let spec = PolicySpec::from(&policy.spec);
+    let traces = policy::trace(&spec, stored, decision, |_| true).unwrap_or_default();
+    let choice = Choice {
+        policy,
+        decision,
+        traces: &traces,
+        stored: stored.len(),
+    };
+    let Some(found) = choice.prerelease_needs_range() else {
+        return step;
+    };
+    let text = format!("{}; {}: {}", step.text, found.id, found.message);
+    Step { text, ..step }.remedy(found.remedy)
 }
 
 fn digest(policy: &ImagePolicy, decision: &PolicyDecision) -> Option<Step> {
