@@ -1,7 +1,7 @@
 //! Findings about files and the markers in them.
 
 use crate::controllers::flux::ObjectKey;
-use crate::controllers::setters::{Altered, Loss, LossKind};
+use crate::controllers::setters::{Altered, Ignored, Loss, LossKind};
 
 use super::{Finding, Severity, Subject};
 
@@ -16,23 +16,51 @@ pub struct SetterScope<'a> {
     pub selected: &'a dyn Fn(&ObjectKey) -> bool,
 }
 
+/// Why a marker does nothing whatever policies and automations there are: a finding id and the reason in a few words; none
+/// where that depends on them.
+pub fn ignored_anyway(ignored: &Ignored, setter: Option<&str>) -> Option<(&'static str, String)> {
+    Some(match ignored {
+        Ignored::UnknownSetter => ("marker-malformed", malformed_name(setter?)?),
+        Ignored::Malformed => (
+            "marker-malformed",
+            "the comment is not exactly one JSON object of strings".into(),
+        ),
+        Ignored::Position(attached) => (
+            "marker-position-ignored",
+            format!("the comment belongs to {attached}, not to a value"),
+        ),
+        Ignored::Shadowed(why) => ("marker-position-ignored", (*why).to_owned()),
+        Ignored::ListFile => (
+            "list-file",
+            "the file's top level is a list, and the controller changes nothing in such files"
+                .into(),
+        ),
+        Ignored::ProblemFile => (
+            "problem-file",
+            "the controller can't read the file and passes over it".into(),
+        ),
+    })
+}
+
+/// What is wrong with a setter that could never be a policy's.
+fn malformed_name(name: &str) -> Option<String> {
+    let mut parts = name.splitn(3, ':').skip(1);
+    if parts.next().is_none() {
+        return Some(format!("{name:?} is not NAMESPACE:POLICY"));
+    }
+    let suffix = parts.next()?;
+    (!matches!(suffix, "tag" | "name" | "digest"))
+        .then(|| format!("the suffix {suffix:?} is none of tag, name and digest"))
+}
+
 /// Why the setter `name` is not one of the automation's: a finding id and the reason in a few words.
 pub fn unknown_setter(name: &str, scope: SetterScope<'_>) -> (&'static str, String) {
-    let mut parts = name.splitn(3, ':');
-    let (Some(namespace), Some(policy)) = (parts.next(), parts.next()) else {
-        return (
-            "marker-malformed",
-            format!("{name:?} is not NAMESPACE:POLICY"),
-        );
-    };
-    if let Some(suffix) = parts.next()
-        && !matches!(suffix, "tag" | "name" | "digest")
-    {
-        return (
-            "marker-malformed",
-            format!("the suffix {suffix:?} is none of tag, name and digest"),
-        );
+    if let Some(why) = malformed_name(name) {
+        return ("marker-malformed", why);
     }
+    let mut parts = name.split(':');
+    let namespace = parts.next().unwrap_or_default();
+    let policy = parts.next().unwrap_or_default();
     let key = ObjectKey::new(namespace, policy);
     if namespace != scope.automation.namespace {
         let seen = if (scope.known)(&key) {

@@ -347,3 +347,64 @@ fn every_marker_gets_one_verdict() {
     found.sort();
     assert_eq!(found, wanted);
 }
+
+#[test]
+fn files_of_no_automation_of_the_input_are_judged_by_themselves() {
+    let environment = Environment::new();
+    let marker = "# {\"$imagepolicy\": \"flux-system:app\"}";
+    environment.write(
+        "repo/apps/fine.yaml",
+        &environment::deployment("app", "1.0.0"),
+    );
+    environment.commit("repo");
+    let ran = environment
+        .run(&["lint", "repo/apps", "-o", "json"])
+        .expect(0);
+    assert_eq!(ids(&ran), Vec::<String>::new());
+    assert!(ran.stderr.contains("comes to 1 file with markers"));
+
+    let list = format!("- value: a:1 {marker}\n");
+    for (path, text, expected) in [
+        (
+            "cut",
+            format!("image: a:1 {}\n", &marker[..30]),
+            "marker-malformed",
+        ),
+        (
+            "place",
+            format!("list: {marker}\n  - a:1\n"),
+            "marker-position-ignored",
+        ),
+        (
+            "suffix",
+            "image: a:1 # {\"$imagepolicy\": \"a:b:c\"}\n".to_owned(),
+            "marker-malformed",
+        ),
+        ("list", list.clone(), "list-file"),
+        (
+            "bad",
+            format!("a: b: c\nimage: a:1 {marker}\n"),
+            "problem-file",
+        ),
+    ] {
+        let path = format!("repo/apps/{path}.yaml");
+        environment.write(&path, &text);
+        let folder = ids(&environment
+            .run(&["lint", "repo/apps", "-o", "json"])
+            .expect(1));
+        let file = ids(&environment.run(&["lint", &path, "-o", "json"]).expect(1));
+        for found in [folder, file] {
+            assert!(found.iter().any(|id| id == expected), "{path}: {found:?}");
+        }
+        std::fs::remove_file(environment.path().join(&path)).unwrap();
+    }
+    let accepted = format!("# imageauto-ignore: list-file\n{list}");
+    environment.write("repo/apps/list.yaml", &accepted);
+    assert!(
+        environment
+            .run(&["lint", "repo/apps"])
+            .expect(0)
+            .stdout
+            .is_empty()
+    );
+}

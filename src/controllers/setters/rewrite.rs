@@ -71,6 +71,11 @@ impl Rewritten {
         &self.markers
     }
 
+    /// Why the file can't be read.
+    pub fn problem(&self) -> Option<&ProblemFile> {
+        self.problem.as_ref()
+    }
+
     /// Whether the file is written, as far as it is known without the others.
     pub fn is_written(&self) -> bool {
         self.written.is_some() || self.minimal.is_some()

@@ -1,6 +1,7 @@
 //! The same for files alone: no cluster, no registry, no git server. What a policy would choose is not known, so every policy
 //! chooses a tag of no meaning, and what becomes of each marker and each file is seen all the same.
 
+mod alone;
 mod clusters;
 mod ignores;
 mod policy_tests;
@@ -67,14 +68,19 @@ pub fn lint(request: &LintRequest, session: &Session) -> Result<Diagnosis, Failu
     }
     let mut all = Vec::new();
     for (top, paths) in &tops {
+        let mut here = Vec::new();
         for cluster in clusters::inputs(top, paths, &request.clusters) {
-            all.push(one(request, top, &cluster, session)?);
+            here.push(one(request, top, &cluster, session)?);
         }
+        let alone = alone::look_at(top, paths, &here);
+        all.extend(here);
+        all.push(alone);
     }
     let mut whole = Diagnosis::together(all);
     whole.drop_repeated();
     let markers = std::mem::take(&mut whole.markers);
     whole.retain(|finding| !is_fine_elsewhere(finding, &markers));
+    alone::once(&mut whole);
     Ok(whole)
 }
 
@@ -181,6 +187,7 @@ fn one(
             .extend(policies.filter_map(|policy| convention(policy, pattern)));
     }
     let mut diagnosis = stages.diagnosis(findings, None);
+    // Notes of a run don't say anything about files.
     diagnosis.notes.clear();
     // Which values two clusters write is not known here.
     diagnosis.written.clear();

@@ -350,27 +350,6 @@ fn ignored_reason(
     setter: Option<&str>,
     scope: SetterScope<'_>,
 ) -> (&'static str, String) {
-    match ignored {
-        Ignored::UnknownSetter => {
-            findings::files::unknown_setter(setter.unwrap_or_default(), scope)
-        }
-        Ignored::Malformed => (
-            "marker-malformed",
-            "the comment is not exactly one JSON object of strings".into(),
-        ),
-        Ignored::Position(attached) => (
-            "marker-position-ignored",
-            format!("the comment belongs to {attached}, not to a value"),
-        ),
-        Ignored::Shadowed(why) => ("marker-position-ignored", (*why).to_owned()),
-        Ignored::ListFile => (
-            "list-file",
-            "the file's top level is a list, and the controller changes nothing in such files"
-                .into(),
-        ),
-        Ignored::ProblemFile => (
-            "problem-file",
-            "the controller can't read the file and passes over it".into(),
-        ),
-    }
+    let anyway = findings::files::ignored_anyway(ignored, setter);
+    anyway.unwrap_or_else(|| findings::files::unknown_setter(setter.unwrap_or_default(), scope))
 }
