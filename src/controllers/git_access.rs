@@ -164,7 +164,7 @@ fn read(
 ) -> Result<Option<Data>, Stop> {
     match secret(key) {
         Seen::Found(Secret::Readable { data, .. }) => Ok(Some(data)),
-        Seen::Found(Secret::Encrypted) => Err(Stop::Hidden(format!("Secret {key} is encrypted"))),
+        Seen::Found(Secret::Closed(why)) => Err(Stop::Hidden(why.says(key))),
         Seen::Missing => Ok(None),
         Seen::Hidden { why } => Err(Stop::Hidden(why)),
     }

@@ -222,9 +222,7 @@ impl Objects<'_> {
                 Wording::Plain => format!("secrets \"{}\" not found", key.name),
                 Wording::Flux => format!("secret '{key}' not found"),
             }),
-            Seen::Found(Secret::Encrypted) => Ok(Seen::Hidden {
-                why: format!("Secret {key} is encrypted"),
-            }),
+            Seen::Found(Secret::Closed(why)) => Ok(Seen::Hidden { why: why.says(key) }),
             other => Ok(other),
         }
     }
@@ -327,8 +325,8 @@ fn readable(seen: Seen<Secret>, part: Part, hidden: &mut Vec<Hidden>) -> Option<
     let why = match seen {
         Seen::Found(Secret::Readable { kind, data }) => return Some((kind, data)),
         Seen::Hidden { why } => why,
-        // A missing Secret is a failure before it comes here, an encrypted one is hidden.
-        Seen::Found(Secret::Encrypted) | Seen::Missing => return None,
+        // A missing Secret is a failure before it comes here, a closed one is hidden.
+        Seen::Found(Secret::Closed(_)) | Seen::Missing => return None,
     };
     hidden.push(Hidden { part, why });
     None

@@ -99,9 +99,9 @@ pub fn signing(
     let name = &key.name;
     let data = match secret(&key) {
         Seen::Found(Secret::Readable { data, .. }) => data,
-        Seen::Found(Secret::Encrypted) => {
+        Seen::Found(Secret::Closed(why)) => {
             return Signing::Hidden {
-                why: format!("Secret {key} is encrypted"),
+                why: why.says(&key),
             };
         }
         Seen::Hidden { why } => return Signing::Hidden { why },

@@ -314,8 +314,29 @@ pub enum Secret {
         /// Key to bytes.
         data: BTreeMap<String, Vec<u8>>,
     },
-    /// Encrypted (SOPS, for example): counts as one that may not be read.
+    /// What it holds is not known from here: counts as one that may not be read.
+    Closed(Closed),
+}
+
+/// Why it is not known what a Secret holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// Encrypted, with SOPS for example.
     Encrypted,
+    /// A manifest with `${NAME}`, which a Flux Kustomization fills in.
+    Variables,
+}
+
+impl Closed {
+    /// The sentence about the Secret of this name, without a full stop.
+    pub fn says(self, key: &ObjectKey) -> String {
+        match self {
+            Self::Encrypted => format!("Secret {key} is encrypted"),
+            Self::Variables => {
+                format!("Secret {key} has variables that a Flux Kustomization fills in")
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for Secret {
@@ -326,7 +347,7 @@ impl std::fmt::Debug for Secret {
                 .field("kind", kind)
                 .field("keys", &data.keys())
                 .finish(),
-            Self::Encrypted => formatter.write_str("Secret(encrypted)"),
+            Self::Closed(why) => write!(formatter, "Secret({why:?})"),
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::controllers::flux::{self, ObjectKey};
-use crate::facts::cluster::{Container, Kind, Objects, Secret, ServiceAccount, Workload};
+use crate::facts::cluster::{Closed, Container, Kind, Objects, Secret, ServiceAccount, Workload};
 
 /// The part of `metadata` that is read.
 #[derive(Debug, Default, Deserialize)]
@@ -154,15 +154,18 @@ pub(super) fn read_part<Part: for<'de> Deserialize<'de>>(
 
 fn secret(value: &Value) -> Result<Secret, String> {
     if value.get("sops").is_some() {
-        return Ok(Secret::Encrypted);
+        return Ok(Secret::Closed(Closed::Encrypted));
     }
     let mut data = BTreeMap::new();
     for (key, encoded) in members(value, "data") {
         let text = encoded
             .as_str()
             .ok_or_else(|| format!("data.{key} is not a string"))?;
-        let bytes = decode_base64(text).ok_or_else(|| format!("data.{key} is not base64"))?;
-        data.insert(key.clone(), bytes);
+        match decode_base64(text) {
+            Some(bytes) => data.insert(key.clone(), bytes),
+            None if text.contains("${") => return Ok(Secret::Closed(Closed::Variables)),
+            None => return Err(format!("data.{key} is not base64")),
+        };
     }
     for (key, text) in members(value, "stringData") {
         let text = text
@@ -317,7 +320,9 @@ mod tests {
     fn an_encrypted_secret_is_unreadable_and_others_are_decoded() {
         let encrypted =
             serde_json::json!({"sops": {}, "data": {"password": "ENC[AES256_GCM,data:x]"}});
-        assert_eq!(secret(&encrypted), Ok(Secret::Encrypted));
+        assert_eq!(secret(&encrypted), Ok(Secret::Closed(Closed::Encrypted)));
+        let filled_in = serde_json::json!({"kind": "Secret", "data": {".dockerconfigjson": "${DOCKER_CONFIG}"}});
+        assert_eq!(secret(&filled_in), Ok(Secret::Closed(Closed::Variables)));
         let readable = serde_json::json!({"data": {"a": "eA=="}, "stringData": {"b": "y"}});
         let Ok(Secret::Readable { kind, data }) = secret(&readable) else {
             panic!("not readable")

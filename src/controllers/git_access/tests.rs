@@ -201,7 +201,9 @@ fn a_secret_that_is_missing_fails_and_one_that_is_hidden_does_not() {
         source_manager("failed to get auth secret 'apps/login': secrets \"login\" not found")
     );
     assert_eq!(
-        seen(Seen::Found(Secret::Encrypted)),
+        seen(Seen::Found(Secret::Closed(
+            crate::facts::cluster::Closed::Encrypted
+        ))),
         Access::Hidden {
             why: "Secret apps/login is encrypted".into()
         }

@@ -610,9 +610,10 @@ fn hidden_parts_are_named_and_the_rest_is_given() {
     assert!(access.access.proxy.is_some() && access.access.insecure);
 
     let mut cluster = Cluster::default().with_hidden("proxy");
-    cluster
-        .secrets
-        .insert("certs".into(), Seen::Found(Secret::Encrypted));
+    cluster.secrets.insert(
+        "certs".into(),
+        Seen::Found(Secret::Closed(crate::facts::cluster::Closed::Encrypted)),
+    );
     let access = cluster
         .access(ImageRepositorySpec {
             proxy_secret_ref: named("proxy"),

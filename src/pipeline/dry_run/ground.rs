@@ -300,8 +300,8 @@ impl VariableSources {
             Some(Secret::Readable { data, .. }) if reference.kind == "Secret" => {
                 Found::Values(data.clone())
             }
-            Some(Secret::Encrypted) if reference.kind == "Secret" && !inputs.live => {
-                Found::Hidden(format!("Secret {key} is encrypted"))
+            Some(Secret::Closed(why)) if reference.kind == "Secret" && !inputs.live => {
+                Found::Hidden(why.says(key))
             }
             _ => look_up(&reference.kind, key, cluster).await,
         };
