@@ -116,6 +116,14 @@ pub struct ConnectionArgs {
 }
 
 impl ConnectionArgs {
+    /// The flags that say which cluster is meant, as they were given.
+    pub fn kubeconfig_and_context(&self) -> Vec<(&'static str, String)> {
+        let file = self.kubeconfig.as_ref();
+        let file = file.map(|file| ("--kubeconfig", file.display().to_string()));
+        let context = self.context.clone().map(|context| ("--context", context));
+        file.into_iter().chain(context).collect()
+    }
+
     /// The same flags for another context.
     pub fn in_context(&self, context: &str) -> Self {
         Self {

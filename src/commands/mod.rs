@@ -17,6 +17,7 @@ mod invocation;
 mod lint;
 mod mark;
 mod overview;
+mod pasted;
 mod reconcile;
 mod selection;
 mod snapshot;

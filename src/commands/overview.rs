@@ -9,6 +9,7 @@ use crate::render::overview;
 
 use super::input::GlobalArgs;
 use super::invocation::Invocation;
+use super::pasted::{Scope, command};
 use super::terminal::Terminal;
 
 /// Prints the overview.
@@ -36,16 +37,22 @@ pub fn run(
     for line in lines {
         terminal.result_line(&line);
     }
+    let pasted = |words: &str, scope: Scope| command(*invocation, global, words, scope);
     if !found.namespaces_elsewhere.is_empty() && found.objects.is_empty() {
         let elsewhere = found.namespaces_elsewhere.join(", ");
+        let meant = if global.selector.is_some() {
+            ", which -l may leave out"
+        } else {
+            ""
+        };
         terminal.hint(&format!(
-            "there are some in {elsewhere}: {} -A",
-            invocation.caller()
+            "there are some in {elsewhere}{meant}: {}",
+            pasted("", Scope::Everything)
         ));
     } else if more > 0 {
-        terminal.hint(&format!("{more} more: {} doctor", invocation.caller()));
+        terminal.hint(&format!("{more} more: {}", pasted("doctor", Scope::Same)));
     } else {
-        terminal.hint(&format!("{} get, or --help", invocation.caller()));
+        terminal.hint(&format!("{}, or --help", pasted("get", Scope::Same)));
     }
     let codes = found.failures.iter().map(Failure::exit_code);
     Ok(codes.max().unwrap_or(exit_code::FINE))

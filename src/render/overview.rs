@@ -17,8 +17,8 @@ const WORST: usize = 3;
 
 /// What there is to say, in order, and how many troubles are not told; empty of troubles where all is well.
 pub fn lines(survey: &Survey, scope: &str, now: Timestamp) -> (Vec<Talk>, usize) {
-    let objects = &survey.typed;
-    let mut troubles = troubles(objects, now);
+    let objects = &meant(survey);
+    let mut troubles = troubles(objects, &survey.typed, now);
     troubles.sort_by_key(|trouble| trouble.rank);
     let more = troubles.len().saturating_sub(WORST);
     troubles.truncate(WORST);
@@ -54,6 +54,31 @@ pub fn lines(survey: &Survey, scope: &str, now: Timestamp) -> (Vec<Talk>, usize)
     (lines, more)
 }
 
+/// The objects that flags mean; of manifests, the others are there as well.
+fn meant(survey: &Survey) -> Objects {
+    let mut meant = Objects::default();
+    for surveyed in &survey.objects {
+        let key = &surveyed.key;
+        let typed = &survey.typed;
+        let own = || key.clone();
+        match surveyed.kind {
+            Kind::ImageRepository => {
+                let found = typed.repositories.get(key).cloned();
+                meant.repositories.extend(found.map(|found| (own(), found)));
+            }
+            Kind::ImagePolicy => {
+                let found = typed.policies.get(key).cloned();
+                meant.policies.extend(found.map(|found| (own(), found)));
+            }
+            _ => {
+                let found = typed.automations.get(key).cloned();
+                meant.automations.extend(found.map(|found| (own(), found)));
+            }
+        }
+    }
+    meant
+}
+
 fn counts(objects: &Objects) -> String {
     let count = |number: usize, one: &str, several: &str| {
         format!("{number} {}", if number == 1 { one } else { several })
@@ -81,7 +106,7 @@ struct Trouble {
     text: String,
 }
 
-fn troubles(objects: &Objects, now: Timestamp) -> Vec<Trouble> {
+fn troubles(objects: &Objects, all: &Objects, now: Timestamp) -> Vec<Trouble> {
     let mut found = Vec::new();
     for (key, object) in &objects.repositories {
         let conditions = &object.status.conditions;
@@ -117,7 +142,7 @@ fn troubles(objects: &Objects, now: Timestamp) -> Vec<Trouble> {
             key,
             object.spec.suspend,
             conditions,
-            stuck_policy(objects, object),
+            stuck_policy(all, object),
             now,
         ));
     }

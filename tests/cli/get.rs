@@ -325,3 +325,36 @@ fn the_overview_counts_and_names_what_is_wrong() {
         ran.stderr
     );
 }
+
+#[test]
+fn the_overview_of_manifests_keeps_to_the_flags_and_its_hints_repeat_them() {
+    let environment = Environment::new();
+    let objects = [
+        environment::image_repository("app"),
+        environment::semver_policy("app", ">=1.0.0"),
+        environment::automation("images", "main", "./apps"),
+    ];
+    environment.write("my objects.yaml", &objects.join("---\n"));
+    let file = ["-f", "my objects.yaml"];
+    let all = environment.run(&file).expect(0);
+    assert!(
+        all.stdout
+            .starts_with("► all namespaces: 1 repository, 1 policy, 1 update\n"),
+        "{}",
+        all.stdout
+    );
+    let hint = "hint: kubectl imageauto get -f 'my objects.yaml', or --help\n";
+    assert!(all.stderr.ends_with(hint), "{}", all.stderr);
+    for (flags, scope) in [
+        (["-n", "nope"], "namespace nope"),
+        (["-l", "x=y"], "all namespaces"),
+    ] {
+        let ran = environment.run(&[file, flags].concat()).expect(0);
+        assert_eq!(
+            ran.stdout,
+            format!("► {scope}: 0 repositories, 0 policies, 0 updates\n")
+        );
+        let hint = ": kubectl imageauto -f 'my objects.yaml' -A\n";
+        assert!(ran.stderr.ends_with(hint), "{}", ran.stderr);
+    }
+}
