@@ -76,6 +76,36 @@ fn explain(environment: &Environment, more: &[&str]) -> Ran {
 }
 
 #[test]
+fn an_assumed_tag_is_no_prediction() {
+    let environment = Environment::shop();
+    let assumed = "flux-system/app=9.9.9";
+    let ran = environment
+        .run(&[
+            "explain",
+            "policy/app",
+            "-n",
+            "flux-system",
+            "-f",
+            "objects",
+            "--tags-from",
+            "tags.json",
+            "--worktree",
+            "gitops",
+            "--assume",
+            assumed,
+        ])
+        .expect(0);
+    let line = ran.stdout.lines().find(|line| line.contains(" policy  "));
+    let line = line.unwrap_or_default();
+    assert!(
+        line.contains(":9.9.9 is assumed (--assume), not decided"),
+        "{}",
+        ran.stdout
+    );
+    assert!(!ran.stdout.contains("next scan"), "{}", ran.stdout);
+}
+
+#[test]
 fn a_tag_can_be_expected() {
     let environment = Environment::shop();
     for (tag, expected, status) in [

@@ -15,7 +15,7 @@ use crate::findings::Severity;
 use crate::findings::choices::Choice;
 use crate::go::age;
 use crate::pipeline::gate::{Undecided, gate};
-use crate::pipeline::stages::{Inputs, PolicyDecision, Scan, ScanFailure, Scans};
+use crate::pipeline::stages::{ImageOrigin, Inputs, PolicyDecision, Scan, ScanFailure, Scans};
 use crate::pipeline::tags::findings::{self, Surroundings};
 
 use super::step::{Step, StepKind, StepVerdict};
@@ -279,6 +279,9 @@ impl Policies<'_> {
     fn policy(&self, policy: &ImagePolicy, decision: &PolicyDecision, before: &[Step]) -> Step {
         let kind = StepKind::Policy;
         let latest = decision.latest.as_ref().map(|(image, _)| image);
+        if let Some((image, ImageOrigin::Assumed)) = &decision.latest {
+            return assumed(image, decision.live.as_ref());
+        }
         if !self.inputs.live && decision.live.is_none() {
             return match latest {
                 Some(latest) => Step::ok(kind, format!("the latest image is {latest}")),
@@ -328,6 +331,16 @@ impl Policies<'_> {
             (None, _) => Step::new(kind, StepVerdict::Skipped, says).since(since),
         }
     }
+}
+
+/// What the user assumes follows no scan, so that there is nothing to wait for.
+fn assumed(image: &ImageRef, live: Option<&ImageRef>) -> Step {
+    let says = live.map_or_else(String::new, |live| format!("the status says {live}; "));
+    Step::new(
+        StepKind::Policy,
+        StepVerdict::Skipped,
+        format!("{says}{image} is assumed (--assume), not decided"),
+    )
 }
 
 impl Policies<'_> {
