@@ -412,13 +412,69 @@ fn parse(text: &str) -> Result<Value, (Option<usize>, String)> {
     {
         return Ok(Value::Null);
     }
-    serde_saphyr::from_str::<Value>(text).map_err(|error| {
+    serde_saphyr::from_str_with_options::<Value>(text, yaml_options(text.len())).map_err(|error| {
         let line = error
             .location()
             .map(|location| usize::try_from(location.line()).unwrap_or(usize::MAX));
-        let message = error.to_string();
-        (line, first_sentence(&message))
+        let message = too_much(&error).unwrap_or_else(|| first_sentence(&error.to_string()));
+        (line, message)
     })
+}
+
+/// How deep a document may be nested.
+const DEEPEST: usize = 64;
+
+/// The bounds of a document of `length` bytes. What stands in it may be as much as a cluster's objects are in a text of that length; what
+/// aliases repeat is bounded whatever the length is.
+fn yaml_options(length: usize) -> serde_saphyr::Options {
+    let usual = serde_saphyr::Budget::default();
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: DEEPEST,
+            // A key and its value take eight bytes or more, but in texts that are made for it.
+            max_nodes: usual.max_nodes.max(length / 4),
+            max_events: usual.max_events.max(length),
+            max_total_scalar_bytes: usual.max_total_scalar_bytes.max(length),
+            max_total_comment_bytes: usual.max_total_comment_bytes.max(length),
+        },
+    }
+}
+
+/// What a document has too much of, in words, where that is the error.
+fn too_much(error: &serde_saphyr::Error) -> Option<String> {
+    use serde_saphyr::Error;
+    use serde_saphyr::budget::BudgetBreach;
+    let mut error = error;
+    while let Error::AliasError { error: inner, .. } | Error::WithSnippet { error: inner, .. } =
+        error
+    {
+        error = inner;
+    }
+    let told = match error {
+        Error::Budget { breach, .. } => match breach {
+            BudgetBreach::Depth { .. } => {
+                return Some(format!(
+                    "it is nested deeper than {DEEPEST} levels, as no object of Kubernetes needs to be: put less into each other, or leave the file out"
+                ));
+            }
+            BudgetBreach::Nodes { .. }
+            | BudgetBreach::Events { .. }
+            | BudgetBreach::ScalarBytes { .. }
+            | BudgetBreach::CommentBytes { .. } => {
+                "it holds too many values for its length: split it into documents by lines of ---"
+            }
+            _ => {
+                "it has too many anchors and aliases: write the values out, or split it into documents by lines of ---"
+            }
+        },
+        Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
+            "its aliases repeat too much: write out the values that are needed"
+        }
+        _ => return None,
+    };
+    Some(told.to_owned())
 }
 
 fn first_sentence(message: &str) -> String {
@@ -438,6 +494,31 @@ mod tests {
             .collect();
         assert_eq!(lines, [1, 2, 4]);
         assert_eq!(documents("").len(), 1);
+    }
+
+    #[test]
+    fn as_much_is_read_as_a_cluster_has_and_no_more() {
+        let item = "- kind: A\n  metadata:\n    name: b\n    labels: {c: d, e: f}\n  spec: {list: [g, h]}\n";
+        let list = format!("items:\n{}", item.repeat(30_000));
+        let read = parse(&list).unwrap();
+        assert_eq!(read["items"].as_array().unwrap().len(), 30_000);
+        let why = |text: &str| parse(text).unwrap_err().1;
+        let deep = format!("{}a", "- ".repeat(70));
+        assert!(
+            why(&deep).contains("deeper than 64 levels"),
+            "{}",
+            why(&deep)
+        );
+        let full = format!("[{}]", "{},".repeat(500_000));
+        assert!(why(&full).contains("too many values"), "{}", why(&full));
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..10 {
+            let before = format!("*a{},", level - 1).repeat(10);
+            bomb += &format!("a{level}: &a{level} [{before}]\n");
+        }
+        // Whatever comes behind it.
+        bomb += &format!("b:\n{}", "- some text\n".repeat(500_000));
+        assert!(why(&bomb).contains("aliases"), "{}", why(&bomb));
     }
 
     #[test]
