@@ -175,8 +175,35 @@ pub fn markers_of_text(text: &str) -> Vec<(usize, usize, String)> {
     found
 }
 
+/// What the controller's reason has of a file's contents is told as far as it helps to find the place.
+const MOST_CONTENTS: usize = 200;
+
+/// The controller's reason for passing over a file, without the whole of a node that it quotes.
+pub fn reason_to_tell(reason: &str) -> String {
+    let Some((words, contents)) = reason.split_once("node contents:") else {
+        return reason.to_owned();
+    };
+    // One character more tells whether there is more.
+    let mut told = String::new();
+    let mut left = MOST_CONTENTS + 1;
+    for word in contents.split_whitespace() {
+        told.push(' ');
+        told.extend(word.chars().take(left));
+        left = left.saturating_sub(word.chars().take(left).count() + 1);
+        if left == 0 {
+            break;
+        }
+    }
+    if let Some((end, _)) = told.char_indices().nth(MOST_CONTENTS + 1) {
+        told.truncate(end);
+        told.push('…');
+    }
+    format!("{words}node contents:{told}")
+}
+
 /// `problem-file`: the controller can't read the file and passes over it without a word.
 pub fn problem_file(path: &str, line: Option<usize>, reason: &str) -> Finding {
+    let reason = reason_to_tell(reason);
     Finding {
         id: "problem-file",
         severity: Severity::Error,
@@ -186,7 +213,7 @@ pub fn problem_file(path: &str, line: Option<usize>, reason: &str) -> Finding {
             column: None,
         },
         message: format!("the controller passes over the whole file without a word: {reason}"),
-        evidence: reason.to_owned(),
+        evidence: reason,
         remedy: "mend the file's YAML".into(),
     }
 }
@@ -343,6 +370,27 @@ pub fn symlink_skipped(path: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_quotes_no_more_than_a_part_of_the_file() {
+        let reason = |contents: &str| format!("expected X: node contents:\n{contents}");
+        assert_eq!(reason_to_tell("yaml: line 2"), "yaml: line 2");
+        assert_eq!(
+            reason_to_tell(&reason("- a: b\n  c: d\n")),
+            "expected X: node contents: - a: b c: d"
+        );
+        let fits = "ä".repeat(MOST_CONTENTS);
+        assert_eq!(
+            reason_to_tell(&reason(&fits)),
+            format!("expected X: node contents: {fits}")
+        );
+        for long in ["ä".repeat(1000), "- a\n".repeat(1000)] {
+            let told = reason_to_tell(&reason(&long));
+            let (_, quoted) = told.split_once("contents: ").unwrap();
+            assert_eq!(quoted.chars().count(), MOST_CONTENTS + 1);
+            assert!(quoted.ends_with('…'));
+        }
+    }
 
     #[test]
     fn markers_are_found_in_a_text() {

@@ -139,7 +139,8 @@ pub fn reformat_text(bytes: &[u8]) -> Result<(Vec<u8>, Vec<Finding>), Failure> {
         )),
         Formatted::Unreadable(problem) => Err(Failure::invalid_input(format!(
             "-:{}: the controller can't read this: {}: mend the YAML",
-            problem.line, problem.reason
+            problem.line,
+            findings::files::reason_to_tell(&problem.reason)
         ))),
     }
 }

@@ -98,3 +98,16 @@ fn a_dash_goes_from_stdin_to_stdout() {
     let ran = environment.run(&["fmt", "x.txt"]).expect(2);
     assert!(ran.stderr.contains("Kustomization"), "{}", ran.stderr);
 }
+
+#[test]
+fn what_can_not_be_read_is_not_quoted_as_a_whole() {
+    let environment = Environment::new();
+    let text = format!("- {MARKED}\n").repeat(3_000);
+    environment.write("tree/list.yaml", &text);
+    let checked = environment.run(&["fmt", "--check", "tree"]).expect(6);
+    let piped = environment.run_with_input(&["fmt", "-"], &text).expect(6);
+    for told in [checked.stderr, piped.stderr] {
+        assert!(told.contains("node contents: - image: a:1"), "{told}");
+        assert!(told.contains('…') && told.len() < 600, "{told}");
+    }
+}

@@ -324,7 +324,7 @@ pub(super) fn fill_markers(
         preview.problem_files.push(UnreadableFile {
             path,
             line: Some(problem.line),
-            reason: problem.reason.clone(),
+            reason: findings::files::reason_to_tell(&problem.reason),
         });
     }
 }
