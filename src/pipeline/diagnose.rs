@@ -259,7 +259,7 @@ impl Stages<'_> {
             grounds.look_at(policy, &mut findings);
         }
         for preview in self.previews {
-            updates::look_at(preview, self.inputs, self.decisions, &mut findings);
+            updates::look_at(preview, self.inputs, &mut findings);
         }
         let outside = outside::look_at(self.inputs, self.previews, self.checkouts);
         findings.found.extend(outside);

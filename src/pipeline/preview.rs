@@ -156,6 +156,7 @@ impl Previewing<'_> {
                 None => preview.without_latest.push(PolicyWithoutLatest {
                     key: key.clone(),
                     why: why_without(decision),
+                    is_unknown: decision.unknown.is_some(),
                 }),
             }
             preview.troubles.extend(decision.trouble.clone());

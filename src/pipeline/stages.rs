@@ -330,6 +330,8 @@ pub struct PolicyWithoutLatest {
     pub key: ObjectKey,
     /// Why it has no latest image.
     pub why: String,
+    /// Whether that is what we could not find out, and the policy may well have one.
+    pub is_unknown: bool,
 }
 
 /// The source of an automation.
@@ -412,6 +414,11 @@ pub enum MarkerFate {
         /// The reason in a few words.
         reason: String,
     },
+    /// What its policy chooses could not be found out.
+    Unknown {
+        /// Why not.
+        reason: String,
+    },
 }
 
 impl MarkerFate {
@@ -424,9 +431,14 @@ impl MarkerFate {
 impl PreviewedMarker {
     /// The policy that the marker names: `NAMESPACE:NAME`, perhaps with `:tag` and the like behind it.
     pub fn policy(&self) -> Option<ObjectKey> {
-        let mut parts = self.setter.as_deref()?.split(':');
-        Some(ObjectKey::new(parts.next()?, parts.next()?))
+        policy_of(self.setter.as_deref()?)
     }
+}
+
+/// The policy of a setter, `NAMESPACE:NAME` with or without a part of the image behind it.
+pub fn policy_of(setter: &str) -> Option<ObjectKey> {
+    let mut parts = setter.split(':');
+    Some(ObjectKey::new(parts.next()?, parts.next()?))
 }
 
 /// The markers of an automation's files.

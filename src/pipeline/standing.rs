@@ -344,7 +344,9 @@ impl Looking<'_> {
         let in_git = match &marker.fate {
             MarkerFate::Applied { old, .. } => Some(old.clone()),
             MarkerFate::UpToDate { value } => Some(value.clone()),
-            MarkerFate::Ignored { .. } => text.and_then(|text| text.value_at(marker.line)),
+            MarkerFate::Ignored { .. } | MarkerFate::Unknown { .. } => {
+                text.and_then(|text| text.value_at(marker.line))
+            }
         };
         let image = policy
             .as_ref()

@@ -91,7 +91,13 @@ pub fn closing(preview: &Preview) -> Vec<Talk> {
     for policy in &preview.without_latest {
         talk.push(Talk::new(
             Tone::Note,
-            format!("policy {} sets nothing: {}", policy.key, policy.why),
+            match policy.is_unknown {
+                true => format!(
+                    "what policy {} sets is not known: {}",
+                    policy.key, policy.why
+                ),
+                false => format!("policy {} sets nothing: {}", policy.key, policy.why),
+            },
         ));
     }
     talk.extend(preview.findings.iter().filter_map(finding_talk));

@@ -75,8 +75,18 @@ fn policy_state(chain: &PolicyChain) -> String {
             }
         }
         None if !chain.is_deterministic() => format!("policy {key} has no one choice"),
+        None if chooses_unseen(chain) => format!("what policy {key} chooses is not known"),
         None => format!("policy {key} has no latest image"),
     }
+}
+
+/// Whether a step before the policy's own could not be seen.
+fn chooses_unseen(chain: &PolicyChain) -> bool {
+    let mut before = chain
+        .steps
+        .iter()
+        .filter(|step| step.kind < StepKind::Policy);
+    before.any(|step| step.verdict == StepVerdict::Unknown)
 }
 
 /// How a chain stands as a whole: what is stuck counts first, then what waits, then what can't be seen.

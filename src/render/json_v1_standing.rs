@@ -151,6 +151,7 @@ pub fn marker_value(row: &MarkerRow, context: Option<&str>) -> Value {
     let (verdict, id, reason) = match &row.fate {
         MarkerFate::Applied { .. } => ("applied", None, None),
         MarkerFate::UpToDate { .. } => ("upToDate", None, None),
+        MarkerFate::Unknown { reason } => ("unknown", None, Some(reason.clone())),
         MarkerFate::Ignored { id, reason } => ("ignored", Some(*id), Some(reason.clone())),
     };
     value(&Marker {

@@ -115,11 +115,12 @@ fn marker(row: &MarkerRow, wide: bool) -> Vec<String> {
     cells
 }
 
-/// What becomes of a marker: `applied`, `upToDate`, or `ignored` with the finding that says why.
+/// What becomes of a marker: `applied`, `upToDate`, `unknown`, or `ignored` with the finding that says why.
 fn verdict(row: &MarkerRow) -> String {
     match &row.fate {
         MarkerFate::Applied { .. } => "applied".into(),
         MarkerFate::UpToDate { .. } => "upToDate".into(),
+        MarkerFate::Unknown { .. } => "unknown".into(),
         MarkerFate::Ignored { id, .. } => format!("ignored ({id})"),
     }
 }

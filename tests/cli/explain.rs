@@ -106,6 +106,41 @@ fn an_assumed_tag_is_no_prediction() {
 }
 
 #[test]
+fn what_a_recording_does_not_hold_is_unknown_and_not_missing() {
+    let environment = Environment::shop();
+    environment.write("other.json", r#"{"x": ["1.0.0"]}"#);
+    let offline = [
+        "-f",
+        "objects",
+        "--tags-from",
+        "other.json",
+        "--worktree",
+        "gitops",
+    ];
+    let run = |command: &[&str]| environment.run(&[command, &offline].concat()).expect(6);
+    for command in [
+        &["diff"][..],
+        &["get", "markers"],
+        &["explain", "gitops/apps/app.yaml"],
+        &["explain", "policy/app"],
+        &["doctor"],
+    ] {
+        let ran = run(command);
+        let said = ran.stdout + &ran.stderr;
+        for wrong in ["has no latest image", "policy-without-latest"] {
+            assert!(!said.contains(wrong), "{command:?}: {said}");
+        }
+        assert!(
+            said.contains("team/app is not in the recording of --tags-from"),
+            "{command:?}: {said}"
+        );
+    }
+    let rows = run(&["get", "markers", "-o", "json"]).json();
+    assert_eq!(violations_of("markers-v1", &rows), Vec::<String>::new());
+    assert_eq!(rows["markers"][0]["verdict"], "unknown", "{rows}");
+}
+
+#[test]
 fn a_tag_can_be_expected() {
     let environment = Environment::shop();
     for (tag, expected, status) in [

@@ -11,14 +11,9 @@ use crate::pipeline::checkout::Checkouts;
 use crate::pipeline::commit::{Refusal, before_push, check_all};
 use crate::pipeline::downgrade::downgrades;
 use crate::pipeline::session::Session;
-use crate::pipeline::stages::{Decisions, Inputs, MarkerFate, Preview};
+use crate::pipeline::stages::{Inputs, MarkerFate, Preview};
 
-pub(super) fn look_at(
-    preview: &Preview,
-    inputs: &Inputs,
-    decisions: &Decisions,
-    findings: &mut Findings,
-) {
+pub(super) fn look_at(preview: &Preview, inputs: &Inputs, findings: &mut Findings) {
     let Findings { found, failures } = findings;
     let key = &preview.key;
     let suspended = inputs
@@ -38,7 +33,7 @@ pub(super) fn look_at(
         preview
             .findings
             .iter()
-            .filter(|finding| is_known(finding, preview, decisions))
+            .filter(|finding| is_known(finding, preview))
             .cloned(),
     );
     found.extend(downgrades(inputs, preview));
@@ -62,23 +57,15 @@ pub(super) fn look_at(
     }
 }
 
-/// Whether a finding is more than the shadow of something else: the list in a list file is said already, and a policy that we know
-/// nothing about may well have a latest image.
-fn is_known(finding: &Finding, preview: &Preview, decisions: &Decisions) -> bool {
-    let Subject::Place { path, line, .. } = &finding.subject else {
+/// Whether a finding is more than the shadow of something else: the list in a list file is said already.
+fn is_known(finding: &Finding, preview: &Preview) -> bool {
+    let Subject::Place { path, .. } = &finding.subject else {
         // An automation that has nothing to do may well skip its run.
         return finding.id != "update-skipped" || !preview.files.is_empty();
     };
     let mut markers = preview.markers.ignored.iter();
     match finding.id {
         "problem-file" => !markers.any(|marker| marker.id == "list-file" && marker.path == *path),
-        "policy-without-latest" => {
-            let mut here = preview.markers.located.iter();
-            let marker = here.find(|marker| marker.path == *path && Some(marker.line) == *line);
-            let policy = marker.and_then(|marker| marker.policy());
-            let decision = policy.and_then(|policy| decisions.policies.get(&policy));
-            decision.is_none_or(|decision| decision.unknown.is_none())
-        }
         _ => true,
     }
 }
@@ -187,7 +174,7 @@ pub(super) fn written(previews: &[Preview], context: Option<&str>) -> Vec<Writte
             let value = match &marker.fate {
                 MarkerFate::Applied { new, .. } => new,
                 MarkerFate::UpToDate { value } => value,
-                MarkerFate::Ignored { .. } => continue,
+                MarkerFate::Ignored { .. } | MarkerFate::Unknown { .. } => continue,
             };
             written.push(WrittenMarker {
                 context: context.map(str::to_owned),

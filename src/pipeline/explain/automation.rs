@@ -166,6 +166,11 @@ fn marker_step(
             StepVerdict::Skipped,
             format!("{place} receives nothing while the policy has no latest image"),
         ),
+        MarkerFate::Unknown { .. } => Step::new(
+            kind,
+            StepVerdict::Unknown,
+            format!("{place}: what the policy chooses is not known"),
+        ),
         MarkerFate::Applied { old, new } => {
             let (old, new) = without_common_name(old, new);
             Step::ok(kind, format!("{place} goes from {old} to {new}"))

@@ -139,7 +139,7 @@ pub(super) fn tag_in_git(marker: &PreviewedMarker, image: &str) -> Option<String
     let value = match &marker.fate {
         MarkerFate::Applied { old, .. } => old,
         MarkerFate::UpToDate { value } => value,
-        MarkerFate::Ignored { .. } => return None,
+        MarkerFate::Ignored { .. } | MarkerFate::Unknown { .. } => return None,
     };
     match marker.setter.as_deref()?.split(':').nth(2) {
         None => tag_of(value, image),

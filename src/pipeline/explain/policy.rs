@@ -285,6 +285,9 @@ impl Policies<'_> {
         if !self.inputs.live && decision.live.is_none() {
             return match latest {
                 Some(latest) => Step::ok(kind, format!("the latest image is {latest}")),
+                None if decision.unknown.is_some() => {
+                    Step::new(kind, StepVerdict::Unknown, "what it chooses is not known")
+                }
                 None => Step::new(kind, StepVerdict::Skipped, "no latest image"),
             };
         }

@@ -19,7 +19,7 @@ use crate::pipeline::checkout::Checkout;
 use crate::pipeline::request::Request;
 use crate::pipeline::stages::{
     IgnoredMarker, Inputs, MarkerFate, MarkerTally, PolicyInUse, Preview, PreviewedMarker,
-    UnreadableFile,
+    UnreadableFile, policy_of,
 };
 
 /// One run over the files of a checkout: where the walk started, what was read, and what comes out.
@@ -260,7 +260,7 @@ pub(super) fn fill_markers(
     let mut found = Vec::new();
     for marker in &run.update.markers {
         let path = run.repository_path(&marker.path);
-        let fate = fate(marker, scope);
+        let fate = seen(fate(marker, scope), marker, preview);
         tally.located.push(PreviewedMarker {
             path: path.clone(),
             line: marker.line,
@@ -277,6 +277,7 @@ pub(super) fn fill_markers(
                 tally.up_to_date += 1;
                 continue;
             }
+            MarkerFate::Unknown { .. } => continue,
             MarkerFate::Ignored { id, reason } => {
                 (id, reason + &findings::files::and_more(marker.more))
             }
@@ -342,6 +343,28 @@ fn fate(marker: &Marker, scope: SetterScope<'_>) -> MarkerFate {
             let (id, reason) = ignored_reason(ignored, marker.setter.as_deref(), scope);
             MarkerFate::Ignored { id, reason }
         }
+    }
+}
+
+/// The same fate; but of a policy of which nothing could be found out nobody says that it has no latest image.
+fn seen(fate: MarkerFate, marker: &Marker, preview: &Preview) -> MarkerFate {
+    let MarkerFate::Ignored {
+        id: "policy-without-latest",
+        ..
+    } = fate
+    else {
+        return fate;
+    };
+    let policy = marker.setter.as_deref().and_then(policy_of);
+    let unknown = preview
+        .without_latest
+        .iter()
+        .find(|without| without.is_unknown && policy.as_ref() == Some(&without.key));
+    match unknown {
+        Some(without) => MarkerFate::Unknown {
+            reason: without.why.clone(),
+        },
+        None => fate,
     }
 }
 
