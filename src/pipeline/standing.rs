@@ -481,7 +481,8 @@ fn field_of(image: &ImageRef, part: &str) -> Option<String> {
         "" => Some(format!("{name}:{tag}@{digest}")),
         "tag" => Some(tag.clone()),
         "name" => Some(name.clone()),
-        "digest" if !digest.is_empty() => Some(digest.clone()),
+        // Without a digest the field is emptied.
+        "digest" => Some(digest.clone()),
         _ => None,
     }
 }

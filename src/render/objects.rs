@@ -263,9 +263,9 @@ fn policy(object: &ImagePolicy, surveyed: &Surveyed, settings: TableSettings) ->
 
 /// The beginning of a digest tells it from others; the whole of it is for `-o wide`.
 pub(super) fn shown_digest(digest: &str, wide: bool) -> &str {
-    let end = "sha256:".len() + 12;
-    match digest.get(..end) {
-        Some(beginning) if !wide => beginning,
+    let is_hex = |text: &str| text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match digest.split_once(':') {
+        Some((algorithm, hex)) if !wide && is_hex(hex) => &digest[..algorithm.len() + 1 + 12],
         _ => digest,
     }
 }

@@ -104,7 +104,7 @@ fn marker(row: &MarkerRow, wide: bool) -> Vec<String> {
         text(&row.latest),
         row.running
             .as_ref()
-            .map_or(NONE.into(), |tags| tags.join(",")),
+            .map_or(NONE.into(), |tags| or_none(Some(&tags.join(",")))),
     ];
     if wide {
         cells.push(row.automation.name.clone());
@@ -172,8 +172,11 @@ fn near(key: &ObjectKey, namespace: &str) -> String {
     }
 }
 
-/// What a field holds, without the name of the image: the tag, and the beginning of a digest.
+/// What a field holds, without the name of the image: the tag, and the beginning of a digest. What is empty is told as `""`.
 pub(super) fn short(text: &str, part: &str) -> String {
+    if text.is_empty() {
+        return r#""""#.to_owned();
+    }
     let (front, digest) = match text.split_once('@') {
         Some((front, digest)) => (front, Some(shown_digest(digest, false))),
         None => (text, None),
@@ -230,6 +233,10 @@ mod tests {
         );
         assert_eq!(short("host:5000/a/b", ""), "host:5000/a/b");
         assert_eq!(short("1.2", "tag"), "1.2");
+        // Only digests are shortened, whatever the field is for.
+        let image = "registry.example.com/team/app:1.2";
+        assert_eq!(short(image, "digest"), image);
+        assert_eq!(short("", "digest"), "\"\"");
         assert_eq!(short(&digest, "digest"), "sha256:aaaaaaaaaaaa");
     }
 }

@@ -326,3 +326,40 @@ fn what_runs_behind_a_marker_is_told() {
         ran.stderr
     );
 }
+
+#[test]
+fn a_digest_marker_of_a_policy_without_digest_is_outdated_until_it_is_empty() {
+    let environment = Environment::shop();
+    let marked = |value: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: pin\ndata:\n  pin: {value} # {{\"$imagepolicy\": \"flux-system:app:digest\"}}\n"
+        )
+    };
+    let old = "registry.example.com/team/app:1.0.0";
+    let get = |more: &[&str]| {
+        let usual = [
+            "get",
+            "markers",
+            "-f",
+            "objects",
+            "--tags-from",
+            "tags.json",
+            "--worktree",
+            "gitops",
+        ];
+        environment.run(&[&usual, more].concat()).expect(0)
+    };
+    environment.write("gitops/apps/pin.yaml", &marked(old));
+    let table = get(&["--outdated", "--no-headers"]).stdout;
+    let row = table.lines().find(|line| line.contains("configmap/pin"));
+    let cells: Vec<&str> = row.unwrap_or_default().split_whitespace().collect();
+    assert_eq!(cells[3..], ["app", old, "\"\"", "-", "applied"], "{table}");
+    environment.write("gitops/apps/pin.yaml", &marked("\"\""));
+    let table = get(&["--outdated", "--no-headers"]).stdout;
+    assert!(!table.contains("configmap/pin"), "{table}");
+    let table = get(&["--no-headers"]).stdout;
+    assert!(
+        table.contains("app      \"\"       \"\"       -"),
+        "{table}"
+    );
+}
