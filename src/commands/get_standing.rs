@@ -142,6 +142,15 @@ fn talk(
     for failure in &found.failures {
         terminal.failure(&failure.message);
     }
+    if subject == Subject::Markers && !found.unseen.is_empty() {
+        let names: Vec<String> = found.unseen.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "what markers there are for {} is unknown: the files were not seen (--worktree DIR reads them from a local checkout)",
+            names.join(", ")
+        );
+        terminal.say(&Talk::new(Tone::Note, message));
+        return;
+    }
     let is_empty = found.markers.is_empty() && found.images.is_empty();
     if is_empty && found.failures.is_empty() {
         let what = match (subject, args.outdated) {

@@ -33,6 +33,8 @@ pub enum Subject {
 /// Every marker or every image in scope, and what there is to say besides.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
+    /// The automations that fail before anybody sees their markers.
+    pub unseen: Vec<ObjectKey>,
     /// The kubeconfig's context; none offline.
     pub context: Option<String>,
     /// By namespace, file and line; empty for images.
@@ -249,6 +251,9 @@ impl Looking<'_> {
                 }
             }
             if let Some(error) = &preview.error {
+                if preview.markers.located.is_empty() {
+                    standing.unseen.push(preview.key.clone());
+                }
                 standing.troubles.push(format!(
                     "ImageUpdateAutomation {}: the controller fails ({}): {}",
                     preview.key, error.reason, error.message

@@ -358,8 +358,38 @@ fn a_digest_marker_of_a_policy_without_digest_is_outdated_until_it_is_empty() {
     let table = get(&["--outdated", "--no-headers"]).stdout;
     assert!(!table.contains("configmap/pin"), "{table}");
     let table = get(&["--no-headers"]).stdout;
-    assert!(
-        table.contains("app      \"\"       \"\"       -"),
+    let row: Vec<&str> = table.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!(
+        row[3..],
+        ["app", "\"\"", "\"\"", "-", "upToDate"],
         "{table}"
     );
+}
+
+#[test]
+fn markers_in_files_that_were_not_seen_are_unknown() {
+    let environment = shop();
+    let source = environment::git_repository("gitops");
+    let spec = source.replace("spec:\n", "spec:\n  secretRef:\n    name: login\n");
+    assert_ne!(source, spec);
+    environment.write("objects/source.yaml", &spec);
+    let ran = environment
+        .run(&[
+            "get",
+            "markers",
+            "-f",
+            "objects",
+            "--tags-from",
+            "tags.json",
+        ])
+        .expect(0);
+    assert_eq!(ran.stdout, "");
+    assert!(
+        ran.stderr.contains(
+            "what markers there are for flux-system/images is unknown: the files were not seen"
+        ),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains("no marker"), "{}", ran.stderr);
 }
