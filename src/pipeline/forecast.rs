@@ -10,7 +10,6 @@ use crate::controllers::flux::ObjectKey;
 use crate::failure::Failure;
 use crate::findings::{Finding, Severity, Subject};
 
-use super::downgrade::downgrades;
 use super::request::Request;
 use super::session::Session;
 use super::stages::{Inputs, Preview};
@@ -257,10 +256,10 @@ impl Comparison<'_> {
 
 fn all_findings(prediction: &Prediction) -> Vec<(ObjectKey, Finding)> {
     let of = |preview: &Preview| {
-        let mut findings = preview.findings.clone();
-        findings.extend(downgrades(&prediction.inputs, preview));
         let key = preview.key.clone();
-        findings
+        preview
+            .findings
+            .clone()
             .into_iter()
             .map(move |finding| (key.clone(), finding))
     };

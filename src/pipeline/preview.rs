@@ -12,6 +12,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::findings;
 
 use super::checkout::Checkouts;
+use super::downgrade::downgrades;
 use super::request::Request;
 use super::stages::{
     Decisions, Inputs, PolicyDecision, PolicyInUse, PolicyWithoutLatest, Preview, Source,
@@ -85,6 +86,7 @@ impl Previewing<'_> {
         rewrite::fill_markers(self.inputs, automation, &checkout, &run, preview);
         commit::fill_message(self.request, self.inputs, automation, &run, preview)?;
         commit::fill_files(&checkout, run, preview)?;
+        preview.findings.extend(downgrades(self.inputs, preview));
         source::check_signature(self.checkouts.signer_of(&automation.key), preview)?;
         source::check_push(&checkout, preview)?;
         let controller = self.inputs.automation_controller(automation);

@@ -692,3 +692,40 @@ fn mails_become_the_commits_of_the_automations() {
     drop(environment.diff(&[]).expect(0));
     assert_eq!(environment.diff(&["-o", "mbox"]).expect(0).stdout, "");
 }
+
+#[test]
+fn what_new_values_bring_about_is_told_as_doctor_tells_it() {
+    let environment = Environment::shop();
+    environment.write("gitops/apps/app.yaml", &deployment("app", "1.4.0"));
+    environment.write(
+        "gitops/apps/pin.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: pin\ndata:\n  pin: a # {\"$imagepolicy\": \"flux-system:app:digest\"}\n",
+    );
+    let ids = ["downgrade", "digest-marker-without-digest"];
+    let ran = environment.diff(&[]).expect(1);
+    for id in ids {
+        let told = ran.stderr.matches(&format!("warning[{id}]")).count();
+        assert_eq!(told, 1, "{id}: {}", ran.stderr);
+    }
+    let document = environment.diff(&["-o", "json"]).expect(1).json();
+    let findings = document["automations"][0]["findings"].as_array().unwrap();
+    for id in ids {
+        let told = findings.iter().filter(|finding| finding["id"] == id);
+        assert_eq!(told.count(), 1, "{id}: {document}");
+    }
+    let offline = ["--tags-from", "tags.json", "--worktree", "gitops"];
+    let explain = [
+        "explain",
+        "policy/app",
+        "-n",
+        "flux-system",
+        "-f",
+        "objects",
+    ];
+    let explained = environment
+        .run(&[&explain[..], &offline].concat())
+        .expect(0);
+    for id in ids {
+        assert!(explained.stdout.contains(id), "{id}: {}", explained.stdout);
+    }
+}

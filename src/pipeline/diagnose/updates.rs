@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 
 use crate::controllers::conditions::readiness;
 use crate::findings::references::{self, WrittenMarker};
-use crate::findings::{Finding, Subject, automations, files, policies};
+use crate::findings::{Finding, Subject, automations, policies};
 use crate::pipeline::checkout::Checkouts;
 use crate::pipeline::commit::{Refusal, before_push, check_all};
-use crate::pipeline::downgrade::downgrades;
 use crate::pipeline::session::Session;
 use crate::pipeline::stages::{Inputs, MarkerFate, Preview};
 
@@ -36,22 +35,6 @@ pub(super) fn look_at(preview: &Preview, inputs: &Inputs, findings: &mut Finding
             .filter(|finding| is_known(finding, preview))
             .cloned(),
     );
-    found.extend(downgrades(inputs, preview));
-    for marker in &preview.markers.located {
-        let is_digest = marker
-            .setter
-            .as_deref()
-            .is_some_and(|setter| setter.ends_with(":digest"));
-        let emptied = match &marker.fate {
-            MarkerFate::Applied { old, new } if new.is_empty() => Some(old),
-            MarkerFate::UpToDate { value } if value.is_empty() && is_digest => Some(value),
-            _ => None,
-        };
-        found.extend(emptied.map(|old| {
-            let (line, column) = (marker.line, marker.column);
-            files::digest_marker_without_digest(&marker.path, line, column, old)
-        }));
-    }
     if inputs.live && preview.error.is_none() {
         found.extend(status(preview, inputs));
     }

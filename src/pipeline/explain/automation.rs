@@ -8,7 +8,7 @@ use crate::controllers::automation::AutomationFailure;
 use crate::controllers::conditions::readiness;
 use crate::controllers::flux::{ImagePolicy, ImageUpdateAutomation, ObjectKey};
 use crate::controllers::schedule::{self, moment};
-use crate::findings::{self, Severity, references};
+use crate::findings::{self, Finding, Severity, Subject, references};
 use crate::go::age;
 use crate::pipeline::stages::{MarkerFate, Preview, PreviewedMarker};
 
@@ -114,6 +114,7 @@ const NAMED: usize = 3;
 /// A step for each marker, those that are up to date together where they are many; `lines` gives the text of a line where it is
 /// known.
 pub(super) fn marker_steps(
+    preview: &Preview,
     markers: &[&PreviewedMarker],
     lines: Option<&BTreeMap<(String, usize), String>>,
 ) -> Vec<Step> {
@@ -126,7 +127,9 @@ pub(super) fn marker_steps(
     let told = markers
         .iter()
         .filter(|marker| !(sum_up && matches!(marker.fate, MarkerFate::UpToDate { .. })));
-    let mut steps: Vec<Step> = told.map(|marker| marker_step(marker, lines)).collect();
+    let mut steps: Vec<Step> = told
+        .map(|marker| warned(marker_step(marker, lines), marker, preview))
+        .collect();
     if let [first, .., last] = up_to_date.as_slice()
         && sum_up
     {
@@ -145,6 +148,27 @@ pub(super) fn marker_steps(
     steps
 }
 
+/// What a value that is set may bring about.
+const OF_VALUES: [&str; 2] = ["downgrade", "digest-marker-without-digest"];
+
+/// The step of a marker, with what was found about its new value.
+fn warned(step: Step, marker: &PreviewedMarker, preview: &Preview) -> Step {
+    let is_here = |finding: &&Finding| {
+        OF_VALUES.contains(&finding.id)
+            && matches!(&finding.subject, Subject::Place { path, line, .. }
+                if *path == marker.path && *line == Some(marker.line))
+    };
+    match preview.findings.iter().find(is_here) {
+        Some(finding) if step.finding.is_none() => {
+            let text = format!("{}: {}", step.text, finding.message);
+            Step { text, ..step }
+                .with(finding.id, finding.severity)
+                .remedy(finding.remedy.clone())
+        }
+        _ => step,
+    }
+}
+
 fn marker_step(
     marker: &PreviewedMarker,
     lines: Option<&BTreeMap<(String, usize), String>>,
@@ -152,12 +176,10 @@ fn marker_step(
     let kind = StepKind::Marker;
     let place = format!("{}:{}", marker.path, marker.line);
     match &marker.fate {
-        MarkerFate::Applied { old, new } if new.is_empty() => Step::ok(
-            kind,
-            format!("{place} goes from {old} to nothing: the policy reflects no digest"),
-        )
-        .with("digest-marker-without-digest", Severity::Warning)
-        .remedy("set spec.digestReflectionPolicy of the policy, or drop the :digest marker"),
+        MarkerFate::Applied { new, .. } if new.is_empty() => Step::ok(kind, place),
+        MarkerFate::UpToDate { value } if value.is_empty() => {
+            Step::ok(kind, format!("{place} has \"\""))
+        }
         MarkerFate::Ignored {
             id: "policy-without-latest",
             ..

@@ -328,6 +328,7 @@ impl<'a> Chains<'a> {
             return steps;
         }
         steps.extend(automation::marker_steps(
+            preview,
             &markers,
             self.lines.get(&preview.key),
         ));
@@ -481,7 +482,7 @@ impl<'a> Chains<'a> {
         if named {
             steps.extend(self.all_markers(automation, preview));
         } else {
-            steps.extend(automation::marker_steps(&orphans, lines));
+            steps.extend(automation::marker_steps(preview, &orphans, lines));
         }
         Some(AutomationChain {
             key: preview.key.clone(),
@@ -509,7 +510,7 @@ impl<'a> Chains<'a> {
             return Vec::new();
         }
         let all: Vec<&PreviewedMarker> = located.iter().collect();
-        let mut steps = automation::marker_steps(&all, self.lines.get(&preview.key));
+        let mut steps = automation::marker_steps(preview, &all, self.lines.get(&preview.key));
         if preview.error.is_some() || preview.unknown.is_some() {
             return steps;
         }

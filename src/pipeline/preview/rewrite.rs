@@ -268,6 +268,7 @@ pub(super) fn fill_markers(
             setter: marker.setter.clone(),
             fate: fate.clone(),
         });
+        found.extend(emptied(&fate, &path, marker));
         let (id, reason) = match fate {
             MarkerFate::Applied { .. } => {
                 tally.applied += 1;
@@ -344,6 +345,20 @@ fn fate(marker: &Marker, scope: SetterScope<'_>) -> MarkerFate {
             MarkerFate::Ignored { id, reason }
         }
     }
+}
+
+/// `digest-marker-without-digest`, where the marker's value becomes empty or is and stays so.
+fn emptied(fate: &MarkerFate, path: &str, marker: &Marker) -> Option<findings::Finding> {
+    let is_digest = || marker.setter.as_deref()?.ends_with(":digest").then_some(());
+    let old = match fate {
+        MarkerFate::Applied { old, new } if new.is_empty() => old,
+        MarkerFate::UpToDate { value } if value.is_empty() && is_digest().is_some() => value,
+        _ => return None,
+    };
+    let (line, column) = (marker.line, marker.column);
+    Some(findings::files::digest_marker_without_digest(
+        path, line, column, old,
+    ))
 }
 
 /// The same fate; but of a policy of which nothing could be found out nobody says that it has no latest image.
