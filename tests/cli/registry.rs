@@ -253,7 +253,7 @@ fn the_users_own_credentials_stand_in_for_what_may_not_be_read() {
         &json!({"status": {"latestRef": null}}),
     );
     let ran = case.diff().expect(4);
-    says(&ran, "policy flux-system/app sets nothing");
+    says(&ran, "what policy flux-system/app sets is not known");
 
     case.environment.write(
         ".docker/config.json",
