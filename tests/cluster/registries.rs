@@ -448,7 +448,7 @@ fn patience_lists_what_the_reflector_gives_up_on() {
                 .find(|finding| finding["id"] == "rate-limited")
         })
         .unwrap_or_else(|| panic!("{row}"));
-    assert_eq!(finding["severity"], "warning");
+    assert_eq!(finding["severity"], "error");
     assert_eq!(finding["evidence"], *theirs.message);
 }
 
