@@ -83,7 +83,7 @@ pub fn apply_rejected(row: &DryRunRow) -> Finding {
     };
     Finding {
         id: "apply-rejected",
-        severity: Severity::Error,
+        severity: Severity::of("apply-rejected"),
         subject: subject(row),
         message: format!("{} ({}): {by}: {}", named(row), applier(row), row.message),
         evidence: row.message.clone(),
@@ -95,7 +95,7 @@ pub fn apply_rejected(row: &DryRunRow) -> Finding {
 pub fn apply_conflict(row: &DryRunRow) -> Finding {
     Finding {
         id: "apply-conflict",
-        severity: Severity::Error,
+        severity: Severity::of("apply-conflict"),
         subject: subject(row),
         message: format!("{}: {}", named(row), row.message),
         evidence: fields(&row.fields),
@@ -110,7 +110,7 @@ pub fn apply_conflict(row: &DryRunRow) -> Finding {
 pub fn apply_forbidden(row: &DryRunRow) -> Finding {
     Finding {
         id: "apply-forbidden",
-        severity: Severity::Error,
+        severity: Severity::of("apply-forbidden"),
         subject: subject(row),
         message: format!("{} ({}): {}", named(row), applier(row), row.message),
         evidence: row.message.clone(),
@@ -132,7 +132,7 @@ pub fn apply_drift(row: &DryRunRow) -> Finding {
     };
     Finding {
         id: "apply-drift",
-        severity: Severity::Warning,
+        severity: Severity::of("apply-drift"),
         subject: subject(row),
         message: format!("{} ({}): {what}: {}", named(row), applier(row), fields(&besides)),
         evidence: fields(&besides),

@@ -16,7 +16,7 @@ fn automation(key: &ObjectKey) -> Subject {
 pub fn push_branch_unknown(key: &ObjectKey, push_branch: &str) -> Finding {
     Finding {
         id: "push-branch-unknown",
-        severity: Severity::Note,
+        severity: Severity::of("push-branch-unknown"),
         subject: automation(key),
         message: format!(
             "the automation goes on from the head of {push_branch} if that exists; its state was not seen, the work tree was used as it is"
@@ -30,7 +30,7 @@ pub fn push_branch_unknown(key: &ObjectKey, push_branch: &str) -> Finding {
 pub fn push_detached_head(key: &ObjectKey) -> Finding {
     Finding {
         id: "push-detached-head",
-        severity: Severity::Error,
+        severity: Severity::of("push-detached-head"),
         subject: automation(key),
         message: "the commit is on no branch, and its push fails".into(),
         evidence: "the checkout ref is a tag, a semver range or a commit, and spec.git.push names no branch".into(),
@@ -42,7 +42,7 @@ pub fn push_detached_head(key: &ObjectKey) -> Finding {
 pub fn signing_key_invalid(key: &ObjectKey, failure: &AutomationFailure) -> Finding {
     Finding {
         id: "signing-key-invalid",
-        severity: Severity::Error,
+        severity: Severity::of("signing-key-invalid"),
         subject: automation(key),
         message: "the signing key can't be used, and no commit is made".into(),
         evidence: failure.message.clone(),
@@ -54,7 +54,7 @@ pub fn signing_key_invalid(key: &ObjectKey, failure: &AutomationFailure) -> Find
 pub fn push_credential_read_only(key: &ObjectKey, words: &str) -> Finding {
     Finding {
         id: "push-credential-read-only",
-        severity: Severity::Error,
+        severity: Severity::of("push-credential-read-only"),
         subject: automation(key),
         message: "the git server lets this login fetch, but not push".into(),
         evidence: words.to_owned(),
@@ -68,7 +68,7 @@ pub fn push_credential_read_only(key: &ObjectKey, words: &str) -> Finding {
 pub fn push_rejected(key: &ObjectKey, branch: &str, words: &str) -> Finding {
     Finding {
         id: "push-rejected",
-        severity: Severity::Error,
+        severity: Severity::of("push-rejected"),
         subject: automation(key),
         message: format!("the git server refuses the push to {branch}"),
         evidence: words.to_owned(),
@@ -82,7 +82,7 @@ pub fn push_rejected(key: &ObjectKey, branch: &str, words: &str) -> Finding {
 pub fn push_branch_diverged(key: &ObjectKey, branch: &str, head: &str) -> Finding {
     Finding {
         id: "push-branch-diverged",
-        severity: Severity::Warning,
+        severity: Severity::of("push-branch-diverged"),
         subject: automation(key),
         message: format!(
             "the push replaces what {branch} has (now {head}): the commit starts from the checkout ref, not from there"
@@ -98,7 +98,7 @@ pub fn push_branch_diverged(key: &ObjectKey, branch: &str, head: &str) -> Findin
 pub fn refspec_unusable(key: &ObjectKey, refspec: &str, why: &str) -> Finding {
     Finding {
         id: "refspec-unusable",
-        severity: Severity::Error,
+        severity: Severity::of("refspec-unusable"),
         subject: automation(key),
         message: format!(
             "the push with refspec {refspec} fails after the branch was pushed, and the push is not recorded: {why}"
@@ -113,7 +113,7 @@ pub fn refspec_unusable(key: &ObjectKey, refspec: &str, why: &str) -> Finding {
 pub fn downgrade(path: &str, line: usize, old: &str, new: &str, policy: &ObjectKey) -> Finding {
     Finding {
         id: "downgrade",
-        severity: Severity::Warning,
+        severity: Severity::of("downgrade"),
         subject: Subject::Place {
             path: path.to_owned(),
             line: Some(line),
@@ -132,7 +132,7 @@ pub fn downgrade(path: &str, line: usize, old: &str, new: &str, policy: &ObjectK
 pub fn update_skipped(key: &ObjectKey, cause: &str) -> Finding {
     Finding {
         id: "update-skipped",
-        severity: Severity::Note,
+        severity: Severity::of("update-skipped"),
         subject: automation(key),
         message: format!(
             "the controller skips its run ({cause}): the change comes when a policy or the remote head moves"
@@ -148,7 +148,7 @@ pub fn update_skipped(key: &ObjectKey, cause: &str) -> Finding {
 pub fn template_removed_field(key: &ObjectKey, message: &str) -> Finding {
     Finding {
         id: "template-removed-field",
-        severity: Severity::Warning,
+        severity: Severity::of("template-removed-field"),
         subject: automation(key),
         message: format!(
             "with Flux 2.7 and later this automation is Stalled, RemovedTemplateField: {message}"
@@ -162,7 +162,7 @@ pub fn template_removed_field(key: &ObjectKey, message: &str) -> Finding {
 pub fn template_not_deterministic(key: &ObjectKey, why: &str) -> Finding {
     Finding {
         id: "template-not-deterministic",
-        severity: Severity::Note,
+        severity: Severity::of("template-not-deterministic"),
         subject: automation(key),
         message: format!(
             "the commit message is one of several that the controller may give: {why}"
@@ -194,7 +194,7 @@ fn fixed_order(why: &str) -> &'static str {
 pub fn last_run_failed(key: &ObjectKey, words: &str) -> Finding {
     Finding {
         id: "update-fails",
-        severity: Severity::Warning,
+        severity: Severity::of("update-fails"),
         subject: automation(key),
         message: "the controller's last run failed; as far as can be told from here, the next one goes well".into(),
         evidence: words.to_owned(),
@@ -205,11 +205,11 @@ pub fn last_run_failed(key: &ObjectKey, words: &str) -> Finding {
     }
 }
 
-/// `source-missing`: the GitRepository is not there.
+/// `source-not-given`: the GitRepository is not in the input.
 pub fn source_missing(key: &ObjectKey, source: &ObjectKey) -> Finding {
     Finding {
-        id: "source-missing",
-        severity: Severity::Note,
+        id: "source-not-given",
+        severity: Severity::of("source-not-given"),
         subject: automation(key),
         message: format!(
             "GitRepository {source} is not in the input: its ref and URL are not known"

@@ -56,14 +56,13 @@ impl Choice<'_> {
     fn finding(
         &self,
         id: &'static str,
-        severity: Severity,
         message: String,
         evidence: String,
         remedy: impl Into<String>,
     ) -> Finding {
         Finding {
             id,
-            severity,
+            severity: Severity::of(id),
             subject: self.subject(),
             message,
             evidence,
@@ -115,7 +114,7 @@ impl Choice<'_> {
         let spec = &self.policy.spec;
         let evidence = format!("{}: {}", failure.reason, failure.message);
         let error = |id, message: String, remedy: String| {
-            Some(self.finding(id, Severity::Error, message, evidence.clone(), remedy))
+            Some(self.finding(id, message, evidence.clone(), remedy))
         };
         if let Some(filter) = &spec.filter_tags
             && self.decision.counts.matched == 0
@@ -183,11 +182,6 @@ impl Choice<'_> {
             .filter(passing)
             .max_by_key(|trace| Some(trace.tag.as_str()) == latest)?;
         let chosen = latest == Some(found.tag.as_str());
-        let severity = if chosen {
-            Severity::Warning
-        } else {
-            Severity::Note
-        };
         let what = if chosen {
             "which is chosen"
         } else {
@@ -195,7 +189,6 @@ impl Choice<'_> {
         };
         Some(self.finding(
             "filter-unanchored",
-            severity,
             format!(
                 "spec.filterTags.pattern {} has no ^ and matches a part of {}, {what}",
                 filter.pattern, found.tag
@@ -216,7 +209,6 @@ impl Choice<'_> {
         let key = found.key.clone().unwrap_or_default();
         Some(self.finding(
             "numeric-precision",
-            Severity::Warning,
             format!("{key} has more digits than the controller's numbers (float64, exact up to 9007199254740992): neighbours count as equal"),
             format!("tag {} gives {key}", found.tag),
             "extract fewer digits, such as a timestamp of 14, or use an alphabetical policy over numbers of one length",
@@ -230,7 +222,6 @@ impl Choice<'_> {
         let newest = self.newest_outside_range()?;
         Some(self.finding(
             "newer-outside-range",
-            Severity::Note,
             format!(
                 "{} is newer than {chosen}, and outside the range {:?}",
                 newest.tag, semver.range
@@ -277,7 +268,6 @@ impl Choice<'_> {
         let found = self.traces.iter().find(let_in)?;
         Some(self.finding(
             "prerelease-needs-range",
-            Severity::Warning,
             format!(
                 "{} would be in the range {:?}, but a range lets prereleases in only where it names one",
                 found.tag, semver.range
@@ -296,14 +286,8 @@ impl Choice<'_> {
         };
         let found = self.traces.iter().find(short)?;
         let key = found.key.clone().unwrap_or_default();
-        let severity = if self.latest().is_some() {
-            Severity::Note
-        } else {
-            Severity::Warning
-        };
         Some(self.finding(
             "version-needs-three-parts",
-            severity,
             format!("{key} is no version for the controller: it wants MAJOR.MINOR.PATCH"),
             format!("tag {}", found.tag),
             "tag images with three parts, or extract the number and use a numerical policy",
@@ -324,7 +308,6 @@ impl Choice<'_> {
         let chosen = self.latest()?;
         Some(self.finding(
             "order-inverted",
-            Severity::Warning,
             format!(
                 "order: desc takes the first of the order, the smallest: {chosen} is chosen of {}",
                 self.decision.counts.eligible
@@ -344,7 +327,6 @@ impl Choice<'_> {
         }
         Some(self.finding(
             "floating-tag",
-            Severity::Warning,
             format!("{chosen} moves from image to image, and the files don't change when it does"),
             format!("the policy chooses {chosen} and reflects no digest"),
             "choose tags that stay, or set digestReflectionPolicy: Always with an interval",
@@ -356,7 +338,7 @@ impl Choice<'_> {
 pub fn keeps(policy: &ImagePolicy, kept: &ImageRef, why: &str) -> Finding {
     Finding {
         id: "policy-stuck-on-old-tag",
-        severity: Severity::Warning,
+        severity: Severity::of("policy-stuck-on-old-tag"),
         subject: Subject::Object {
             kind: "ImagePolicy",
             key: policy.key.clone(),

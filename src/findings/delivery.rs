@@ -40,7 +40,7 @@ fn fails(
 ) -> Option<Finding> {
     (state.ready == "False" && !state.reason.is_empty()).then(|| Finding {
         id,
-        severity: Severity::Error,
+        severity: Severity::of(id),
         subject: Subject::Object {
             kind,
             key: key.clone(),

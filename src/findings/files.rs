@@ -120,7 +120,7 @@ pub fn ignored_marker(
     };
     Finding {
         id,
-        severity: Severity::Warning,
+        severity: Severity::of(id),
         subject: Subject::Place {
             path: path.to_owned(),
             line: Some(line),
@@ -136,7 +136,7 @@ pub fn ignored_marker(
 pub fn digest_marker_without_digest(path: &str, line: usize, column: usize, old: &str) -> Finding {
     Finding {
         id: "digest-marker-without-digest",
-        severity: Severity::Warning,
+        severity: Severity::of("digest-marker-without-digest"),
         subject: Subject::Place {
             path: path.to_owned(),
             line: Some(line),
@@ -206,7 +206,7 @@ pub fn problem_file(path: &str, line: Option<usize>, reason: &str) -> Finding {
     let reason = reason_to_tell(reason);
     Finding {
         id: "problem-file",
-        severity: Severity::Error,
+        severity: Severity::of("problem-file"),
         subject: Subject::Place {
             path: path.to_owned(),
             line,
@@ -220,10 +220,9 @@ pub fn problem_file(path: &str, line: Option<usize>, reason: &str) -> Finding {
 
 /// What a rewrite does to a file beside setting values: `value-type-changes`, `reformatting-loses-data` or `reformatting`.
 pub fn loss(path: &str, loss: &Loss) -> Finding {
-    let (id, severity, message, remedy) = match &loss.kind {
+    let (id, message, remedy) = match &loss.kind {
         LossKind::Retyped { tag } => (
             "value-type-changes",
-            Severity::Error,
             format!(
                 "the controller writes the new value with the tag {tag} of the old one, and the file no longer applies"
             ),
@@ -231,13 +230,11 @@ pub fn loss(path: &str, loss: &Loss) -> Finding {
         ),
         LossKind::DroppedText => (
             "reformatting-loses-data",
-            Severity::Warning,
             "what follows the first YAML document here is dropped from the file".into(),
             "separate the documents by a line of ---",
         ),
         LossKind::LostComment { text } => (
             "reformatting-loses-data",
-            Severity::Warning,
             format!("the comment {text} is dropped"),
             "move the comment to a line of its own above the value",
         ),
@@ -250,7 +247,6 @@ pub fn loss(path: &str, loss: &Loss) -> Finding {
         }
         LossKind::DroppedAnnotation { key } => (
             "reformatting-loses-data",
-            Severity::Warning,
             format!(
                 "the annotation {key} is dropped: the controller keeps a note of its own there"
             ),
@@ -258,38 +254,33 @@ pub fn loss(path: &str, loss: &Loss) -> Finding {
         ),
         LossKind::Altered(Altered::Template) => (
             "reformatting-loses-data",
-            Severity::Warning,
             "the template's braces are read as YAML: {{ x }} becomes {? {x: ''} : ''}".into(),
             "put quotes around the template, or keep the marker out of files that are templates",
         ),
         LossKind::Altered(Altered::EmptyValue) => (
             "reformatting-loses-data",
-            Severity::Warning,
             "the empty value between brackets becomes an empty text, ''".into(),
             "write null, or \"\", in its place",
         ),
         LossKind::Altered(Altered::Folded) => (
             "reformatting-loses-data",
-            Severity::Warning,
             "the lines of the folded text become others, each time that the file is written".into(),
             "write the text with | in the place of >",
         ),
         LossKind::DroppedDocument => (
             "reformatting",
-            Severity::Note,
             "a document without content is dropped, with its comments".into(),
             "remove the empty document",
         ),
         LossKind::RemovedEmptyField { key } => (
             "reformatting",
-            Severity::Note,
             format!("the empty field {key} is removed"),
             "remove the field",
         ),
     };
     Finding {
         id,
-        severity,
+        severity: Severity::of(id),
         subject: Subject::Place {
             path: path.to_owned(),
             line: Some(loss.line),
@@ -338,7 +329,7 @@ pub fn list(path: &str) -> Finding {
 fn list_at(path: &str, line: usize) -> Finding {
     Finding {
         id: "reformatting-loses-data",
-        severity: Severity::Warning,
+        severity: Severity::of("reformatting-loses-data"),
         subject: Subject::Place {
             path: path.to_owned(),
             line: Some(line),
@@ -355,7 +346,7 @@ fn list_at(path: &str, line: usize) -> Finding {
 pub fn symlink_skipped(path: &str) -> Finding {
     Finding {
         id: "symlink-skipped",
-        severity: Severity::Note,
+        severity: Severity::of("symlink-skipped"),
         subject: Subject::Place {
             path: path.to_owned(),
             line: None,

@@ -19,7 +19,7 @@ fn deployment(namespace: &str, name: &str) -> Subject {
 pub fn controller_missing(kind: ControllerKind, namespace: &str) -> Finding {
     Finding {
         id: "controller-missing",
-        severity: Severity::Error,
+        severity: Severity::of("controller-missing"),
         subject: deployment(namespace, kind.name()),
         message: format!(
             "no {} runs in the cluster: nothing {}",
@@ -49,7 +49,7 @@ pub fn controller_not_ready(
     }
     Some(Finding {
         id: "controller-not-ready",
-        severity: Severity::Error,
+        severity: Severity::of("controller-not-ready"),
         subject: deployment(namespace, name),
         message: if scaled {
             format!("{} is scaled to 0: nothing happens", kind.name())
@@ -76,7 +76,7 @@ pub fn controller_flag_refused(
 ) -> Finding {
     Finding {
         id: "controller-not-ready",
-        severity: Severity::Error,
+        severity: Severity::of("controller-not-ready"),
         subject: deployment(namespace, name),
         message: format!("{} does not start with one of its flags", kind.name()),
         evidence: why.to_owned(),
@@ -97,7 +97,7 @@ pub fn controller_versions_differ(
     };
     Finding {
         id: "controller-versions-differ",
-        severity: Severity::Warning,
+        severity: Severity::of("controller-versions-differ"),
         subject: deployment(namespace, name),
         message: format!(
             "the image controllers are of different releases, which are not tested together: {}, {}",
@@ -118,7 +118,7 @@ pub fn object_not_watched(
 ) -> Finding {
     Finding {
         id: "object-not-watched",
-        severity: Severity::Warning,
+        severity: Severity::of("object-not-watched"),
         subject: Subject::Object {
             kind,
             key: key.clone(),
@@ -150,11 +150,7 @@ pub fn only_old_versions_served(
     let versions = served.join(", ");
     Some(Finding {
         id: "api-version-removed",
-        severity: if gone {
-            Severity::Error
-        } else {
-            Severity::Warning
-        },
+        severity: Severity::of("api-version-removed"),
         subject: Subject::Object {
             kind: "CustomResourceDefinition",
             key: ObjectKey::new("", resource),
@@ -181,7 +177,7 @@ pub fn only_old_versions_served(
 pub fn lease_stuck(lease: &ObjectKey, holder: &str, late: &str) -> Finding {
     Finding {
         id: "lease-stuck",
-        severity: Severity::Error,
+        severity: Severity::of("lease-stuck"),
         subject: Subject::Object {
             kind: "Lease",
             key: lease.clone(),
@@ -212,11 +208,7 @@ pub fn api_version_removed(
     let gone = rules >= removed;
     Some(Finding {
         id: "api-version-removed",
-        severity: if gone {
-            Severity::Error
-        } else {
-            Severity::Warning
-        },
+        severity: Severity::of("api-version-removed"),
         subject: Subject::Object {
             kind,
             key: key.clone(),
@@ -236,7 +228,7 @@ pub fn api_version_removed(
 pub fn feature_gate_needed(key: &ObjectKey, gate: &str, message: &str) -> Finding {
     Finding {
         id: "feature-gate-needed",
-        severity: Severity::Error,
+        severity: Severity::of("feature-gate-needed"),
         subject: Subject::Object {
             kind: "ImageRepository",
             key: key.clone(),
@@ -267,7 +259,7 @@ pub fn permission_missing(hidden: &Hidden) -> Finding {
     };
     Finding {
         id: "permission-missing",
-        severity: Severity::Warning,
+        severity: Severity::of("permission-missing"),
         subject: Subject::Object {
             kind: hidden.kind.name(),
             key: ObjectKey::new(
@@ -288,7 +280,7 @@ pub fn permission_missing(hidden: &Hidden) -> Finding {
     }
 }
 
-/// `permission-missing`: credentials of objects can't be read; one finding for each kind and namespace.
+/// `not-checked`: credentials of objects can't be read; one finding for each kind and namespace.
 pub fn credentials_unreadable(kind: Kind, namespace: &str, hidden: &[Hidden]) -> Finding {
     let names: BTreeSet<&str> = hidden
         .iter()
@@ -299,8 +291,8 @@ pub fn credentials_unreadable(kind: Kind, namespace: &str, hidden: &[Hidden]) ->
     let (resource, named) = (kind.plural(), names.join(", "));
     let first = hidden.first().map(|hidden| hidden.why.clone());
     Finding {
-        id: "permission-missing",
-        severity: Severity::Note,
+        id: "not-checked",
+        severity: Severity::of("not-checked"),
         subject: Subject::Object {
             kind: kind.name(),
             key: ObjectKey::new(namespace, "*"),
@@ -320,7 +312,7 @@ pub fn credentials_unreadable(kind: Kind, namespace: &str, hidden: &[Hidden]) ->
 pub fn cluster_unreachable(context: &str, why: &str) -> Finding {
     Finding {
         id: "cluster-unreachable",
-        severity: Severity::Error,
+        severity: Severity::of("cluster-unreachable"),
         subject: Subject::Object {
             kind: "Cluster",
             key: ObjectKey::new("", context),
@@ -331,7 +323,7 @@ pub fn cluster_unreachable(context: &str, why: &str) -> Finding {
     }
 }
 
-/// `permission-missing` for a resource that is no object of the run's.
+/// `not-checked` for a resource that is no object of the run's.
 pub fn unreadable(
     group: &str,
     resource: &str,
@@ -342,8 +334,8 @@ pub fn unreadable(
     let verbs: Vec<String> = verbs.iter().map(|verb| format!("\"{verb}\"")).collect();
     let verbs = verbs.join(", ");
     Finding {
-        id: "permission-missing",
-        severity: Severity::Note,
+        id: "not-checked",
+        severity: Severity::of("not-checked"),
         subject: Subject::Object {
             kind: "Namespace",
             key: ObjectKey::new(namespace, resource),
@@ -378,20 +370,20 @@ mod tests {
 
     #[test]
     fn a_cluster_that_serves_v1_is_fine() {
+        let error = Some(Severity::Error);
         let severity = |served: &[&str], rules| {
             only_old_versions_served("r", served, rules).map(|found| found.severity)
         };
         assert_eq!(severity(&["v1", "v1beta2"], FluxVersion::V2_8), None);
         assert_eq!(severity(&[], FluxVersion::V2_9), None);
-        let warning = Some(Severity::Warning);
-        assert_eq!(severity(&["v1beta2"], FluxVersion::V2_6), warning);
-        assert_eq!(severity(&["v1beta1"], FluxVersion::V2_6), warning);
-        let error = Some(Severity::Error);
+        assert_eq!(severity(&["v1beta2"], FluxVersion::V2_6), error);
+        assert_eq!(severity(&["v1beta1"], FluxVersion::V2_6), error);
         assert_eq!(severity(&["v1beta2"], FluxVersion::V2_9), error);
     }
 
     #[test]
     fn old_versions_are_wrong_by_the_release() {
+        let error = Some(Severity::Error);
         let key = ObjectKey::new("ns", "app");
         let severity = |version: &str, rules| {
             api_version_removed("ImagePolicy", &key, version, rules).map(|found| found.severity)
@@ -400,7 +392,7 @@ mod tests {
         assert_eq!(severity(&format!("{group}/v1"), FluxVersion::V2_9), None);
         assert_eq!(
             severity(&format!("{group}/v1beta2"), FluxVersion::V2_8),
-            Some(Severity::Warning)
+            error
         );
         assert_eq!(
             severity(&format!("{group}/v1beta2"), FluxVersion::V2_9),

@@ -16,6 +16,7 @@ pub mod references;
 pub mod registries;
 pub mod scan_budget;
 pub mod scans;
+mod severity;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -28,7 +28,7 @@ pub fn extract_collision(key: &ObjectKey, decision: &Decision) -> Option<Finding
         .find(|collision| collision.kept == *tag)?;
     Some(Finding {
         id: "extract-collision",
-        severity: Severity::Warning,
+        severity: Severity::of("extract-collision"),
         subject: policy(key),
         message: format!(
             "{} gives the key {extracted} like {kept}; the controller keeps the bytewise smallest tag of a key, whichever was built last",
@@ -46,7 +46,7 @@ pub fn choice_not_deterministic(key: &ObjectKey, decision: &Decision) -> Option<
     };
     Some(Finding {
         id: "choice-not-deterministic",
-        severity: Severity::Error,
+        severity: Severity::of("choice-not-deterministic"),
         subject: policy(key),
         message: format!(
             "each of {} can be the latest, and the controller's answer changes from run to run{}",
@@ -67,7 +67,7 @@ pub fn suspended(kind: &'static str, key: &ObjectKey) -> Finding {
     };
     Finding {
         id: "suspended",
-        severity: Severity::Note,
+        severity: Severity::of("suspended"),
         subject: Subject::Object {
             kind,
             key: key.clone(),
@@ -108,11 +108,7 @@ pub fn stuck(
     };
     Finding {
         id,
-        severity: if id == "policy-stuck-on-old-tag" {
-            Severity::Warning
-        } else {
-            Severity::Error
-        },
+        severity: Severity::of(id),
         subject: policy(key),
         message: format!("the controller fails, and {kept}: {message}"),
         evidence: format!("{reason}: {message}"),
@@ -133,7 +129,7 @@ pub fn failed_last_time(
     };
     Finding {
         id: "policy-stuck-on-old-tag",
-        severity: Severity::Warning,
+        severity: Severity::of("policy-stuck-on-old-tag"),
         subject: policy(key),
         message: format!(
             "the controller failed last time, and {kept}; as far as can be told from here, it would choose now"
@@ -150,7 +146,7 @@ pub fn failed_last_time(
 pub fn test_fails(path: &str, line: usize, test: &str, wrong: &str) -> Finding {
     Finding {
         id: "policy-test-fails",
-        severity: Severity::Error,
+        severity: Severity::of("policy-test-fails"),
         subject: Subject::Place {
             path: path.to_owned(),
             line: Some(line),
@@ -171,7 +167,7 @@ pub fn convention(key: &ObjectKey, pattern: &str, required: &str) -> Finding {
     };
     Finding {
         id: "policy-convention",
-        severity: Severity::Error,
+        severity: Severity::of("policy-convention"),
         subject: policy(key),
         message: format!("{has}, which {required} (--require-pattern) does not match"),
         evidence: has,

@@ -26,7 +26,7 @@ pub fn policy_not_selected(key: &ObjectKey, automations: &[&str]) -> Finding {
     let names = automations.join(", ");
     Finding {
         id: "policy-not-selected",
-        severity: Severity::Warning,
+        severity: Severity::of("policy-not-selected"),
         subject: policy(key),
         message: format!("the policySelector of {names} does not take the policy"),
         evidence: format!(
@@ -46,7 +46,7 @@ pub fn policy_not_selected(key: &ObjectKey, automations: &[&str]) -> Finding {
 pub fn policy_unused(key: &ObjectKey) -> Finding {
     Finding {
         id: "policy-unused",
-        severity: Severity::Warning,
+        severity: Severity::of("policy-unused"),
         subject: policy(key),
         message: format!(
             "there is no ImageUpdateAutomation in namespace {}, and those of other namespaces don't see the policy",
@@ -65,7 +65,7 @@ pub fn marker_missing(key: &ObjectKey, path: &str) -> Finding {
     };
     Finding {
         id: "marker-missing",
-        severity: Severity::Warning,
+        severity: Severity::of("marker-missing"),
         subject: policy(key),
         message: format!(
             "no marker below {below} names {}:{}",
@@ -89,7 +89,7 @@ pub fn marker_outside_path(
 ) -> Finding {
     Finding {
         id: "marker-outside-path",
-        severity: Severity::Warning,
+        severity: Severity::of("marker-outside-path"),
         subject: Subject::Place {
             path: path.to_owned(),
             line: Some(line),
@@ -108,7 +108,7 @@ pub fn marker_outside_path(
 pub fn manifest_unusable(path: &str, line: Option<usize>, why: &str) -> Finding {
     Finding {
         id: "manifest-unusable",
-        severity: Severity::Error,
+        severity: Severity::of("manifest-unusable"),
         subject: Subject::Place {
             path: path.to_owned(),
             line,
@@ -124,7 +124,7 @@ pub fn manifest_unusable(path: &str, line: Option<usize>, why: &str) -> Finding 
 pub fn sourceignore_not_honoured(path: &str, marked: &str) -> Finding {
     Finding {
         id: "sourceignore-not-honoured",
-        severity: Severity::Note,
+        severity: Severity::of("sourceignore-not-honoured"),
         subject: Subject::Place {
             path: path.to_owned(),
             line: None,
@@ -154,7 +154,7 @@ pub fn automation_fails(key: &ObjectKey, failure: &AutomationFailure) -> Finding
     };
     Finding {
         id,
-        severity: Severity::Error,
+        severity: Severity::of(id),
         subject: automation(key),
         message: if failure.stalled {
             "the controller is stalled: it does nothing before the object changes".into()
@@ -241,7 +241,7 @@ pub fn automations_overlap(markers: &[WrittenMarker]) -> Vec<(usize, Finding)> {
             writers[0],
             Finding {
                 id: "automations-overlap",
-                severity: Severity::Error,
+                severity: Severity::of("automations-overlap"),
                 subject: Subject::Place {
                     path: path.to_owned(),
                     line: Some(line),

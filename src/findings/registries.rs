@@ -41,7 +41,7 @@ pub enum Login<'a> {
 pub fn image_url_invalid(key: &ObjectKey, message: &str) -> Finding {
     Finding {
         id: "image-url-invalid",
-        severity: Severity::Error,
+        severity: Severity::of("image-url-invalid"),
         subject: repository(key),
         message: "the controller does nothing with it until spec.image is corrected".into(),
         evidence: message.to_owned(),
@@ -58,7 +58,7 @@ pub fn cert_secret_same_as_pull_secret(object: &ImageRepository) -> Option<Findi
         .filter(|secret| spec.cert_secret_ref.as_ref() == Some(secret))?;
     Some(Finding {
         id: "cert-secret-same-as-pull-secret",
-        severity: Severity::Error,
+        severity: Severity::of("cert-secret-same-as-pull-secret"),
         subject: repository(&object.key),
         message: format!(
             "secretRef and certSecretRef both name Secret {}, with which the controller fails, whatever is in it",
@@ -99,7 +99,7 @@ pub fn credentials_for_other_host(asking: Asking<'_>) -> Option<Finding> {
     };
     Some(Finding {
         id: "credentials-for-other-host",
-        severity: Severity::Warning,
+        severity: Severity::of("credentials-for-other-host"),
         subject: repository(key),
         message: format!("{host} is asked without credentials: {}", told.join("; ")),
         evidence: told.join("; "),
@@ -128,10 +128,7 @@ pub fn failed_scan(
 ) -> Option<Finding> {
     match kind {
         RegistryErrorKind::Refused { status: 401 | 403 } => Some(unauthorized(asking, message)),
-        RegistryErrorKind::RateLimited => Some(Finding {
-            severity: Severity::Error,
-            ..rate_limited(asking, throttling, message)
-        }),
+        RegistryErrorKind::RateLimited => Some(rate_limited(asking, throttling, message)),
         RegistryErrorKind::PageTooLong => Some(too_many_tags(asking, message)),
         _ => None,
     }
@@ -176,7 +173,7 @@ fn unauthorized(asking: Asking<'_>, message: &str) -> Finding {
     };
     Finding {
         id: "registry-unauthorized",
-        severity: Severity::Error,
+        severity: Severity::of("registry-unauthorized"),
         subject: repository(key),
         message: format!("{host} refuses {what}: the controller's scan fails"),
         evidence: message.to_owned(),
@@ -206,7 +203,7 @@ pub fn rate_limited(asking: Asking<'_>, throttling: &Throttling, message: &str) 
     };
     Finding {
         id: "rate-limited",
-        severity: Severity::Warning,
+        severity: Severity::of("rate-limited"),
         subject: repository(key),
         message: format!(
             "{host} puts off who asks{said}: the controller's scan fails, since it tries three times within seconds"
@@ -219,7 +216,7 @@ pub fn rate_limited(asking: Asking<'_>, throttling: &Throttling, message: &str) 
 fn too_many_tags(asking: Asking<'_>, message: &str) -> Finding {
     Finding {
         id: "too-many-tags",
-        severity: Severity::Error,
+        severity: Severity::of("too-many-tags"),
         subject: repository(asking.key),
         message: format!(
             "{} lists fewer tags at a time than the 1000 that the controller asks for, and refuses instead of sending pages: its scan fails",
@@ -234,7 +231,7 @@ fn too_many_tags(asking: Asking<'_>, message: &str) -> Finding {
 pub fn digest_ignores_insecure(key: &ObjectKey, host: &str, policies: &[&str]) -> Option<Finding> {
     (!policies.is_empty()).then(|| Finding {
         id: "digest-ignores-insecure",
-        severity: Severity::Warning,
+        severity: Severity::of("digest-ignores-insecure"),
         subject: repository(key),
         message: format!(
             "the controller lists the tags of {host} over plain http (spec.insecure), but looks the digests for policy {} up over https: that fails where the registry speaks none",
@@ -261,7 +258,7 @@ pub fn same_image(key: &ObjectKey, image: &str, others: &[(&ObjectKey, bool)]) -
         let others = names(&with_another_list);
         return Some(Finding {
             id: "tags-shared",
-            severity: Severity::Warning,
+            severity: Severity::of("tags-shared"),
             subject: repository(key),
             message: format!(
                 "{others} has the same image and another exclusionList, and the controller stores the tags of an image once: those of the last scan count for the policies of all"
@@ -273,7 +270,7 @@ pub fn same_image(key: &ObjectKey, image: &str, others: &[(&ObjectKey, bool)]) -
     let all: Vec<&ObjectKey> = others.iter().map(|(key, _)| *key).collect();
     (!all.is_empty()).then(|| Finding {
         id: "duplicate-repository",
-        severity: Severity::Note,
+        severity: Severity::of("duplicate-repository"),
         subject: repository(key),
         message: format!(
             "{} has the same image, which is scanned once for each",

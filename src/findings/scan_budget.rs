@@ -101,7 +101,7 @@ fn of_host(host: &str, costs: &[&Cost]) -> Option<Finding> {
     };
     Some(Finding {
         id: "scan-budget",
-        severity: Severity::Warning,
+        severity: Severity::of("scan-budget"),
         subject: repository(&busiest.key),
         message: format!(
             "{} of {host} cost it {total:.0} requests an hour, more than the {allowed} in {} {whose}",

@@ -10,7 +10,7 @@ use super::{Finding, Severity, Subject};
 pub fn scan_overdue(key: &ObjectKey, late: &str, last: &str) -> Finding {
     Finding {
         id: "scan-stale",
-        severity: Severity::Warning,
+        severity: Severity::of("scan-stale"),
         subject: repository(key),
         message: format!(
             "its next scan is overdue by {late}: policies choose from tags of {last} ago"
@@ -31,12 +31,30 @@ pub fn scan_fails(key: &ObjectKey, reason: &str, message: &str, last: Option<&st
     };
     Finding {
         id: "scan-stale",
-        severity: Severity::Error,
+        severity: Severity::of("scan-stale"),
         subject: repository(key),
-        message: format!("the controller's scan fails, and {kept}"),
+        message: format!("{FAILS_FROM_HERE}, and {kept}"),
         evidence: format!("{reason}: {message}"),
         remedy: "mend what the controller's message names".into(),
     }
+}
+
+/// `scan-stale`: the last scan failed, with the controller's words; from here one would go well, or none was tried.
+pub fn scan_failed(key: &ObjectKey, reason: &str, message: &str, last: Option<&str>) -> Finding {
+    let fails = scan_fails(key, reason, message, last);
+    let kept = fails.message.trim_start_matches(FAILS_FROM_HERE);
+    Finding {
+        message: format!("the controller's last scan failed{kept}"),
+        ..fails
+    }
+}
+
+/// How a finding about a scan begins that fails from here, whatever the controller does.
+const FAILS_FROM_HERE: &str = "the controller's scan fails";
+
+/// Whether a finding is about a scan that fails from here too.
+pub fn fails_from_here(finding: &Finding) -> bool {
+    finding.id == "scan-stale" && finding.message.starts_with(FAILS_FROM_HERE)
 }
 
 /// `tag-set-differs`: by its own checksum the controller saw other tags than there are now.
@@ -46,7 +64,7 @@ pub fn tag_set_differs(key: &ObjectKey, view: &View, next: &str) -> Option<Findi
     };
     Some(Finding {
         id: "tag-set-differs",
-        severity: Severity::Note,
+        severity: Severity::of("tag-set-differs"),
         subject: repository(key),
         message: format!(
             "the registry has other tags than the controller's last scan saw{}; {next}",
@@ -91,7 +109,7 @@ fn told(changes: &Changes) -> String {
 pub fn tags_lost(policy: &ObjectKey, repository: &ObjectKey, count: u64, message: &str) -> Finding {
     Finding {
         id: "tags-lost-after-restart",
-        severity: Severity::Warning,
+        severity: Severity::of("tags-lost-after-restart"),
         subject: Subject::Object {
             kind: "ImagePolicy",
             key: policy.clone(),
@@ -111,7 +129,7 @@ pub fn tags_lost(policy: &ObjectKey, repository: &ObjectKey, count: u64, message
 pub fn ready_after_failed_scan(key: &ObjectKey, said: &str, message: &str) -> Finding {
     Finding {
         id: "ready-after-failed-scan",
-        severity: Severity::Note,
+        severity: Severity::of("ready-after-failed-scan"),
         subject: repository(key),
         message: format!(
             "its status is Ready ({said:?}), but a scan would fail now: the status is that of the last one"

@@ -2,6 +2,8 @@
 
 use anstyle::{AnsiColor, Style};
 
+use crate::findings::Severity;
+
 /// The signs in front of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Glyphs {
@@ -90,6 +92,17 @@ pub enum Tone {
     Error,
     /// A further line of what was said before.
     Detail,
+}
+
+impl Tone {
+    /// How a finding of a severity is said.
+    pub fn of(severity: Severity) -> Self {
+        match severity {
+            Severity::Error => Self::Error,
+            Severity::Warning => Self::Warning,
+            Severity::Note => Self::Note,
+        }
+    }
 }
 
 /// One thing said; a text of several lines is indented below its first.

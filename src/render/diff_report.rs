@@ -139,13 +139,8 @@ pub(super) fn finding_talk(finding: &Finding) -> Option<Talk> {
 
 /// A finding on one line.
 pub fn finding_line(finding: &Finding) -> Talk {
-    let tone = match finding.severity {
-        Severity::Error => Tone::Error,
-        Severity::Warning => Tone::Warning,
-        Severity::Note => Tone::Note,
-    };
     Talk::new(
-        tone,
+        Tone::of(finding.severity),
         format!(
             "{}[{}]: {}: {}",
             finding.severity, finding.id, finding.subject, finding.message

@@ -63,7 +63,7 @@ fn unchecked(diagnosis: &Diagnosis) -> String {
     let hidden = diagnosis
         .findings
         .iter()
-        .filter(|found| found.finding.id == "permission-missing");
+        .filter(|found| matches!(found.finding.id, "permission-missing" | "not-checked"));
     let places: BTreeSet<String> = hidden
         .filter_map(|found| match &found.finding.subject {
             Subject::Object { kind, key } if *kind == "Namespace" && !key.namespace.is_empty() => {
@@ -84,7 +84,12 @@ fn unchecked(diagnosis: &Diagnosis) -> String {
         return String::new();
     }
     let places: Vec<String> = places.into_iter().collect();
-    format!(". Not checked: {} (permission-missing)", places.join(", "))
+    let is_missing = |found: &Diagnosed| found.finding.id == "permission-missing";
+    let id = match diagnosis.findings.iter().any(is_missing) {
+        true => "permission-missing",
+        false => "not-checked",
+    };
+    format!(". Not checked: {} ({id})", places.join(", "))
 }
 
 /// The id of the worst problem; none where nothing was found.

@@ -38,14 +38,15 @@ pub fn lines(survey: &Survey, scope: &str, now: Timestamp) -> (Vec<Talk>, usize)
         lines.push(Talk::new(Tone::Success, "all are ready"));
     }
     lines.extend(troubles.into_iter().map(|trouble| {
-        let (tone, severity) = match trouble.rank {
-            Rank::NotReady => (Tone::Error, Severity::Error),
-            Rank::Stale => (Tone::Warning, Severity::Warning),
-            Rank::Suspended => (Tone::Note, Severity::Note),
-        };
-        let text = match trouble.id {
-            Some(id) => format!("{severity}[{id}]: {}", trouble.text),
-            None => trouble.text,
+        let (tone, text) = match trouble.id {
+            Some(id) => {
+                let severity = Severity::of(id);
+                (
+                    Tone::of(severity),
+                    format!("{severity}[{id}]: {}", trouble.text),
+                )
+            }
+            None => (trouble.rank.tone(), trouble.text),
         };
         Talk::new(tone, text)
     }));
@@ -97,6 +98,16 @@ enum Rank {
     NotReady,
     Stale,
     Suspended,
+}
+
+impl Rank {
+    fn tone(self) -> Tone {
+        match self {
+            Self::NotReady => Tone::Error,
+            Self::Stale => Tone::Warning,
+            Self::Suspended => Tone::Note,
+        }
+    }
 }
 
 struct Trouble {

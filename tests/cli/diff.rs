@@ -506,7 +506,7 @@ fn a_removed_template_field_stalls_new_controllers_only() {
         old.stderr
     );
     assert!(
-        old.stderr.contains("warning[template-removed-field]"),
+        old.stderr.contains("error[template-removed-field]"),
         "{}",
         old.stderr
     );
@@ -728,4 +728,37 @@ fn what_new_values_bring_about_is_told_as_doctor_tells_it() {
     for id in ids {
         assert!(explained.stdout.contains(id), "{id}: {}", explained.stdout);
     }
+}
+
+#[test]
+fn a_finding_has_one_severity_and_a_list_file_is_told_once() {
+    let environment = Environment::shop();
+    let marker = "# {\"$imagepolicy\": \"flux-system:app\"}";
+    environment.write("gitops/apps/list.yaml", &format!("- value: a:1 {marker}\n"));
+    environment.write(
+        "gitops/apps/bad.yaml",
+        &format!("a: b: c\nimage: a:1 {marker}\n"),
+    );
+    let document = environment.diff(&["-o", "json"]).expect(1).json();
+    let findings = document["automations"][0]["findings"].as_array().unwrap();
+    let told: Vec<String> = findings
+        .iter()
+        .map(|finding| {
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+            let path = text(&finding["subject"]["path"]);
+            format!(
+                "{} {} {path}",
+                text(&finding["severity"]),
+                text(&finding["id"])
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "error problem-file apps/bad.yaml",
+            "warning list-file apps/list.yaml",
+            "error problem-file apps/bad.yaml",
+        ]
+    );
 }

@@ -54,7 +54,7 @@ status:
 "#;
 
 /// An id, the situation that is its case, and the edit that makes the twin of it.
-const TWINS: [(&str, &str, &str, &str); 65] = [
+const TWINS: [(&str, &str, &str, &str); 66] = [
     (
         "extract-collision",
         "extract-collision",
@@ -208,6 +208,12 @@ const TWINS: [(&str, &str, &str, &str); 65] = [
     ),
     (
         "source-missing",
+        "source-that-is-not-there",
+        "-- objects/source.yaml --\n\n",
+        "",
+    ),
+    (
+        "source-not-given",
         "source-that-is-not-in-the-input",
         "-- objects/source.yaml --\n",
         "",

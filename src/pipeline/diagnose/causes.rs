@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::controllers::flux::ObjectKey;
 use crate::facts::cluster::Objects;
-use crate::findings::{Finding, Severity, Subject};
+use crate::findings::{Finding, Severity, Subject, scans};
 
 /// How the subjects of cause and consequence stand to each other.
 #[derive(Clone, Copy)]
@@ -158,7 +158,7 @@ impl Linking<'_> {
         let finding = &self.found[index];
         let rules = RULES.iter().filter(|rule| {
             // A scan that fails from here fails whatever the controller does.
-            let fails_anyway = finding.severity == Severity::Error;
+            let fails_anyway = scans::fails_from_here(finding);
             rule.consequence == finding.id
                 && !(fails_anyway && matches!(rule.relation, Relation::Controller(_)))
         });
@@ -284,11 +284,13 @@ mod tests {
 
     #[test]
     fn a_controller_that_is_unwell_makes_scans_late_and_not_wrong() {
-        let fails = finding("scan-stale", "ImageRepository", "app");
-        let late = Finding {
-            severity: Severity::Warning,
-            ..finding("scan-stale", "ImageRepository", "late")
-        };
+        let fails = scans::scan_fails(
+            &ObjectKey::new("ns", "app"),
+            "ReadOperationFailed",
+            "no",
+            None,
+        );
+        let late = finding("scan-stale", "ImageRepository", "late");
         let unwell = finding(
             "controller-not-ready",
             "Deployment",

@@ -19,9 +19,8 @@ pub(super) fn quote(request: &Request, inputs: &Inputs, found: &mut Vec<Finding>
         if repository.spec.suspend || repository.deleted {
             continue;
         }
-        quoting.one("ImageRepository", key, &state, || Finding {
-            severity: Severity::Warning,
-            ..scans::scan_fails(key, state.reason, state.message, None)
+        quoting.one("ImageRepository", key, &state, || {
+            scans::scan_failed(key, state.reason, state.message, None)
         });
     }
     for policy in in_scope(request, &objects.policies) {

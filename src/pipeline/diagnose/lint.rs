@@ -41,7 +41,12 @@ const TAG: &str = "0.0.0-lint";
 const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Ids that say nothing about the files themselves.
-const NOT_OF_FILES: [&str; 3] = ["push-branch-unknown", "source-missing", "downgrade"];
+const NOT_OF_FILES: [&str; 4] = [
+    "push-branch-unknown",
+    "source-missing",
+    "source-not-given",
+    "downgrade",
+];
 
 /// Looks at files alone.
 ///

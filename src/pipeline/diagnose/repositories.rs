@@ -87,9 +87,8 @@ impl<'a> Repositories<'a> {
     fn failed_last_time(&self, repository: &ImageRepository) -> Option<Finding> {
         let state = readiness(&repository.status.conditions);
         let fails = state.ready == "False" && !state.reason.is_empty();
-        fails.then(|| Finding {
-            severity: crate::findings::Severity::Warning,
-            ..scans::scan_fails(
+        fails.then(|| {
+            scans::scan_failed(
                 &repository.key,
                 state.reason,
                 state.message,

@@ -40,17 +40,9 @@ pub(super) fn look_at(preview: &Preview, inputs: &Inputs, findings: &mut Finding
     }
 }
 
-/// Whether a finding is more than the shadow of something else: the list in a list file is said already.
+/// Whether a finding says something of what comes: an automation that has nothing to do may well skip its run.
 fn is_known(finding: &Finding, preview: &Preview) -> bool {
-    let Subject::Place { path, .. } = &finding.subject else {
-        // An automation that has nothing to do may well skip its run.
-        return finding.id != "update-skipped" || !preview.files.is_empty();
-    };
-    let mut markers = preview.markers.ignored.iter();
-    match finding.id {
-        "problem-file" => !markers.any(|marker| marker.id == "list-file" && marker.path == *path),
-        _ => true,
-    }
+    finding.id != "update-skipped" || !preview.files.is_empty()
 }
 
 /// The failure of its last run, where the next one would go well as far as can be told from here.

@@ -8,7 +8,7 @@ use crate::controllers::automation::AutomationFailure;
 use crate::controllers::conditions::readiness;
 use crate::controllers::flux::{ImagePolicy, ImageUpdateAutomation, ObjectKey};
 use crate::controllers::schedule::{self, moment};
-use crate::findings::{self, Finding, Severity, Subject, references};
+use crate::findings::{self, Finding, Subject, references};
 use crate::go::age;
 use crate::pipeline::stages::{MarkerFate, Preview, PreviewedMarker};
 
@@ -31,13 +31,7 @@ pub(super) fn automation_step(
     }
     if automation.spec.suspend {
         let finding = findings::policies::suspended("ImageUpdateAutomation", key);
-        return Step::stuck(
-            kind,
-            finding.id,
-            finding.severity,
-            format!("{key} is suspended"),
-        )
-        .remedy(finding.remedy);
+        return Step::stuck(kind, finding.id, format!("{key} is suspended")).remedy(finding.remedy);
     }
     let takes = if policy.is_some() {
         format!("{key} takes the policy")
@@ -73,7 +67,6 @@ fn failed(key: &ObjectKey, failure: &AutomationFailure) -> Step {
     Step::stuck(
         StepKind::Automation,
         id,
-        Severity::Error,
         format!(
             "{key} fails ({}{stalled}): {}",
             failure.reason, failure.message
@@ -162,7 +155,7 @@ fn warned(step: Step, marker: &PreviewedMarker, preview: &Preview) -> Step {
         Some(finding) if step.finding.is_none() => {
             let text = format!("{}: {}", step.text, finding.message);
             Step { text, ..step }
-                .with(finding.id, finding.severity)
+                .with(finding.id)
                 .remedy(finding.remedy.clone())
         }
         _ => step,
@@ -209,7 +202,6 @@ fn marker_step(
             let mut step = Step::stuck(
                 kind,
                 finding.id,
-                finding.severity,
                 format!("{place} receives nothing: {reason}"),
             )
             .remedy(finding.remedy);
@@ -305,7 +297,6 @@ pub(super) fn commit_step(
         return Step::stuck(
             kind,
             "update-skipped",
-            Severity::Note,
             format!("{files} would go to {branch}, but the controller skips its run ({cause})"),
         )
         .remedy("push a commit, or wait for the next image");

@@ -9,7 +9,6 @@ use crate::controllers::policy::Outcome;
 use crate::controllers::repository;
 use crate::controllers::setters::discovery;
 use crate::facts::cluster::Kind;
-use crate::findings::Severity;
 use crate::pipeline::request::TagSource;
 use crate::pipeline::stages::{MarkerFate, PolicyDecision, Preview, PreviewedMarker, Scan};
 use crate::pipeline::tags::findings::Surroundings;
@@ -418,7 +417,6 @@ impl<'a> Chains<'a> {
             Some(first) => Step::stuck(
                 StepKind::Marker,
                 "marker-outside-path",
-                Severity::Warning,
                 format!(
                     "{} names the policy, but update.path {} leaves the file out",
                     first, preview.update_path
@@ -552,7 +550,6 @@ fn not_seen(file: &MarkedFile, preview: &Preview, all: &[&PreviewedMarker]) -> S
         return Step::stuck(
             kind,
             "marker-outside-path",
-            Severity::Warning,
             format!(
                 "update.path {} of {} leaves {} out",
                 preview.update_path, preview.key, file.path

@@ -9,7 +9,6 @@ use crate::controllers::delivery::{self, HelmRelease, Kustomization, RELEASE_LAB
 use crate::controllers::flux::{GitRepository, ImageRef, ObjectKey};
 use crate::controllers::schedule::{interval, moment};
 use crate::facts::cluster::{Kind, Objects, Workload};
-use crate::findings::Severity;
 use crate::go::age;
 use crate::go::reference::Reference;
 use crate::pipeline::stages::Preview;
@@ -45,7 +44,6 @@ impl Hops<'_> {
             return Step::stuck(
                 kind,
                 finding.id,
-                finding.severity,
                 format!("GitRepository {key} is suspended"),
             )
             .remedy(format!(
@@ -99,7 +97,6 @@ impl Hops<'_> {
                     return Step::stuck(
                         kind,
                         "source-fails",
-                        Severity::Error,
                         format!("{text}; {}: {}", state.reason, state.message),
                     )
                     .since(moment(state.since));
@@ -328,13 +325,7 @@ fn kustomized(kustomization: &Kustomization, source: Option<&GitRepository>) -> 
     };
     if kustomization.spec.suspend {
         let finding = crate::findings::policies::suspended("Kustomization", key);
-        return Step::stuck(
-            kind,
-            finding.id,
-            finding.severity,
-            format!("{has}; it is suspended"),
-        )
-        .remedy(format!(
+        return Step::stuck(kind, finding.id, format!("{has}; it is suspended")).remedy(format!(
             "flux resume kustomization {} -n {}",
             key.name, key.namespace
         ));
@@ -349,7 +340,6 @@ fn kustomized(kustomization: &Kustomization, source: Option<&GitRepository>) -> 
         return Step::stuck(
             kind,
             "apply-fails",
-            Severity::Error,
             format!("{has}; {}: {}", state.reason, state.message),
         )
         .since(since);
@@ -366,16 +356,14 @@ fn released_by(release: &HelmRelease) -> Step {
     if release.spec.suspend {
         let finding = crate::findings::policies::suspended("HelmRelease", key);
         let text = format!("HelmRelease {key} is suspended");
-        return Step::stuck(kind, finding.id, finding.severity, text).remedy(format!(
+        return Step::stuck(kind, finding.id, text).remedy(format!(
             "flux resume helmrelease {} -n {}",
             key.name, key.namespace
         ));
     }
     let says = format!("HelmRelease {key}: {}: {}", state.reason, state.message);
     match state.ready {
-        "False" if !state.reason.is_empty() => {
-            Step::stuck(kind, "apply-fails", Severity::Error, says).since(since)
-        }
+        "False" if !state.reason.is_empty() => Step::stuck(kind, "apply-fails", says).since(since),
         "True"
             if release
                 .generation

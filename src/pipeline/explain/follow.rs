@@ -12,7 +12,6 @@ use crate::controllers::flux::{ImagePolicy, ImageRef, ImageUpdateAutomation, Obj
 use crate::controllers::schedule::{self, NextScan, moment};
 use crate::facts::cluster::{Kind, Objects};
 use crate::failure::{Failure, FailureKind};
-use crate::findings::Severity;
 use crate::go::age;
 use crate::io::cluster::{Cluster, Scope};
 use crate::pipeline::live::Reading;
@@ -195,8 +194,7 @@ impl View {
         };
         if state.ready == "False" && !state.reason.is_empty() {
             let text = format!("{text}; {}: {}", state.reason, state.message);
-            return Step::stuck(kind, "policy-stuck-on-old-tag", Severity::Warning, text)
-                .since(moment(state.since));
+            return Step::stuck(kind, "policy-stuck-on-old-tag", text).since(moment(state.since));
         }
         Step::new(kind, StepVerdict::Waiting, text).due(due)
     }
@@ -289,11 +287,11 @@ fn taken(
     if automation.spec.suspend {
         let finding = crate::findings::policies::suspended("ImageUpdateAutomation", key);
         let text = format!("{key} is suspended");
-        return Step::stuck(kind, finding.id, finding.severity, text).remedy(finding.remedy);
+        return Step::stuck(kind, finding.id, text).remedy(finding.remedy);
     }
     if fails {
         let text = format!("{key}: {}: {}", state.reason, state.message);
-        return Step::stuck(kind, "update-fails", Severity::Error, text).since(moment(state.since));
+        return Step::stuck(kind, "update-fails", text).since(moment(state.since));
     }
     let due = schedule::next_run(automation).filter(|due| *due > now);
     let when = due.map_or_else(String::new, |due| {

@@ -69,12 +69,10 @@ impl Policies<'_> {
         match gate(self.inputs, policy) {
             Ok(repository) => self.found(repository),
             Err(Undecided::LeftAlone(why, finding)) => {
-                let (id, severity) = finding
+                let id = finding
                     .as_ref()
-                    .map_or(("policy-stuck-on-old-tag", Severity::Warning), |finding| {
-                        (finding.id, finding.severity)
-                    });
-                let step = Step::stuck(kind, id, severity, why);
+                    .map_or("policy-stuck-on-old-tag", |finding| finding.id);
+                let step = Step::stuck(kind, id, why);
                 match finding {
                     Some(finding) => step.remedy(finding.remedy.clone()),
                     None => step,
@@ -84,13 +82,7 @@ impl Policies<'_> {
                 reason, message, ..
             }) => {
                 let finding = crate::findings::policies::stuck(&policy.key, None, reason, &message);
-                Step::stuck(
-                    kind,
-                    finding.id,
-                    Severity::Error,
-                    format!("{reason}: {message}"),
-                )
-                .remedy(finding.remedy)
+                Step::stuck(kind, finding.id, format!("{reason}: {message}")).remedy(finding.remedy)
             }
             Err(Undecided::RefusedToUs(failure) | Undecided::Unknown(failure)) => {
                 Step::new(kind, StepVerdict::Unknown, failure.message)
@@ -107,7 +99,6 @@ impl Policies<'_> {
             return Step::stuck(
                 kind,
                 finding.id,
-                finding.severity,
                 format!("ImageRepository {} is suspended", repository.key),
             )
             .remedy(finding.remedy);
@@ -166,12 +157,7 @@ impl Policies<'_> {
         } = failure;
         let status = repository.status.last_scan_result.as_ref();
         let scanned = status.and_then(|scan| moment(scan.scan_time.as_deref()?));
-        let step = Step::stuck(
-            StepKind::Scan,
-            id,
-            Severity::Error,
-            format!("{reason}: {message}"),
-        );
+        let step = Step::stuck(StepKind::Scan, id, format!("{reason}: {message}"));
         Step { remedy, ..step }.since(scanned)
     }
 
@@ -189,7 +175,7 @@ impl Policies<'_> {
             return step;
         };
         let text = format!("{}; {}", step.text, finding.message);
-        let step = step.with(finding.id, finding.severity);
+        let step = step.with(finding.id);
         Step { text, ..step }.remedy(finding.remedy)
     }
 
@@ -248,7 +234,6 @@ impl Policies<'_> {
             } if self.is_overdue(repository, due) => Step::stuck(
                 kind,
                 "scan-stale",
-                Severity::Warning,
                 format!(
                     "{view}; the next scan is overdue by {}",
                     age::since(due, self.now)
@@ -311,7 +296,7 @@ impl Policies<'_> {
                 return self.tags_lost(policy, text).since(since);
             }
             return if stuck_before || decision.failure.is_some() || latest.is_none() {
-                Step::stuck(kind, "policy-stuck-on-old-tag", Severity::Warning, text).since(since)
+                Step::stuck(kind, "policy-stuck-on-old-tag", text).since(since)
             } else {
                 Step::new(kind, StepVerdict::Waiting, text).since(since)
             };
@@ -356,7 +341,6 @@ impl Policies<'_> {
             Some((repository, scan)) if scan.tag_count > 0 => Step::stuck(
                 kind,
                 "tags-lost-after-restart",
-                Severity::Warning,
                 format!("{text}; the tags of the last scan are lost until the next one"),
             )
             .remedy(format!(
@@ -404,13 +388,8 @@ fn filter(policy: &ImagePolicy, decided: &Decision, stored: usize) -> Option<Ste
         }
         let text = format!("{}: {}", failure.reason, failure.message);
         return Some(
-            Step::stuck(
-                StepKind::Filter,
-                "policy-stuck-on-old-tag",
-                Severity::Error,
-                text,
-            )
-            .remedy("correct spec.filterTags.pattern: it is a regular expression of Go"),
+            Step::stuck(StepKind::Filter, "policy-stuck-on-old-tag", text)
+                .remedy("correct spec.filterTags.pattern: it is a regular expression of Go"),
         );
     }
     if matched == 0
@@ -421,7 +400,6 @@ fn filter(policy: &ImagePolicy, decided: &Decision, stored: usize) -> Option<Ste
             Step::stuck(
                 StepKind::Filter,
                 "no-tag-matches-filter",
-                Severity::Error,
                 format!("{pattern} matches none of {stored} tags"),
             )
             .remedy("correct spec.filterTags.pattern; --all-tags shows what there is"),
@@ -448,7 +426,7 @@ fn filter(policy: &ImagePolicy, decided: &Decision, stored: usize) -> Option<Ste
                 collision.key,
                 collision.kept
             ),
-            ..step.with("extract-collision", Severity::Warning)
+            ..step.with("extract-collision")
         },
         None => step,
     })
@@ -479,7 +457,6 @@ fn order(policy: &ImagePolicy, decided: &Decision) -> Step {
         Outcome::NotDeterministic { candidates } => Step::stuck(
             kind,
             "choice-not-deterministic",
-            Severity::Error,
             format!(
                 "{counts}; each run of the controller may choose another of {}{}",
                 crate::findings::policies::listed(candidates),
@@ -520,7 +497,6 @@ fn order(policy: &ImagePolicy, decided: &Decision) -> Step {
             Step::stuck(
                 kind,
                 id,
-                Severity::Error,
                 format!("{rule}: {}: {}", failure.reason, failure.message),
             )
             .remedy(remedy)
@@ -563,7 +539,6 @@ fn digest(policy: &ImagePolicy, decision: &PolicyDecision) -> Option<Step> {
             (_, Some((reason, message)), _) => Step::stuck(
                 kind,
                 "policy-stuck-on-old-tag",
-                Severity::Error,
                 format!("{reason}: {message}"),
             ),
             (_, None, Some(failure)) => {

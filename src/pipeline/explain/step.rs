@@ -148,23 +148,18 @@ impl Step {
     }
 
     /// A step that goes no further.
-    pub fn stuck(
-        kind: StepKind,
-        id: &'static str,
-        severity: Severity,
-        text: impl Into<String>,
-    ) -> Self {
-        Self::new(kind, StepVerdict::Stuck, text).with(id, severity)
+    pub fn stuck(kind: StepKind, id: &'static str, text: impl Into<String>) -> Self {
+        Self::new(kind, StepVerdict::Stuck, text).with(id)
     }
 
     /// A step that goes no further for what was found.
     pub fn found(kind: StepKind, finding: Finding) -> Self {
-        Self::stuck(kind, finding.id, finding.severity, finding.message).remedy(finding.remedy)
+        Self::stuck(kind, finding.id, finding.message).remedy(finding.remedy)
     }
 
     /// The same step with a finding.
-    pub fn with(mut self, id: &'static str, severity: Severity) -> Self {
-        self.finding = Some((id, severity));
+    pub fn with(mut self, id: &'static str) -> Self {
+        self.finding = Some((id, Severity::of(id)));
         self
     }
 

@@ -318,11 +318,15 @@ pub(super) fn fill_markers(
     }
     for problem in &run.update.problem_files {
         let path = run.repository_path(&problem.path);
-        preview.findings.push(findings::files::problem_file(
-            &path,
-            Some(problem.line),
-            &problem.reason,
-        ));
+        let mut ignored = preview.markers.ignored.iter();
+        // That it is a list is why, and said already.
+        if !ignored.any(|marker| marker.id == "list-file" && marker.path == path) {
+            preview.findings.push(findings::files::problem_file(
+                &path,
+                Some(problem.line),
+                &problem.reason,
+            ));
+        }
         preview.problem_files.push(UnreadableFile {
             path,
             line: Some(problem.line),
