@@ -7,7 +7,7 @@ use crate::oracle::generator::Generator;
 pub fn json_items(g: &mut Generator, tame: bool) -> String {
     let mut text = "apiVersion: v1\nkind: List\nitems:\n".to_owned();
     if g.chance(10) {
-        text = format!("apiVersion: v1\nkind: List\nshared: &out {{a: 1}}\nitems:\n");
+        text = "apiVersion: v1\nkind: List\nshared: &out {a: 1}\nitems:\n".to_owned();
     }
     let tame = tame || g.chance(20);
     let count = if tame { 1 + g.below(3) } else { 1 };
