@@ -18,7 +18,7 @@ use self::stage::Stage;
 use super::{control_plane, tell};
 
 /// Findings that a live cluster can't show, or that other suites show with one.
-const NOT_LIVE: [(&str, &str); 9] = [
+const NOT_LIVE: [(&str, &str); 11] = [
     (
         "interval-missing",
         "the API server refuses digestReflectionPolicy: Always without an interval",
@@ -42,6 +42,14 @@ const NOT_LIVE: [(&str, &str); 9] = [
     (
         "apply-drift",
         "of diff --dry-run=server: the suite dry_run has it",
+    ),
+    (
+        "source-not-given",
+        "about manifests without the automation's GitRepository",
+    ),
+    (
+        "not-checked",
+        "of readers who see the objects but not their Secrets: the command line tests have it",
     ),
     ("manifest-unusable", "of lint, about manifests"),
     ("policy-test-fails", "of lint, about comments in manifests"),

@@ -159,9 +159,12 @@ func constraint(text string, texts []string) []string {
 			answers = append(answers, said(nil, err))
 			continue
 		}
-		all := *constraints
-		all.IncludePrerelease = true
-		answers = append(answers, fmt.Sprintf("%v %v", constraints.Check(parsed), all.Check(parsed)))
+		isIn, reasons := constraints.Validate(parsed)
+		isRefused := false
+		for _, reason := range reasons {
+			isRefused = isRefused || strings.HasSuffix(reason.Error(), "the constraint is only looking for release versions")
+		}
+		answers = append(answers, fmt.Sprintf("%v %v", isIn, isIn || isRefused))
 	}
 	return answers
 }
