@@ -11,6 +11,7 @@ mod emitter;
 mod file;
 pub mod json;
 mod marshal;
+mod new_scalar;
 mod overlay;
 mod parser;
 mod resolve;
@@ -31,12 +32,11 @@ use std::fmt;
 
 pub use altered::{Altered, altered};
 pub use file::{Documents, FileWriter, MAX_SIZE, SplitText, clear_notes, normalize, round_trip};
+pub use new_scalar::NewScalar;
 pub use resolve::is_non_string_in_yaml_1_1;
 pub use sequence_indent::SequenceIndent;
 pub use token::ScalarStyle;
-pub use tree::{
-    Children, Comment, CommentSlot, Document, Kind, NewScalar, NodeId, Tag, Tree, View,
-};
+pub use tree::{Children, Comment, CommentSlot, Document, Kind, NodeId, Tag, Tree, View};
 pub use written_tag::added_tag;
 
 /// Why a text can't be read.

@@ -3,6 +3,7 @@
 //! A node takes eight bytes and mostly refers to the text: a file of nothing but `[a,a,a]` has one for every two bytes.
 
 use super::cursor::Mark;
+use super::new_scalar::NewScalar;
 use super::overlay::Overlay;
 use super::token::{Name, ScalarStyle, Value};
 
@@ -149,19 +150,6 @@ pub enum Tag<'a> {
     Explicit(&'a [u8]),
     /// Not written. For a scalar: what its text, before it was changed, resolves to.
     Implied(&'static str),
-}
-
-/// What a scalar is changed to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewScalar {
-    /// The new text.
-    pub text: String,
-    /// The new style.
-    pub style: ScalarStyle,
-    /// The tag that the node has now, unless it is the one that it had.
-    pub tag: Option<&'static str>,
-    /// Whether a tag is still written if one was.
-    pub keeps_written_tag: bool,
 }
 
 /// One document of a file.
