@@ -5,6 +5,10 @@ use std::fmt;
 
 use super::network::{ClientTls, Proxy};
 
+mod entries;
+
+pub use entries::{Entries, Unordered};
+
 /// How to log in to a git server; what is secret in it never leaves by `Debug`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum GitLogin {
@@ -198,7 +202,7 @@ pub enum TreeEntry {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkTree {
     /// Every entry; folders are implied.
-    pub entries: BTreeMap<String, TreeEntry>,
+    pub entries: Entries,
     /// The commit that is checked out; `None` outside a repository and before its first commit.
     pub commit: Option<String>,
     /// The branch that is checked out, if one is.
@@ -231,10 +235,10 @@ impl WorkTree {
                 Lookup::Entry(entry)
             };
         }
-        let prefix = format!("{path}/");
-        match self.entries.range(prefix.clone()..).next() {
-            Some((first, _)) if first.starts_with(&prefix) => Lookup::Folder,
-            _ => Lookup::Missing,
+        if self.entries.below(path).is_empty() {
+            Lookup::Missing
+        } else {
+            Lookup::Folder
         }
     }
 }

@@ -16,23 +16,25 @@ const LONGEST: usize = 2 << 30;
 /// Looks at the files `paths` below `top` side by side, and keeps what `look` makes of them, with their numbers in `paths`, in order.
 ///
 /// Only one file for each thread is in memory at a time.
-pub fn visit_files<P: AsRef<Path> + Sync, T: Send>(
-    top: &Path,
-    paths: &[P],
-    look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
-) -> Vec<(usize, T)> {
-    visit_files_up_to(LONGEST, top, paths, look)
-}
-
-/// The same for files of `longest` bytes at most: a longer one can't be read.
-pub fn visit_files_up_to<P: AsRef<Path> + Sync, T: Send>(
-    longest: usize,
+pub fn visit_files<P: AsRef<str> + Sync, T: Send>(
     top: &Path,
     paths: &[P],
     look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
 ) -> Vec<(usize, T)> {
     side_by_side(paths, |scratch: &mut Scratch, at, path| {
-        let read = scratch.read(&top.join(path), longest);
+        let read = scratch.read(&top.join(path.as_ref()), LONGEST);
+        look(at, read.map_err(|error| error_text(&error)))
+    })
+}
+
+/// The same for files of `longest` bytes at most, wherever they are: a longer one can't be read.
+pub fn visit_files_up_to<T: Send>(
+    longest: usize,
+    paths: &[&Path],
+    look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
+) -> Vec<(usize, T)> {
+    side_by_side(paths, |scratch: &mut Scratch, at, path| {
+        let read = scratch.read(path, longest);
         look(at, read.map_err(|error| error_text(&error)))
     })
 }

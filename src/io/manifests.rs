@@ -220,7 +220,7 @@ impl<'a> Reading<'a> {
             (Ok(_), Err(why)) => Some(Err(format!("can't be read: {why}"))),
             (Ok(_), Ok(bytes)) => names_something_of_interest(bytes).then(|| Ok(bytes.to_vec())),
         };
-        for (at, found) in visit_files_up_to(LONGEST, Path::new(""), &paths, &look) {
+        for (at, found) in visit_files_up_to(LONGEST, &paths, &look) {
             let name = paths[at].display().to_string();
             match found {
                 Ok(bytes) => {

@@ -410,8 +410,8 @@ impl Job {
     ) -> Result<Arc<Checkout>, CheckoutFailure> {
         match &self.work {
             Work::Folder(folder) => {
-                let files = local(folder).map_err(CheckoutFailure::Ours)?;
-                self.read(files, None)
+                let (files, tree) = local(folder).map_err(CheckoutFailure::Ours)?;
+                Ok(self.checkout(files, tree, None))
             }
             Work::Fail(failure) => Err(CheckoutFailure::Controllers(failure.clone())),
             Work::Clone(request) => self.cloned(request, session),
@@ -427,27 +427,28 @@ impl Job {
         session: &Session,
     ) -> Result<Arc<Checkout>, CheckoutFailure> {
         let clone = self.clone_repository(request, session)?;
-        let files = TreeFiles::Clone(Arc::clone(&clone));
-        self.read(files, Some((clone, request.clone())))
-    }
-
-    fn read(
-        &self,
-        files: TreeFiles,
-        from: Option<(Arc<GitClone>, CloneRequest)>,
-    ) -> Result<Arc<Checkout>, CheckoutFailure> {
-        let tree = files
+        let tree = clone
             .tree()
             .map_err(|error| CheckoutFailure::Ours(error.into()))?;
+        let files = TreeFiles::Clone(Arc::clone(&clone));
+        Ok(self.checkout(files, tree, Some((clone, request.clone()))))
+    }
+
+    fn checkout(
+        &self,
+        files: TreeFiles,
+        tree: WorkTree,
+        from: Option<(Arc<GitClone>, CloneRequest)>,
+    ) -> Arc<Checkout> {
         let (clone, request) = from.unzip();
-        Ok(Arc::new(Checkout {
+        Arc::new(Checkout {
             files,
             tree,
             clone,
             request,
             heads: None,
             users_own: self.users_own.clone(),
-        }))
+        })
     }
 
     fn clone_repository(
@@ -473,7 +474,7 @@ impl Job {
     }
 }
 
-fn local(folder: &Path) -> Result<TreeFiles, Failure> {
+fn local(folder: &Path) -> Result<(TreeFiles, WorkTree), Failure> {
     if !folder.is_dir() {
         return Err(Failure::git(format!(
             "--worktree {}: is not a folder",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::controllers::setters::discovery::{self, Candidate};
+use crate::controllers::setters::discovery;
 use crate::failure::Failure;
 use crate::io::git::{self, LocalFile, LocalFolder, TreeFiles};
 
@@ -14,8 +14,8 @@ pub struct NamedFiles {
     pub files: TreeFiles,
     /// The folder that paths are relative to: the top of the work tree.
     pub top: PathBuf,
-    /// What is read, each file once.
-    pub candidates: Vec<Candidate>,
+    /// The paths of what is read, each file once, in the order of the walk.
+    pub paths: Vec<String>,
 }
 
 /// Refuses a path on which a link leads out of the work tree that it stands in: what is behind it is not of the repository.
@@ -80,7 +80,7 @@ impl NamedFiles {
         } else {
             real.parent().unwrap_or(Path::new("/"))
         };
-        let files = TreeFiles::local(folder)?;
+        let (files, tree) = TreeFiles::local(folder)?;
         let TreeFiles::Folder { top, .. } = &files else {
             return Err(Failure::usage(format!("{named}: is not a local folder")));
         };
@@ -91,7 +91,6 @@ impl NamedFiles {
                 "{named}: the name is not UTF-8, and the controller can't write such files"
             )));
         };
-        let tree = files.tree().map_err(Failure::from)?;
         let below = below.replace('\\', "/");
         let found = discovery::discover(&tree, &below).map_err(|_| {
             Failure::usage(format!(
@@ -104,12 +103,12 @@ impl NamedFiles {
             )));
         }
         let mut seen = BTreeSet::new();
-        let mut candidates = found.candidates;
-        candidates.retain(|candidate| seen.insert(candidate.path.clone()));
+        let paths = found.candidates.iter().map(AsRef::as_ref);
+        let paths = paths.filter(|path| seen.insert(*path));
         Ok(Self {
+            paths: paths.map(str::to_owned).collect(),
             files,
             top,
-            candidates,
         })
     }
 
@@ -122,15 +121,11 @@ impl NamedFiles {
         &self,
         look: impl Fn(&str, &[u8]) -> Option<T> + Sync,
     ) -> Result<Vec<T>, Failure> {
-        let paths: Vec<&str> = self
-            .candidates
-            .iter()
-            .map(|candidate| candidate.path.as_str())
-            .collect();
+        let paths = &self.paths;
         let seen = self
             .files
-            .visit_files(&paths, &|at, read: Result<&[u8], String>| match read {
-                Ok(bytes) => look(paths[at], bytes).map(Ok),
+            .visit_files(paths, &|at, read: Result<&[u8], String>| match read {
+                Ok(bytes) => look(&paths[at], bytes).map(Ok),
                 Err(error) => Some(Err(Failure::invalid_input(format!(
                     "{}: can't be read: {error}",
                     paths[at]

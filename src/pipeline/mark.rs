@@ -106,12 +106,7 @@ pub fn mark(
             let changes: Vec<(String, Vec<u8>, Vec<u8>)> = done
                 .files
                 .iter()
-                .filter(|file| {
-                    named
-                        .candidates
-                        .iter()
-                        .any(|candidate| candidate.path == file.path)
-                })
+                .filter(|file| named.paths.contains(&file.path))
                 .map(|file| (file.path.clone(), file.old.clone(), file.new.clone()))
                 .collect();
             named.write(&changes)?;

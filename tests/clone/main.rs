@@ -7,6 +7,7 @@
 
 mod files;
 mod http;
+mod local;
 mod refs;
 mod repository;
 mod server;

@@ -1,7 +1,7 @@
 //! Clones as the running image-automation-controller makes them: every form of a checkout ref, logins, refusals and bad servers,
 //! each compared with what we predict and with what we clone ourselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use imageauto::controllers::automation::{self, AutomationFailure};
@@ -380,8 +380,8 @@ impl<'a> Run<'a> {
         let files = self.repository.files(&clone.head_commit);
         let tree = clone.tree().expect("the clone can be read");
         assert_eq!(
-            tree.entries.keys().collect::<Vec<_>>(),
-            files.keys().collect::<Vec<_>>()
+            tree.entries.paths().collect::<BTreeSet<_>>(),
+            files.keys().map(String::as_str).collect::<BTreeSet<_>>()
         );
         let plain: Vec<&str> = files
             .iter()

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::facts::git::{TreeEntry, WorkTree};
+use crate::facts::git::WorkTree;
 
 use super::source_ignore::SourceIgnore;
 
@@ -26,10 +26,9 @@ impl ArtifactTree {
     ) -> Self {
         let files = tree
             .entries
-            .iter()
-            .filter(|(_, entry)| **entry == TreeEntry::File)
-            .map(|(path, _)| path.as_str());
-        let files = files.chain(added).filter(|path| !ignore.excludes(path));
+            .files()
+            .chain(added)
+            .filter(|path| !ignore.excludes(path));
         Self {
             files: files.map(str::to_owned).collect(),
         }

@@ -1,7 +1,7 @@
 //! Mirrors image-automation-controller 1.2 `internal/policy/applier.go` and `internal/update/filereader.go`: which files of a clone
 //! a run reads. The path is resolved as `cyphar/filepath-securejoin` does, the walk is that of Go's `filepath.Walk`.
 
-use std::cmp::Ordering;
+use std::borrow::Cow;
 
 use super::PACKAGE;
 use super::following::{Followed, follow, parts_reversed};
@@ -12,31 +12,43 @@ const MAX_LINKS: usize = 255;
 
 /// A file to read: where the walk met it, and the file behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
+pub struct Candidate<'t> {
     /// The path relative to the update path, as the controller and its templates see it.
-    pub relative: String,
+    pub relative: &'t str,
     /// The path of the bytes relative to the repository's top: for a link, that of its target.
-    pub path: String,
+    pub path: Cow<'t, str>,
+}
+
+impl Candidate<'_> {
     /// Whether a link led there.
-    pub linked: bool,
+    pub fn is_linked(&self) -> bool {
+        matches!(self.path, Cow::Owned(_))
+    }
+}
+
+impl AsRef<str> for Candidate<'_> {
+    /// The path of the bytes.
+    fn as_ref(&self) -> &str {
+        &self.path
+    }
 }
 
 /// The files that a run reads, in the order of its walk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Discovery {
+pub struct Discovery<'t> {
     /// The folder that the paths of the files start at: the update path relative to the repository's top, links resolved, or the
     /// folder of the file that it names; empty: the top.
     pub root: String,
     /// What is read.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Vec<Candidate<'t>>,
     /// Links with a fitting name that lead to no file of the repository: they are passed over.
-    pub skipped_links: Vec<String>,
+    pub skipped_links: Vec<&'t str>,
 }
 
 /// Finds the candidates of `tree` under `update_path`; the error is the controller's, after `failed to apply policies: `.
 ///
 /// The temporary clone's own path reads `<clone>` in the error.
-pub fn discover(tree: &WorkTree, update_path: &str) -> Result<Discovery, String> {
+pub fn discover<'t>(tree: &'t WorkTree, update_path: &str) -> Result<Discovery<'t>, String> {
     let root = resolve_in_root(tree, update_path)?;
     match tree.look_up(&root) {
         Lookup::Missing => Err(missing_root(tree, &root)),
@@ -57,73 +69,45 @@ fn missing_root(tree: &WorkTree, root: &str) -> String {
     format!("walking path for files: lstat {PACKAGE}/{root}: {why}")
 }
 
-fn single_file(tree: &WorkTree, path: &str) -> Discovery {
+fn single_file<'t>(tree: &'t WorkTree, path: &str) -> Discovery<'t> {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut discovery = Discovery {
-        root: folder.to_owned(),
-        ..Discovery::default()
-    };
-    if has_fitting_name(path)
-        && let Some(entry) = tree.entries.get(path)
-    {
-        let relative = base_name(path).to_owned();
-        visit(tree, path, entry, relative, &mut discovery);
-    }
-    discovery
+    gather(tree, folder.to_owned(), tree.entries.find(path).into_iter())
 }
 
-fn walk(tree: &WorkTree, root: String) -> Discovery {
-    let prefix = if root.is_empty() {
-        String::new()
-    } else {
-        format!("{root}/")
-    };
-    let mut entries: Vec<(&String, &TreeEntry)> = tree
-        .entries
-        .range(prefix.clone()..)
-        .take_while(|(path, _)| path.starts_with(&prefix))
-        .filter(|(path, _)| has_fitting_name(path))
-        .collect();
-    entries.sort_by(|(left, _), (right, _)| walk_order(left, right));
+fn walk(tree: &WorkTree, root: String) -> Discovery<'_> {
+    // Their order is that of the walk.
+    let entries = tree.entries.within(tree.entries.below(&root));
+    gather(tree, root, entries)
+}
+
+fn gather<'t>(
+    tree: &'t WorkTree,
+    root: String,
+    entries: impl Iterator<Item = (&'t str, &'t TreeEntry)>,
+) -> Discovery<'t> {
+    let prefix = if root.is_empty() { 0 } else { root.len() + 1 };
     let mut discovery = Discovery {
         root,
         ..Discovery::default()
     };
-    for (path, entry) in entries {
-        let relative = path[prefix.len()..].to_owned();
-        visit(tree, path, entry, relative, &mut discovery);
+    for (path, entry) in entries.filter(|(path, _)| has_fitting_name(path)) {
+        let behind = match entry {
+            TreeEntry::File => Cow::Borrowed(path),
+            TreeEntry::Link(_) => match follow(tree, path) {
+                Followed::File(target) => Cow::Owned(target),
+                _ => {
+                    discovery.skipped_links.push(path);
+                    continue;
+                }
+            },
+            TreeEntry::Submodule => continue,
+        };
+        discovery.candidates.push(Candidate {
+            relative: &path[prefix..],
+            path: behind,
+        });
     }
     discovery
-}
-
-fn visit(
-    tree: &WorkTree,
-    path: &str,
-    entry: &TreeEntry,
-    relative: String,
-    discovery: &mut Discovery,
-) {
-    match entry {
-        TreeEntry::File => discovery.candidates.push(Candidate {
-            relative,
-            path: path.to_owned(),
-            linked: false,
-        }),
-        TreeEntry::Link(_) => match follow(tree, path) {
-            Followed::File(target) => discovery.candidates.push(Candidate {
-                relative,
-                path: target,
-                linked: true,
-            }),
-            _ => discovery.skipped_links.push(path.to_owned()),
-        },
-        TreeEntry::Submodule => {}
-    }
-}
-
-/// Names are compared folder by folder: `a/b` comes before `a.yaml`.
-fn walk_order(left: &str, right: &str) -> Ordering {
-    left.split('/').cmp(right.split('/'))
 }
 
 /// Whether a file may hold a marker in any spelling; the controller's own screen asks for the double quotes as well.
@@ -187,11 +171,11 @@ mod tests {
         }
     }
 
-    fn relatives(discovery: &Discovery) -> Vec<&str> {
+    fn relatives<'t>(discovery: &Discovery<'t>) -> Vec<&'t str> {
         discovery
             .candidates
             .iter()
-            .map(|candidate| candidate.relative.as_str())
+            .map(|candidate| candidate.relative)
             .collect()
     }
 
@@ -295,7 +279,7 @@ mod tests {
         let read: Vec<_> = found
             .candidates
             .iter()
-            .map(|candidate| (candidate.relative.as_str(), candidate.path.as_str()))
+            .map(|candidate| (candidate.relative, candidate.as_ref()))
             .collect();
         assert_eq!(read, [("a.yaml", "a.yaml"), ("d/l.yaml", "a.yaml")]);
         assert_eq!(

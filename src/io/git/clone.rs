@@ -118,9 +118,9 @@ impl Clone {
     }
 
     /// Looks at the files `paths` and keeps what `look` makes of them, with their numbers in `paths`, in order.
-    pub fn visit_files<T: Send>(
+    pub fn visit_files<P: AsRef<str> + Sync, T: Send>(
         &self,
-        paths: &[&str],
+        paths: &[P],
         look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
     ) -> Vec<(usize, T)> {
         self.listing.visit_files(&self.repository, paths, look)

@@ -92,11 +92,7 @@ impl Listing {
             .map(|entry| entry.id.as_str())
             .collect();
         let mut targets = read_blobs(repository, &links)?.into_iter();
-        let mut tree = WorkTree {
-            unreadable_paths: self.unreadable.clone(),
-            ..WorkTree::default()
-        };
-        for (path, entry) in &self.entries {
+        let entries = self.entries.iter().map(|(path, entry)| {
             let fact = match entry.kind {
                 Kind::File => TreeEntry::File,
                 Kind::Submodule => TreeEntry::Submodule,
@@ -105,9 +101,13 @@ impl Listing {
                     TreeEntry::Link(String::from_utf8_lossy(&target).into_owned())
                 }
             };
-            tree.entries.insert(path.clone(), fact);
-        }
-        Ok(tree)
+            (path, fact)
+        });
+        Ok(WorkTree {
+            entries: entries.collect(),
+            unreadable_paths: self.unreadable.clone(),
+            ..WorkTree::default()
+        })
     }
 
     /// Reads the files `paths` and keeps those in which `wanted` is true; a file that can't be read keeps its error.
@@ -130,15 +130,15 @@ impl Listing {
     }
 
     /// Looks at the files `paths` and keeps what `look` makes of them, with their numbers in `paths`, in order.
-    pub fn visit_files<T: Send>(
+    pub fn visit_files<P: AsRef<str>, T: Send>(
         &self,
         repository: &PrivateRepository,
-        paths: &[&str],
+        paths: &[P],
         look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
     ) -> Vec<(usize, T)> {
         let processes = if paths.len() < MANY { 1 } else { 2 };
         let share = paths.len().div_ceil(processes).max(1);
-        let numbered: Vec<(usize, &str)> = paths.iter().copied().enumerate().collect();
+        let numbered: Vec<(usize, &str)> = paths.iter().map(AsRef::as_ref).enumerate().collect();
         std::thread::scope(|scope| {
             let handles: Vec<_> = numbered
                 .chunks(share)

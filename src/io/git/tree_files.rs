@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::GitError;
 use super::clone::Clone;
-use super::work_tree::{self, top_of};
-use crate::facts::git::{TreeEntry, WorkTree};
+use super::work_tree;
+use crate::facts::git::WorkTree;
 use crate::io::visit_files;
 
 /// A source's files.
@@ -22,7 +22,7 @@ pub enum TreeFiles {
     },
     /// A clone.
     Clone(Arc<Clone>),
-    /// What is left of either: every entry, and the contents of some files.
+    /// What is left of either: the contents of some files.
     Recorded(Arc<RecordedFiles>),
 }
 
@@ -30,50 +30,32 @@ pub enum TreeFiles {
 #[derive(Debug)]
 pub struct RecordedFiles {
     folder: PathBuf,
-    tree: WorkTree,
     /// The files whose contents are there; those of others were of no interest, and count as empty.
     held: BTreeSet<String>,
 }
 
 impl TreeFiles {
-    /// The work tree that holds `folder`, or the folder itself where none does.
+    /// The work tree that holds `folder`, or the folder itself where none does; with every entry.
     ///
     /// # Errors
     ///
     /// Git can't read it.
-    pub fn local(folder: &Path) -> Result<Self, GitError> {
-        let top = top_of(folder)?;
-        Ok(Self::Folder {
-            repository: top.is_some(),
-            top: top.unwrap_or_else(|| folder.to_owned()),
-        })
+    pub fn local(folder: &Path) -> Result<(Self, WorkTree), GitError> {
+        let found = work_tree::local_tree(folder)?;
+        let files = Self::Folder {
+            top: found.top,
+            repository: found.repository,
+        };
+        Ok((files, found.tree))
     }
 
-    /// The files of `tree`, of which `folder` has those that matter. Links in it are not followed.
-    pub fn recorded(folder: &Path, tree: WorkTree) -> Self {
-        let held = work_tree::work_tree(folder, false).unwrap_or_default();
-        let held = held.entries.into_iter();
+    /// Files of which `folder` has those that matter. Links in it are not followed.
+    pub fn recorded(folder: &Path) -> Self {
+        let held = work_tree::plain_tree(folder).unwrap_or_default();
         Self::Recorded(Arc::new(RecordedFiles {
             folder: folder.to_owned(),
-            tree,
-            held: held
-                .filter(|(_, entry)| *entry == TreeEntry::File)
-                .map(|(path, _)| path)
-                .collect(),
+            held: held.entries.files().map(str::to_owned).collect(),
         }))
-    }
-
-    /// Every entry, and where they come from.
-    ///
-    /// # Errors
-    ///
-    /// Git or the folder can't be read.
-    pub fn tree(&self) -> Result<WorkTree, GitError> {
-        match self {
-            Self::Folder { top, repository } => work_tree::work_tree(top, *repository),
-            Self::Clone(clone) => clone.tree(),
-            Self::Recorded(recorded) => Ok(recorded.tree.clone()),
-        }
     }
 
     /// Reads the files `paths` and keeps those in which `wanted` is true; a file that can't be read keeps its error.
@@ -100,9 +82,9 @@ impl TreeFiles {
     /// Looks at the files `paths`, several side by side, and keeps what `look` makes of each, with its number in `paths`, in order.
     ///
     /// The bytes are in memory only while they are looked at.
-    pub fn visit_files<T: Send>(
+    pub fn visit_files<P: AsRef<str> + Sync, T: Send>(
         &self,
-        paths: &[&str],
+        paths: &[P],
         look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
     ) -> Vec<(usize, T)> {
         match self {
@@ -131,14 +113,14 @@ impl TreeFiles {
 }
 
 impl RecordedFiles {
-    fn visit<T: Send>(
+    fn visit<P: AsRef<str> + Sync, T: Send>(
         &self,
-        paths: &[&str],
+        paths: &[P],
         look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
     ) -> Vec<(usize, T)> {
         let (held, empty): (Vec<usize>, Vec<usize>) =
-            (0..paths.len()).partition(|at| self.held.contains(paths[*at]));
-        let here: Vec<&str> = held.iter().map(|at| paths[*at]).collect();
+            (0..paths.len()).partition(|at| self.held.contains(paths[*at].as_ref()));
+        let here: Vec<&str> = held.iter().map(|at| paths[*at].as_ref()).collect();
         let found = visit_files(&self.folder, &here, &|at, read| look(held[at], read));
         let found = found.into_iter().map(|(at, made)| (held[at], made));
         let nothing = empty

@@ -1,16 +1,15 @@
 //! A local checkout as a clone of it would look: tracked files as they stand on disk, and untracked ones that git doesn't ignore.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, FileType};
-use std::io::Write;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use foldhash::fast::RandomState;
-
-use crate::facts::git::{TreeEntry, WorkTree};
-use crate::io::files::{side_by_side, visit_files};
+use super::on_disk;
+use crate::facts::git::{Entries, TreeEntry, Unordered, WorkTree};
+use crate::io::files::visit_files;
 
 /// Git, or a work tree, can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,9 +22,14 @@ pub fn top_of(folder: &Path) -> Result<Option<PathBuf>, GitError> {
     if output.status.success() {
         return Ok(Some(PathBuf::from(os_text(trim_line_end(&output.stdout)))));
     }
-    let message = String::from_utf8_lossy(&output.stderr);
+    no_work_tree(folder, &output.stderr).map(|()| None)
+}
+
+/// Nothing, where git says that a folder is in no work tree.
+fn no_work_tree(folder: &Path, stderr: &[u8]) -> Result<(), GitError> {
+    let message = String::from_utf8_lossy(stderr);
     if message.contains("not a git repository") || message.contains("must be run in a work tree") {
-        return Ok(None);
+        return Ok(());
     }
     Err(GitError(format!(
         "git can't read {}: {}",
@@ -34,178 +38,208 @@ pub fn top_of(folder: &Path) -> Result<Option<PathBuf>, GitError> {
     )))
 }
 
-/// Reads the tree below `top`, which is a work tree's top if `repository`, else a plain folder.
-pub fn work_tree(top: &Path, repository: bool) -> Result<WorkTree, GitError> {
-    if repository {
-        tracked_tree(top)
-    } else {
-        plain_tree(top)
-    }
+/// A folder's files, and where they are.
+pub struct LocalTree {
+    /// The top of the work tree that holds the folder, or the folder itself where none does.
+    pub top: PathBuf,
+    /// Whether it is a work tree.
+    pub repository: bool,
+    /// What is in it.
+    pub tree: WorkTree,
 }
 
-fn tracked_tree(top: &Path) -> Result<WorkTree, GitError> {
-    std::thread::scope(|scope| {
-        let others =
-            scope.spawn(|| lines(top, &["ls-files", "-z", "--others", "--exclude-standard"]));
-        let head = scope.spawn(|| {
-            let head = single_line(top, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?;
-            let branch = single_line(top, &["symbolic-ref", "--short", "--quiet", "HEAD"])?;
-            Ok((head, branch))
+/// Reads the work tree that holds `folder`, or the folder itself.
+pub fn local_tree(folder: &Path) -> Result<LocalTree, GitError> {
+    // Whether there is a work tree turns out while its files are listed already.
+    let (listed, head) = std::thread::scope(|scope| {
+        let head = scope.spawn(|| head_of(folder));
+        (tracked(folder), join(head))
+    });
+    let Some(head) = head? else {
+        return Ok(LocalTree {
+            top: folder.to_owned(),
+            repository: false,
+            tree: plain_tree(folder)?,
         });
-        let mut tree = WorkTree::default();
-        let mut folders = RealFolders::new(top);
-        let tracked = lines(top, &["ls-files", "-z", "--stage"])?;
-        // Git looks for the other files in the meantime, which takes longer.
-        folders.list(&tracked);
-        insert_tracked(&mut tree, &tracked, &mut folders);
-        // A nested repository is listed as a folder; a clone of the outer one doesn't have it.
-        for path in records(&join(others)?).filter(|path| !path.ends_with(b"/")) {
-            insert(&mut tree, path, |path| folders.entry(path));
+    };
+    let (tracked, mut unreadable_paths) = listed?;
+    let (mut entries, unlisted) = on_disk::compare(&head.top, tracked);
+    let mut more = Vec::new();
+    for path in untracked(&head.top, &unlisted)? {
+        match String::from_utf8(path) {
+            Ok(path) => more.extend(on_disk::entry(&head.top, &path).map(|entry| (path, entry))),
+            Err(error) => unreadable_paths.push(lossy(error.as_bytes())),
         }
-        (tree.commit, tree.branch) = join(head)?;
-        Ok(tree)
+    }
+    entries.extend(more);
+    Ok(LocalTree {
+        tree: WorkTree {
+            entries,
+            commit: head.commit,
+            branch: head.branch,
+            unreadable_paths,
+        },
+        top: head.top,
+        repository: true,
     })
 }
 
-/// The path in a record of `ls-files --stage`.
-fn path_of(record: &[u8]) -> Option<&str> {
-    let tab = record.iter().position(|byte| *byte == b'\t')?;
-    std::str::from_utf8(&record[tab + 1..]).ok()
+/// Where a work tree is, and what is checked out.
+struct Head {
+    top: PathBuf,
+    commit: Option<String>,
+    branch: Option<String>,
 }
 
-fn insert_tracked(tree: &mut WorkTree, listed: &[u8], folders: &mut RealFolders<'_>) {
-    for record in records(listed) {
-        let mut halves = record.splitn(2, |byte| *byte == b'\t');
-        let (mode, path) = (
-            halves.next().unwrap_or_default(),
-            halves.next().unwrap_or_default(),
-        );
-        if mode.starts_with(b"160000") {
-            insert(tree, path, |_| Some(TreeEntry::Submodule));
-        } else {
-            insert(tree, path, |path| folders.entry(path));
-        }
+/// `None` outside a work tree.
+fn head_of(folder: &Path) -> Result<Option<Head>, GitError> {
+    let arguments = [
+        "rev-parse",
+        "--show-toplevel",
+        "HEAD^{commit}",
+        "--symbolic-full-name",
+        "HEAD",
+    ];
+    let output = git(folder, arguments, None)?;
+    let lines = trim_line_end(&output.stdout);
+    let mut lines = lines.rsplitn(3, |byte| *byte == b'\n').map(trim_line_end);
+    if output.status.success()
+        && let (Some(name), Some(commit), Some(top)) = (lines.next(), lines.next(), lines.next())
+    {
+        return Ok(Some(Head {
+            top: PathBuf::from(os_text(top)),
+            commit: Some(lossy(commit)),
+            branch: lossy(name).strip_prefix("refs/heads/").map(str::to_owned),
+        }));
     }
+    // Before the first commit there is a branch all the same.
+    let Some(top) = top_of(folder)? else {
+        return Ok(None);
+    };
+    let commit = single_line(&top, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?;
+    let branch = single_line(&top, &["symbolic-ref", "--short", "--quiet", "HEAD"])?;
+    Ok(Some(Head {
+        top,
+        commit,
+        branch,
+    }))
 }
 
-/// What git lists with `-z`.
-fn records(listed: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let records = listed.split(|byte| *byte == 0);
-    records.filter(|record| !record.is_empty())
+/// What git has in its index, and which of its paths aren't UTF-8.
+fn tracked(folder: &Path) -> Result<(Entries, Vec<String>), GitError> {
+    let mut entries = Unordered::default();
+    let mut unreadable = Vec::new();
+    let arguments = ["ls-files", "-z", "--stage", "--full-name", ":/"];
+    each_record(folder, &arguments.map(OsStr::new), |record| {
+        let Some(tab) = memchr::memchr(b'\t', record) else {
+            return;
+        };
+        let (mode, path) = (&record[..tab], &record[tab + 1..]);
+        let entry = if mode.starts_with(b"160000") {
+            TreeEntry::Submodule
+        } else {
+            TreeEntry::File
+        };
+        match std::str::from_utf8(path) {
+            Ok(path) => entries.push(path, entry),
+            Err(_) => unreadable.push(lossy(path)),
+        }
+    })?;
+    Ok((entries.in_order(), unreadable))
+}
+
+/// How many bytes of paths git is given by name.
+const MOST_NAMES: usize = 1 << 14;
+
+/// What a clone would have after `git add`: the files at or below `unlisted` that git doesn't ignore.
+fn untracked(top: &Path, unlisted: &[OsString]) -> Result<Vec<Vec<u8>>, GitError> {
+    let mut found = Vec::new();
+    if unlisted.is_empty() {
+        return Ok(found);
+    }
+    let mut arguments: Vec<OsString> = ["ls-files", "-z", "--others", "--exclude-standard", "--"]
+        .map(OsString::from)
+        .into();
+    // All the others are more than is asked for, and nothing else.
+    if unlisted.iter().map(|path| path.len()).sum::<usize>() <= MOST_NAMES {
+        arguments.extend(unlisted.iter().map(|path| {
+            let mut literal = OsString::from(":(top,literal)");
+            literal.push(path);
+            literal
+        }));
+    }
+    each_record(top, &arguments, |path| {
+        // A nested repository is listed as a folder; a clone of the outer one doesn't have it.
+        if !path.ends_with(b"/") {
+            found.push(path.to_vec());
+        }
+    })?;
+    Ok(found)
+}
+
+/// Runs git in `folder` and hands on what it lists with `-z`, while it lists it.
+fn each_record(
+    folder: &Path,
+    arguments: &[impl AsRef<OsStr>],
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), GitError> {
+    let mut child = reading_git(folder)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| cannot_run(&error))?;
+    let stderr = child.stderr.take().map(|mut pipe| {
+        std::thread::spawn(move || {
+            let mut words = Vec::new();
+            // What is lost here is the reason of a failure, not the failure.
+            drop(pipe.read_to_end(&mut words));
+            words
+        })
+    });
+    let mut listed = child
+        .stdout
+        .take()
+        .map(|pipe| BufReader::with_capacity(1 << 16, pipe));
+    let mut record = Vec::new();
+    let read = loop {
+        record.clear();
+        let read = listed.as_mut().map(|list| list.read_until(0, &mut record));
+        match read.unwrap_or(Ok(0)) {
+            Ok(0) => break Ok(()),
+            Ok(_) => take(record.strip_suffix(b"\0").unwrap_or(&record)),
+            Err(error) => break Err(error),
+        }
+    };
+    drop(listed);
+    let status = child.wait().map_err(|error| cannot_run(&error))?;
+    let words = stderr.and_then(|thread| thread.join().ok());
+    match read {
+        Ok(()) if status.success() => Ok(()),
+        Ok(()) => Err(failed(
+            folder,
+            &arguments[0].as_ref().to_string_lossy(),
+            &words.unwrap_or_default(),
+        )),
+        Err(error) => Err(cannot_run(&error)),
+    }
 }
 
 fn join<T>(handle: std::thread::ScopedJoinHandle<'_, Result<T, GitError>>) -> Result<T, GitError> {
     handle
         .join()
-        .unwrap_or_else(|_| Err(GitError("reading git's list of files failed".into())))
+        .unwrap_or_else(|_| Err(GitError("reading git's answers failed".into())))
 }
 
-fn insert(tree: &mut WorkTree, path: &[u8], entry: impl FnOnce(&str) -> Option<TreeEntry>) {
-    match std::str::from_utf8(path) {
-        Ok(path) => {
-            if let Some(entry) = entry(path) {
-                tree.entries.insert(path.to_owned(), entry);
-            }
-        }
-        Err(_) => tree
-            .unreadable_paths
-            .push(String::from_utf8_lossy(path).into_owned()),
-    }
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Looks entries up without following a link: a tracked file below a folder that has become a link is gone, as it is for git.
-///
-/// Each folder is listed once, which costs less than asking for each of its files.
-struct RealFolders<'a> {
-    top: &'a Path,
-    /// What is in a folder; `None` where it is none.
-    known: HashMap<String, Option<Listing>, RandomState>,
-    /// What is in folders that may stand behind a link.
-    listed: HashMap<String, Listing, RandomState>,
-}
-
-/// The kind of each entry of a folder.
-type Listing = HashMap<OsString, FileType, RandomState>;
-
-impl<'a> RealFolders<'a> {
-    fn new(top: &'a Path) -> Self {
-        let known = HashMap::from_iter([(String::new(), listed(top))]);
-        Self {
-            top,
-            known,
-            listed: HashMap::default(),
-        }
-    }
-
-    /// Lists the folders of tracked files, several at a time.
-    fn list(&mut self, tracked: &[u8]) {
-        let paths = records(tracked).filter_map(path_of);
-        let mut folders: Vec<&str> = paths
-            .filter_map(|path| Some(path.rsplit_once('/')?.0))
-            .collect();
-        folders.dedup();
-        // What is in a folder stands before, between and behind what is in its folders.
-        let mut seen = HashSet::<_, RandomState>::default();
-        folders.retain(|folder| seen.insert(*folder));
-        let found = side_by_side(&folders, |(): &mut (), _, folder| {
-            listed(&self.top.join(folder))
-        });
-        let named = |(at, listing): (usize, _)| (folders[at].to_owned(), listing);
-        self.listed = found.into_iter().map(named).collect();
-    }
-
-    fn entry(&mut self, path: &str) -> Option<TreeEntry> {
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let kind = self.kind(folder, name)?;
-        entry_of(kind, || self.top.join(path))
-    }
-
-    fn kind(&mut self, folder: &str, name: &str) -> Option<FileType> {
-        self.read(folder);
-        let entries = self.known.get(folder)?.as_ref()?;
-        let listed = entries.get(OsStr::new(name)).copied();
-        // A file system may know a name that it lists in another case or normal form.
-        listed.or_else(|| {
-            let path = self.top.join(folder).join(name);
-            Some(fs::symlink_metadata(path).ok()?.file_type())
-        })
-    }
-
-    fn read(&mut self, folder: &str) {
-        if self.known.contains_key(folder) {
-            return;
-        }
-        let (parent, name) = folder.rsplit_once('/').unwrap_or(("", folder));
-        let is_real = self.kind(parent, name).is_some_and(|kind| kind.is_dir());
-        let entries = match self.listed.remove(folder) {
-            _ if !is_real => None,
-            None => listed(&self.top.join(folder)),
-            known => known,
-        };
-        self.known.insert(folder.to_owned(), entries);
-    }
-}
-
-/// What is in a folder, links as such; `None` where it can't be listed.
-fn listed(folder: &Path) -> Option<Listing> {
-    let entries = fs::read_dir(folder).ok()?.flatten();
-    Some(
-        entries
-            .filter_map(|entry| Some((entry.file_name(), entry.file_type().ok()?)))
-            .collect(),
-    )
-}
-
-fn entry_of(kind: FileType, path: impl FnOnce() -> PathBuf) -> Option<TreeEntry> {
-    if kind.is_symlink() {
-        let target = fs::read_link(path()).ok()?;
-        return Some(TreeEntry::Link(target.to_string_lossy().into_owned()));
-    }
-    kind.is_file().then_some(TreeEntry::File)
-}
-
-fn plain_tree(top: &Path) -> Result<WorkTree, GitError> {
-    let mut tree = WorkTree::default();
+/// Reads a folder that is no work tree, or of which it doesn't matter.
+pub(super) fn plain_tree(top: &Path) -> Result<WorkTree, GitError> {
+    let mut entries = Unordered::default();
+    let mut unreadable_paths = Vec::new();
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
         let listing =
@@ -219,8 +253,7 @@ fn plain_tree(top: &Path) -> Result<WorkTree, GitError> {
         for entry in listing {
             let name = entry.file_name();
             let Some(name) = name.to_str() else {
-                tree.unreadable_paths
-                    .push(name.to_string_lossy().into_owned());
+                unreadable_paths.push(name.to_string_lossy().into_owned());
                 continue;
             };
             let path = if folder.is_empty() {
@@ -233,14 +266,20 @@ fn plain_tree(top: &Path) -> Result<WorkTree, GitError> {
             }
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => folders.push(path),
-                Ok(kind) => insert(&mut tree, path.as_bytes(), |path| {
-                    entry_of(kind, || top.join(path))
-                }),
+                Ok(kind) => {
+                    if let Some(entry) = on_disk::entry_of(kind, &top.join(&path)) {
+                        entries.push(&path, entry);
+                    }
+                }
                 Err(_) => {}
             }
         }
     }
-    Ok(tree)
+    Ok(WorkTree {
+        entries: entries.in_order(),
+        unreadable_paths,
+        ..WorkTree::default()
+    })
 }
 
 /// Reads the files `paths` below `top` side by side and keeps those in which `wanted` is true; a file that can't be read keeps its error.
@@ -278,15 +317,6 @@ pub fn ignored(top: &Path, paths: &[String]) -> Result<Vec<String>, GitError> {
     }
 }
 
-fn lines(top: &Path, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
-    let output = git(top, arguments, None)?;
-    if output.status.success() {
-        Ok(output.stdout)
-    } else {
-        Err(failed(top, arguments[0], &output.stderr))
-    }
-}
-
 fn single_line(top: &Path, arguments: &[&str]) -> Result<Option<String>, GitError> {
     let output = git(top, arguments, None)?;
     let line = String::from_utf8_lossy(trim_line_end(&output.stdout)).into_owned();
@@ -311,12 +341,8 @@ where
     I: IntoIterator<Item = A>,
     A: AsRef<OsStr>,
 {
-    let mut command = plain_git(folder);
-    command
-        .args(arguments)
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        // What a partial clone lacks is missing: reading a work tree asks no server.
-        .env("GIT_NO_LAZY_FETCH", "1");
+    let mut command = reading_git(folder);
+    command.args(arguments);
     command
         .stdin(if input.is_some() {
             Stdio::piped()
@@ -325,23 +351,36 @@ where
         })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let cannot_run = |error: std::io::Error| {
-        GitError(format!(
-            "the program git can't be run: {error}: install git and put it on PATH"
-        ))
-    };
-    let mut child = command.spawn().map_err(cannot_run)?;
+    let mut child = command.spawn().map_err(|error| cannot_run(&error))?;
     let writer = child
         .stdin
         .take()
         .zip(input)
         .map(|(mut stdin, input)| std::thread::spawn(move || stdin.write_all(&input)));
-    let output = child.wait_with_output().map_err(cannot_run)?;
+    let output = child
+        .wait_with_output()
+        .map_err(|error| cannot_run(&error))?;
     if let Some(writer) = writer {
         // Git may end before it has read everything; its exit status tells.
         drop(writer.join());
     }
     Ok(output)
+}
+
+/// git in `folder`, to look and no more.
+fn reading_git(folder: &Path) -> Command {
+    let mut command = plain_git(folder);
+    command
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        // What a partial clone lacks is missing: reading a work tree asks no server.
+        .env("GIT_NO_LAZY_FETCH", "1");
+    command
+}
+
+fn cannot_run(error: &std::io::Error) -> GitError {
+    GitError(format!(
+        "the program git can't be run: {error}: install git and put it on PATH"
+    ))
 }
 
 /// git in `folder`, with nothing of the caller's that points it elsewhere, and without programs named by the repository.
@@ -361,6 +400,10 @@ pub(super) fn plain_git(folder: &Path) -> Command {
         "GIT_PREFIX",
         "GIT_OBJECT_DIRECTORY",
         "GIT_NAMESPACE",
+        "GIT_LITERAL_PATHSPECS",
+        "GIT_GLOB_PATHSPECS",
+        "GIT_NOGLOB_PATHSPECS",
+        "GIT_ICASE_PATHSPECS",
     ] {
         command.env_remove(name);
     }

@@ -1,5 +1,6 @@
 //! Markers in files that no automation of their repository updates, and files that a `.sourceignore` only seems to protect.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -61,7 +62,7 @@ pub(super) fn lines(
         let here: Vec<&str> = paths
             .iter()
             .copied()
-            .filter(|path| entries.contains_key(*path))
+            .filter(|path| entries.has(path))
             .collect();
         for (path, bytes) in checkout.files.read_files(&here, |_| true) {
             let Ok(bytes) = bytes else { continue };
@@ -88,7 +89,7 @@ impl Shared<'_> {
         let Ok(whole) = discovery::discover(tree, "") else {
             return Vec::new();
         };
-        let mut covered: BTreeSet<String> = BTreeSet::new();
+        let mut covered: BTreeSet<Cow<'_, str>> = BTreeSet::new();
         for preview in &self.previews {
             if let Ok(found) = discovery::discover(tree, &preview.update_path) {
                 covered.extend(found.candidates.into_iter().map(|candidate| candidate.path));
@@ -97,7 +98,7 @@ impl Shared<'_> {
         let outside: Vec<&str> = whole
             .candidates
             .iter()
-            .map(|candidate| candidate.path.as_str())
+            .map(AsRef::as_ref)
             .filter(|path| !covered.contains(*path))
             .collect();
         let read = self
@@ -130,10 +131,9 @@ impl Shared<'_> {
     }
 
     fn ignored(&self) -> Vec<Finding> {
-        let entries = &self.checkout.tree.entries;
-        let lists = entries
-            .keys()
-            .filter(|path| *path == ".sourceignore" || path.ends_with("/.sourceignore"));
+        let paths = self.checkout.tree.entries.paths();
+        let lists =
+            paths.filter(|path| *path == ".sourceignore" || path.ends_with("/.sourceignore"));
         let marked: BTreeSet<&str> = self
             .previews
             .iter()

@@ -10,7 +10,6 @@ use crate::controllers::kustomization::source_ignore::{self, SourceIgnore};
 use crate::controllers::kustomization::tree::{
     ArtifactTree, folder_of, is_kustomization_file, secured,
 };
-use crate::facts::git::TreeEntry;
 use crate::pipeline::checkout::Checkout;
 use crate::pipeline::stages::{Preview, PreviewedFile};
 
@@ -43,12 +42,8 @@ impl<'a> Change<'a> {
         checkout: &'a Checkout,
         source: Option<&GitRepository>,
     ) -> Self {
-        let entries = &checkout.tree.entries;
-        let files = entries
-            .iter()
-            .filter(|(_, entry)| **entry == TreeEntry::File);
+        let files = checkout.tree.entries.files();
         let wanted: Vec<&str> = files
-            .map(|(path, _)| path.as_str())
             .filter(|path| is_kustomization_file(path) || is_ignore_file(path))
             .collect();
         let read = read(checkout, &wanted);

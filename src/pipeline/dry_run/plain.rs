@@ -118,7 +118,7 @@ fn chart_of(path: &str, tree: &WorkTree) -> Option<String> {
     let mut folder = path;
     while let Some((above, _)) = folder.rsplit_once('/') {
         folder = above;
-        if tree.entries.contains_key(&format!("{folder}/Chart.yaml")) {
+        if tree.entries.has(&format!("{folder}/Chart.yaml")) {
             return Some(folder.to_owned());
         }
     }
@@ -142,7 +142,9 @@ mod tests {
 
     fn said(path: &str, old: &str, new: &str) -> Result<Vec<String>, String> {
         let tree = WorkTree {
-            entries: [("chart/Chart.yaml".to_owned(), TreeEntry::File)].into(),
+            entries: [("chart/Chart.yaml", TreeEntry::File)]
+                .into_iter()
+                .collect(),
             ..WorkTree::default()
         };
         match read(&file(path, old, new), &tree) {

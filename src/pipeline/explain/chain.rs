@@ -438,11 +438,7 @@ impl<'a> Chains<'a> {
         let Ok(found) = discovery::discover(&checkout.tree, "") else {
             return Vec::new();
         };
-        let paths: Vec<&str> = found
-            .candidates
-            .iter()
-            .map(|candidate| candidate.path.as_str())
-            .collect();
+        let paths: Vec<&str> = found.candidates.iter().map(AsRef::as_ref).collect();
         let read = checkout
             .files
             .read_files(&paths, discovery::may_hold_marker);

@@ -70,7 +70,7 @@ pub(super) fn run(
     let mut files = Vec::new();
     let mut sources = BTreeMap::new();
     for (at, seen) in look_at(checkout, &candidates, &setters, wanted) {
-        let relative = &candidates[at].relative;
+        let relative = candidates[at].relative;
         match seen {
             Seen::Unreadable(error) => {
                 let path = joined(&root, relative);
@@ -80,12 +80,15 @@ pub(super) fn run(
             }
             Seen::Rewritten(rewritten, source) => {
                 files.push(*rewritten);
-                sources.extend(source.map(|source| (relative.clone(), source)));
+                sources.extend(source.map(|source| (relative.to_owned(), source)));
             }
         }
     }
-    let links = candidates.into_iter().filter(|candidate| candidate.linked);
-    let linked = links.map(|candidate| (candidate.relative, candidate.path));
+    let links = candidates
+        .into_iter()
+        .filter(|candidate| candidate.is_linked());
+    let linked =
+        links.map(|candidate| (candidate.relative.to_owned(), candidate.path.into_owned()));
     let mut run = Run {
         root,
         linked: linked.collect(),
@@ -117,17 +120,13 @@ pub(super) fn run(
 /// Rewrites each candidate on its own, several side by side; what nothing comes of is left out. With the candidates' numbers, in order.
 fn look_at(
     checkout: &Checkout,
-    candidates: &[Candidate],
+    candidates: &[Candidate<'_>],
     setters: &Setters,
     wanted: Wanted,
 ) -> Vec<(usize, Seen)> {
-    let paths: Vec<&str> = candidates
-        .iter()
-        .map(|candidate| candidate.path.as_str())
-        .collect();
     checkout
         .files
-        .visit_files(&paths, &|at, read: Result<&[u8], String>| {
+        .visit_files(candidates, &|at, read: Result<&[u8], String>| {
             let bytes = match read {
                 Ok(bytes) => bytes,
                 Err(error) => return Some(Seen::Unreadable(error)),
@@ -136,7 +135,7 @@ fn look_at(
                 return None;
             }
             let file = SourceFile {
-                path: &candidates[at].relative,
+                path: candidates[at].relative,
                 bytes,
             };
             let rewritten = setters::rewrite_file(&file, setters, wanted);

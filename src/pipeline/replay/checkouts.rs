@@ -182,11 +182,9 @@ fn of_folder(top: &Path, recorded: &RecordedCheckout) -> Checkout {
         .submodules
         .iter()
         .map(|path| (path, TreeEntry::Submodule));
-    for (path, entry) in files.chain(links).chain(others) {
-        tree.entries.insert(path.clone(), entry);
-    }
+    tree.entries.extend(files.chain(links).chain(others));
     Checkout {
-        files: TreeFiles::recorded(&top.join(&recorded.folder), tree.clone()),
+        files: TreeFiles::recorded(&top.join(&recorded.folder)),
         tree,
         clone: None,
         request: None,
@@ -210,7 +208,7 @@ impl Session {
             .values()
             .filter_map(|found| found.as_ref().ok());
         checkouts
-            .filter(|checkout| checkout.tree.entries.contains_key(path))
+            .filter(|checkout| checkout.tree.entries.has(path))
             .find_map(|checkout| {
                 let mut read = checkout.files.read_files(&[path], |_| true);
                 Some(LocalFile {

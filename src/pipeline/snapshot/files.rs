@@ -25,16 +25,16 @@ pub(super) fn of_checkouts(
         };
         recorded.folder = format!("files/{}", at + 1);
         let paths = paths(&checkout.tree);
-        for (path, entry) in &checkout.tree.entries {
+        for (path, entry) in checkout.tree.entries.iter() {
             match entry {
-                TreeEntry::File if paths.contains(path.as_str()) => {
-                    recorded.files.push(path.clone());
+                TreeEntry::File if paths.contains(path) => {
+                    recorded.files.push(path.to_owned());
                 }
                 TreeEntry::File => {}
                 TreeEntry::Link(target) => {
-                    recorded.links.insert(path.clone(), target.clone());
+                    recorded.links.insert(path.to_owned(), target.clone());
                 }
-                TreeEntry::Submodule => recorded.submodules.push(path.clone()),
+                TreeEntry::Submodule => recorded.submodules.push(path.to_owned()),
             }
         }
         for (path, bytes) in with_markers(checkout, &paths) {
@@ -49,12 +49,7 @@ pub(super) fn of_checkouts(
 fn paths(tree: &WorkTree) -> BTreeSet<&str> {
     let mut paths: BTreeSet<&str> = BTreeSet::new();
     let mut folders: BTreeSet<&str> = BTreeSet::new();
-    let files = tree
-        .entries
-        .iter()
-        .filter(|(_, entry)| **entry == TreeEntry::File)
-        .map(|(path, _)| path.as_str());
-    for path in files {
+    for path in tree.entries.files() {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let is_read = discovery::has_fitting_name(path) || name == ".sourceignore";
         if is_read {
@@ -66,7 +61,7 @@ fn paths(tree: &WorkTree) -> BTreeSet<&str> {
     }
     let linked = discovery::discover(tree, "").unwrap_or_default();
     for candidate in linked.candidates {
-        if let Some((path, _)) = tree.entries.get_key_value(&candidate.path) {
+        if let Some((path, _)) = tree.entries.find(candidate.as_ref()) {
             paths.insert(path);
         }
     }
