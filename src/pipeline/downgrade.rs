@@ -1,43 +1,61 @@
 //! Markers that would move to a version that is lower by their policy's own order.
 
+use std::collections::HashMap;
+
 use crate::controllers::flux::{ImagePolicy, ObjectKey};
 use crate::controllers::policy::{self, Outcome, PolicySpec};
+use crate::controllers::setters::LocatedChange;
 use crate::findings::{self, Finding};
 
 use super::stages::{Inputs, Preview};
 
 /// The changes of a preview that go down.
 pub fn downgrades(inputs: &Inputs, preview: &Preview) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for file in &preview.files {
-        for change in &file.changes {
-            let mut parts = change.setter.splitn(3, ':');
-            let (Some(namespace), Some(name)) = (parts.next(), parts.next()) else {
-                continue;
-            };
-            let key = ObjectKey::new(namespace, name);
-            let Some(policy) = inputs.objects.policies.get(&key) else {
-                continue;
-            };
-            let tags = match parts.next() {
-                None => (tag_of(&change.old), tag_of(&change.new)),
-                Some("tag") => (Some(change.old.as_str()), Some(change.new.as_str())),
-                Some(_) => continue,
-            };
-            if let (Some(old), Some(new)) = tags
-                && is_lower(policy, old, new)
-            {
-                found.push(findings::automations::downgrade(
-                    &file.path,
-                    change.line,
-                    old,
-                    new,
-                    &key,
-                ));
-            }
-        }
-    }
-    found
+    // Many files mostly change alike.
+    let mut known: HashMap<[&str; 3], Option<Downgrade<'_>>> = HashMap::new();
+    let changes = preview
+        .files
+        .iter()
+        .flat_map(|file| file.changes.iter().map(move |change| (file, change)));
+    changes
+        .filter_map(|(file, change)| {
+            let alike = [&change.setter, &change.old, &change.new].map(String::as_str);
+            let downgrade = known
+                .entry(alike)
+                .or_insert_with(|| downgrade(inputs, change))
+                .as_ref()?;
+            Some(findings::automations::downgrade(
+                &file.path,
+                change.line,
+                downgrade.old,
+                downgrade.new,
+                &downgrade.policy,
+            ))
+        })
+        .collect()
+}
+
+/// A way down.
+struct Downgrade<'a> {
+    policy: ObjectKey,
+    old: &'a str,
+    new: &'a str,
+}
+
+fn downgrade<'a>(inputs: &Inputs, change: &'a LocatedChange) -> Option<Downgrade<'a>> {
+    let mut parts = change.setter.splitn(3, ':');
+    let key = ObjectKey::new(parts.next()?, parts.next()?);
+    let policy = inputs.objects.policies.get(&key)?;
+    let (old, new) = match parts.next() {
+        None => (tag_of(&change.old)?, tag_of(&change.new)?),
+        Some("tag") => (change.old.as_str(), change.new.as_str()),
+        Some(_) => return None,
+    };
+    is_lower(policy, old, new).then_some(Downgrade {
+        policy: key,
+        old,
+        new,
+    })
 }
 
 /// The tag of an image as it stands in a file.

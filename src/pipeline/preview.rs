@@ -82,8 +82,8 @@ impl Previewing<'_> {
         let checkout = self.checkout(automation, preview)?;
         source::fill_commits(automation, &checkout, preview);
         automation::check_strategy(automation)?;
-        let run = rewrite::run(self.request, automation, &checkout, preview)?;
-        rewrite::fill_markers(self.inputs, automation, &checkout, &run, preview);
+        let mut run = rewrite::run(self.request, automation, &checkout, preview)?;
+        rewrite::fill_markers(self.inputs, automation, &checkout, &mut run, preview);
         commit::fill_message(self.request, self.inputs, automation, &run, preview)?;
         commit::fill_files(&checkout, run, preview)?;
         preview.findings.extend(downgrades(self.inputs, preview));

@@ -112,7 +112,7 @@ impl<'t> Parser<'t> {
         Self {
             scanner: Scanner::new(source),
             state: State::StreamStart,
-            states: Vec::new(),
+            states: Vec::with_capacity(16),
             pending: EventComments::default(),
             has_pending: false,
             event: Event {

@@ -51,17 +51,18 @@ impl<'t> Scanner<'t> {
     pub(super) fn new(source: &'t Source<'_>) -> Self {
         Self {
             cursor: Cursor::new(source),
-            tokens: VecDeque::with_capacity(8),
+            // As much of each as most documents need: growing costs more than what is never used.
+            tokens: VecDeque::with_capacity(16),
             tokens_taken: 0,
             token_ready: false,
             started: false,
             indent: -1,
-            indents: Vec::new(),
+            indents: Vec::with_capacity(16),
             flow_level: 0,
             simple_key_allowed: true,
             simple_keys: vec![SimpleKey::default()],
             comments: VecDeque::new(),
-            comments_met: Vec::new(),
+            comments_met: Vec::with_capacity((source.text.len() / 64).min(64)),
         }
     }
 

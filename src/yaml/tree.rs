@@ -197,7 +197,7 @@ impl Tree {
     pub(super) fn reserve(&mut self, bytes: usize) {
         if self.nodes.is_empty() {
             self.nodes.reserve(bytes / 16);
-            self.comments.reserve(bytes / 128);
+            self.comments.reserve(bytes / 64);
         }
     }
 

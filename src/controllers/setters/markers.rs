@@ -1,5 +1,6 @@
 //! Mirrors kyaml 0.21.1 `fieldmeta/fieldmeta.go`, as used by image-automation-controller 1.2: which setter a comment asks for.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::outcome::{RunFailure, SetterPolicy};
@@ -122,9 +123,9 @@ impl Setters {
 }
 
 /// The value of `$imagepolicy` in a text that is one JSON object of strings; `None` if it isn't or the value is empty.
-pub(super) fn marker_name(text: &str) -> Option<String> {
+pub(super) fn marker_name(text: &str) -> Option<Cow<'_, str>> {
     if let Some(name) = plain_marker(text) {
-        return Some(name.to_owned());
+        return Some(Cow::Borrowed(name));
     }
     if !text.contains(MARKER_KEY) && !text.contains("\\u") {
         return None;
@@ -143,7 +144,7 @@ pub(super) fn marker_name(text: &str) -> Option<String> {
             name = Some(value);
         }
     }
-    name.filter(|name| !name.is_empty())
+    name.filter(|name| !name.is_empty()).map(Cow::Owned)
 }
 
 /// The name in ` {"$imagepolicy": "NAME"}`, as most markers are written.
@@ -163,8 +164,11 @@ fn plain_marker(text: &str) -> Option<&str> {
 }
 
 /// A URL fragment without its percent escapes; `None` if one is malformed or the text isn't UTF-8.
-fn percent_decode(text: &str) -> Option<String> {
+fn percent_decode(text: &str) -> Option<Cow<'_, str>> {
     let bytes = text.as_bytes();
+    if memchr::memchr(b'%', bytes).is_none() {
+        return Some(Cow::Borrowed(text));
+    }
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
@@ -180,7 +184,7 @@ fn percent_decode(text: &str) -> Option<String> {
             at += 1;
         }
     }
-    String::from_utf8(decoded).ok()
+    String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
 #[cfg(test)]

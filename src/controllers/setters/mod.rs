@@ -116,7 +116,7 @@ pub fn conclude(
         return Err(failed.failure);
     }
     let mut update = Update::default();
-    if files.iter().any(|file| !file.noted_changes.is_empty()) {
+    if files.iter().any(Rewritten::has_changes) {
         // Where nothing is left to be written, nobody looks at the forms.
         let is_written = |file: &Rewritten| file.written.is_some() || file.failed.is_some();
         if files.iter().any(is_written) {
@@ -214,7 +214,7 @@ fn write_together(
 ) -> Result<Vec<WrittenFile>, Failed> {
     let changed: HashSet<String> = files
         .iter()
-        .flat_map(|file| file.noted_changes.iter().cloned())
+        .flat_map(|file| file.noted_changes().map(str::to_owned))
         .collect();
     let mut members: HashSet<usize> = (0..files.len())
         .filter(|at| {

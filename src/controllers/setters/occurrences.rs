@@ -1,6 +1,7 @@
 //! Mirrors no file of image-automation-controller 1.2: it tells, for each `$imagepolicy` in a file, why it does or doesn't work, which the
 //! controller doesn't.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::markers::{MARKER_KEY, marker_name};
@@ -61,9 +62,11 @@ fn each(
     split: &SplitText<'_>,
     mut judge: impl FnMut(usize) -> Found,
 ) -> Vec<Marker> {
-    let mut found: Vec<Marker> = Vec::new();
+    let finder = memchr::memmem::Finder::new(MARKER_KEY);
+    let several = finder.find_iter(text).take(8).count();
+    let mut found: Vec<Marker> = Vec::with_capacity(several);
     let (mut ignored, mut last_ignored, mut more) = (0, 0, 0);
-    for offset in memchr::memmem::find_iter(text, MARKER_KEY) {
+    for offset in finder.find_iter(text) {
         let (setter, outcome) = judge(offset);
         if matches!(outcome, MarkerOutcome::Ignored(_)) {
             if ignored == MOST_IGNORED {
@@ -99,7 +102,7 @@ fn name_near(text: &[u8], offset: usize) -> Option<String> {
     let start = offset - before.len() + memchr::memrchr2(b'#', b'\n', before)?;
     let end = offset + memchr::memchr(b'\n', behind).unwrap_or(behind.len());
     let line = std::str::from_utf8(&text[start..end]).ok()?;
-    marker_name(line.strip_prefix('#')?)
+    marker_name(line.strip_prefix('#')?).map(Cow::into_owned)
 }
 
 /// Tells what the occurrences in one file do.
@@ -255,7 +258,7 @@ fn of_comment(
     } else {
         Ignored::UnknownSetter
     };
-    ignored(whole.or(named), reason)
+    ignored(whole.map(Cow::into_owned).or(named), reason)
 }
 
 impl Roles {

@@ -10,7 +10,9 @@ use super::outcome::{
     LocatedChange, Loss, LossKind, Marker, ProblemFile, RunFailure, SourceFile, Unplaced,
     WrittenFile,
 };
-use super::package::{self, Failed, Forms, Member, NoteForms, OutputFile, PACKAGE, Step, file_of};
+use super::package::{
+    self, Failed, Forms, Member, NoteForms, OutputFile, PACKAGE, Prepared, Step, file_of,
+};
 use super::{Setters, Standing, Surroundings, losses, occurrences, values, visit};
 use crate::yaml::resource::Identity;
 use crate::yaml::{
@@ -50,8 +52,10 @@ pub struct Rewritten {
     pub(super) problem: Option<ProblemFile>,
     pub(super) failed: Option<Failed>,
     pub(super) forms: Forms,
-    /// The files, as noted in the objects, in which a value changes.
-    pub(super) noted_changes: HashSet<String>,
+    /// Whether a value changes in an object that is noted to be from this file.
+    pub(super) changes: bool,
+    /// The other files that objects are noted to be from in which a value changes.
+    pub(super) others_changed: HashSet<String>,
     /// The changes that are told, with the file noted in the object where it isn't this one.
     pub(super) reported: Vec<(Option<String>, LocatedChange)>,
     pub(super) markers: Vec<Marker>,
@@ -81,11 +85,23 @@ impl Rewritten {
         self.written.is_some() || self.minimal.is_some()
     }
 
+    /// Whether a value changes.
+    pub(super) fn has_changes(&self) -> bool {
+        self.changes || !self.others_changed.is_empty()
+    }
+
+    /// The files, as noted in the objects, in which a value changes.
+    pub(super) fn noted_changes(&self) -> impl Iterator<Item = &str> {
+        let own = self.changes.then_some(self.path.as_str());
+        own.into_iter()
+            .chain(self.others_changed.iter().map(String::as_str))
+    }
+
     /// Whether nothing at all came of the file.
     pub fn is_void(&self) -> bool {
         self.problem.is_none()
             && self.failed.is_none()
-            && self.noted_changes.is_empty()
+            && !self.has_changes()
             && self.markers.is_empty()
             && self.forms == Forms::default()
     }
@@ -163,13 +179,8 @@ fn fill(
     let mut written = Vec::new();
     for at in 0..read.documents.len() {
         match set_document(&mut read, at, setters, wanted, &mut fields, rewritten) {
-            Ok(noted) => {
-                if noted == file.path {
-                    written.push(at);
-                } else {
-                    rewritten.is_entangled = true;
-                }
-            }
+            Ok(None) => written.push(at),
+            Ok(Some(_)) => rewritten.is_entangled = true,
             Err(failed) => {
                 if rewritten
                     .failed
@@ -184,14 +195,13 @@ fn fill(
     if wanted.findings {
         rewritten.markers = occurrences::in_read(file.path, &read, &fields);
     }
-    if wanted.minimal && rewritten.failed.is_none() && !rewritten.noted_changes.is_empty() {
+    if wanted.minimal && rewritten.failed.is_none() && rewritten.has_changes() {
         rewritten.minimal = minimally_written(file, &read, &fields, setters);
         if rewritten.minimal.is_none() {
             rewritten.unplaced = unplaced(file.path, &read, &fields);
         }
     }
-    let is_changed = rewritten.noted_changes.contains(file.path);
-    if rewritten.failed.is_some() || rewritten.is_entangled || !is_changed {
+    if rewritten.failed.is_some() || rewritten.is_entangled || !rewritten.changes {
         return;
     }
     if written.iter().any(|at| read.documents[*at].is_odd) {
@@ -263,8 +273,7 @@ fn minimally_written(
         minimal: false,
     };
     let checked = rewrite_file(&again, setters, nothing);
-    let is_right =
-        checked.problem.is_none() && checked.failed.is_none() && checked.noted_changes.is_empty();
+    let is_right = checked.problem.is_none() && checked.failed.is_none() && !checked.has_changes();
     is_right.then(|| WrittenFile {
         path: file.path.to_owned(),
         bytes,
@@ -311,7 +320,7 @@ struct Request {
     setting: Result<Setting, RunFailure>,
 }
 
-/// Sets the values in one document; gives the file that is noted in it afterwards.
+/// Sets the values in one document; gives the file that is noted in it afterwards, where it isn't this one.
 fn set_document(
     read: &mut Documents<'_>,
     at: usize,
@@ -319,21 +328,26 @@ fn set_document(
     wanted: Wanted,
     fields: &mut Vec<SetField>,
     rewritten: &mut Rewritten,
-) -> Result<String, Failed> {
+) -> Result<Option<String>, Failed> {
     let document = read.documents[at];
     let noted = if document.is_odd {
         let prepared = package::prepare(read, at)?;
         rewritten.forms.add(prepared.forms);
-        file_of(prepared.object.view()).to_owned()
+        elsewhere(&prepared, &rewritten.path)
     } else {
         rewritten.forms.add(NoteForms::ORDINARY);
-        rewritten.path.clone()
+        None
     };
     let requests = requests(read, at, setters)?;
     if requests.is_empty() {
         return Ok(noted);
     }
-    let mut naming = Naming::default();
+    let mut naming = Naming {
+        is_asked_again: requests.len() > 1,
+        known: None,
+    };
+    fields.reserve_exact(requests.len());
+    rewritten.reported.reserve_exact(requests.len());
     for Request { node, setting } in requests {
         let setting = setting.map_err(|failure| Failed {
             step: Step::Set,
@@ -352,8 +366,10 @@ fn set_document(
         read.tree.change(node, new);
         naming.forget(node);
         if old != setting.value {
-            if !rewritten.noted_changes.contains(&noted) {
-                rewritten.noted_changes.insert(noted.clone());
+            match &noted {
+                None => rewritten.changes = true,
+                Some(noted) if rewritten.others_changed.contains(noted) => {}
+                Some(noted) => drop(rewritten.others_changed.insert(noted.clone())),
             }
             if setters.is_known(&setting.setter) {
                 let (line, column) = read.split.place_in(&document, start);
@@ -366,8 +382,7 @@ fn set_document(
                     old: old.clone(),
                     new: setting.value.clone(),
                 };
-                let elsewhere = (noted != rewritten.path).then(|| noted.clone());
-                rewritten.reported.push((elsewhere, change));
+                rewritten.reported.push((noted.clone(), change));
             }
         }
         fields.push(SetField {
@@ -380,9 +395,15 @@ fn set_document(
         });
     }
     if document.is_odd {
-        return Ok(file_of(package::prepare(read, at)?.object.view()).to_owned());
+        return Ok(elsewhere(&package::prepare(read, at)?, &rewritten.path));
     }
     Ok(noted)
+}
+
+/// The file that an object is noted to be from, where it isn't this one.
+fn elsewhere(prepared: &Prepared<'_>, path: &str) -> Option<String> {
+    let noted = file_of(prepared.object.view());
+    (noted != path).then(|| noted.to_owned())
 }
 
 /// The scalars whose comments ask for a value, in document order.
@@ -416,8 +437,9 @@ fn requests(read: &Documents<'_>, at: usize, setters: &Setters) -> Result<Vec<Re
 }
 
 /// What the object of a change is called. A marker may stand on its name.
-#[derive(Default)]
 struct Naming {
+    /// Whether the document has more changes.
+    is_asked_again: bool,
     known: Option<(ObjectIdentifier, Vec<NodeId>)>,
 }
 
@@ -437,17 +459,20 @@ impl Naming {
             return Ok(known.clone());
         }
         let document = &read.documents[at];
-        let view = read.view(document);
-        let (identity, nodes) = if document.is_odd {
+        if document.is_odd {
             let prepared = package::prepare(read, at)?;
             // The metadata that counts may be another than the first.
-            let view = prepared.object.view();
-            (identify(view.identity()), view.naming_nodes())
-        } else {
-            (identify(view.identity()), view.naming_nodes())
-        };
-        self.known = Some((identity.clone(), nodes));
-        Ok(identity)
+            return Ok(self.read(prepared.object.view()));
+        }
+        Ok(self.read(read.view(document)))
+    }
+
+    fn read(&mut self, view: View<'_>) -> ObjectIdentifier {
+        let identity = identify(view.identity());
+        if self.is_asked_again {
+            self.known = Some((identity.clone(), view.naming_nodes()));
+        }
+        identity
     }
 }
 
@@ -497,7 +522,7 @@ pub(super) fn write_members(
         let mut written = Vec::new();
         for number in 0..read.documents.len() {
             let noted = set_document(&mut read, number, setters, wanted, &mut fields, &mut again)?;
-            if changed.contains(&noted) {
+            if changed.contains(noted.as_deref().unwrap_or(path)) {
                 written.push(number);
             }
         }

@@ -7,7 +7,7 @@ use crate::controllers::flux::{ImageUpdateAutomation, ObjectKey};
 use crate::controllers::setters::discovery::{self, Candidate, Discovery};
 use crate::controllers::setters::following::{self, joined};
 use crate::controllers::setters::{
-    self, Ignored, LossKind, Marker, MarkerOutcome, Rewritten, RunFailure, SetterPolicy, Setters,
+    self, Ignored, LossKind, MarkerOutcome, Rewritten, RunFailure, SetterPolicy, Setters,
     SourceFile, Standing, Surroundings, Update, Wanted,
 };
 use crate::facts::git::TreeEntry;
@@ -238,7 +238,7 @@ pub(super) fn fill_markers(
     inputs: &Inputs,
     automation: &ImageUpdateAutomation,
     checkout: &Checkout,
-    run: &Run,
+    run: &mut Run,
     preview: &mut Preview,
 ) {
     let known = |key: &ObjectKey| inputs.objects.policies.contains_key(key);
@@ -257,50 +257,47 @@ pub(super) fn fill_markers(
     };
     let mut tally = MarkerTally::default();
     let mut found = Vec::new();
-    for marker in &run.update.markers {
+    for marker in std::mem::take(&mut run.update.markers) {
         let path = run.repository_path(&marker.path);
-        let fate = seen(fate(marker, scope), marker, preview);
-        tally.located.push(PreviewedMarker {
-            path: path.clone(),
-            line: marker.line,
-            column: marker.column,
-            setter: marker.setter.clone(),
-            fate: fate.clone(),
-        });
-        found.extend(emptied(&fate, &path, marker));
-        let (id, reason) = match fate {
-            MarkerFate::Applied { .. } => {
-                tally.applied += 1;
-                continue;
-            }
-            MarkerFate::UpToDate { .. } => {
-                tally.up_to_date += 1;
-                continue;
-            }
-            MarkerFate::Unknown { .. } => continue,
-            MarkerFate::Ignored { id, reason } => {
-                (id, reason + &findings::files::and_more(marker.more))
-            }
-        };
-        found.push(findings::files::ignored_marker(
-            id,
-            &path,
-            marker.line,
-            marker.column,
-            &reason,
-        ));
-        tally.ignored.push(IgnoredMarker {
+        let fate = fate(marker.outcome, marker.setter.as_deref(), scope);
+        let fate = seen(fate, marker.setter.as_deref(), preview);
+        let marker_now = PreviewedMarker {
             path,
             line: marker.line,
             column: marker.column,
-            setter: marker.setter.clone(),
-            id,
-            reason,
-        });
+            setter: marker.setter,
+            fate,
+        };
+        found.extend(emptied(&marker_now));
+        match &marker_now.fate {
+            MarkerFate::Applied { .. } => tally.applied += 1,
+            MarkerFate::UpToDate { .. } => tally.up_to_date += 1,
+            MarkerFate::Unknown { .. } => {}
+            MarkerFate::Ignored { id, reason } => {
+                let reason = format!("{reason}{}", findings::files::and_more(marker.more));
+                found.push(findings::files::ignored_marker(
+                    id,
+                    &marker_now.path,
+                    marker.line,
+                    marker.column,
+                    &reason,
+                ));
+                tally.ignored.push(IgnoredMarker {
+                    path: marker_now.path.clone(),
+                    line: marker.line,
+                    column: marker.column,
+                    setter: marker_now.setter.clone(),
+                    id,
+                    reason,
+                });
+            }
+        }
+        tally.located.push(marker_now);
     }
     preview.markers = tally;
     preview.findings.extend(found);
-    for written in &run.update.written {
+    let lossy = run.update.written.iter();
+    for written in lossy.filter(|written| !written.losses.is_empty()) {
         let path = run.written_path(checkout, &written.path);
         let losses = written.losses.iter().map(|loss| match &loss.kind {
             LossKind::UnwrappedItem {
@@ -334,38 +331,35 @@ pub(super) fn fill_markers(
     }
 }
 
-fn fate(marker: &Marker, scope: SetterScope<'_>) -> MarkerFate {
-    match &marker.outcome {
-        MarkerOutcome::Applied { old, new } => MarkerFate::Applied {
-            old: old.clone(),
-            new: new.clone(),
-        },
-        MarkerOutcome::UpToDate { value } => MarkerFate::UpToDate {
-            value: value.clone(),
-        },
+fn fate(outcome: MarkerOutcome, setter: Option<&str>, scope: SetterScope<'_>) -> MarkerFate {
+    match outcome {
+        MarkerOutcome::Applied { old, new } => MarkerFate::Applied { old, new },
+        MarkerOutcome::UpToDate { value } => MarkerFate::UpToDate { value },
         MarkerOutcome::Ignored(ignored) => {
-            let (id, reason) = ignored_reason(ignored, marker.setter.as_deref(), scope);
+            let (id, reason) = ignored_reason(&ignored, setter, scope);
             MarkerFate::Ignored { id, reason }
         }
     }
 }
 
 /// `digest-marker-without-digest`, where the marker's value becomes empty or is and stays so.
-fn emptied(fate: &MarkerFate, path: &str, marker: &Marker) -> Option<findings::Finding> {
+fn emptied(marker: &PreviewedMarker) -> Option<findings::Finding> {
     let is_digest = || marker.setter.as_deref()?.ends_with(":digest").then_some(());
-    let old = match fate {
+    let old = match &marker.fate {
         MarkerFate::Applied { old, new } if new.is_empty() => old,
         MarkerFate::UpToDate { value } if value.is_empty() && is_digest().is_some() => value,
         _ => return None,
     };
-    let (line, column) = (marker.line, marker.column);
     Some(findings::files::digest_marker_without_digest(
-        path, line, column, old,
+        &marker.path,
+        marker.line,
+        marker.column,
+        old,
     ))
 }
 
 /// The same fate; but of a policy of which nothing could be found out nobody says that it has no latest image.
-fn seen(fate: MarkerFate, marker: &Marker, preview: &Preview) -> MarkerFate {
+fn seen(fate: MarkerFate, setter: Option<&str>, preview: &Preview) -> MarkerFate {
     let MarkerFate::Ignored {
         id: "policy-without-latest",
         ..
@@ -373,7 +367,7 @@ fn seen(fate: MarkerFate, marker: &Marker, preview: &Preview) -> MarkerFate {
     else {
         return fate;
     };
-    let policy = marker.setter.as_deref().and_then(policy_of);
+    let policy = setter.and_then(policy_of);
     let unknown = preview
         .without_latest
         .iter()
