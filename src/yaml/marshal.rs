@@ -54,7 +54,8 @@ fn written(text: &str) -> Result<String, String> {
 /// A list or mapping of which so much is still to be written.
 enum Open<'v> {
     List(std::slice::Iter<'v, Value>),
-    Map(std::vec::IntoIter<(Value, Value)>),
+    /// With the numbers of its fields.
+    Map(&'v Map, std::vec::IntoIter<u32>),
 }
 
 struct Writer<'v, 't> {
@@ -71,7 +72,10 @@ impl<'v> Writer<'v, '_> {
         while let Some(mut open) = self.open.pop() {
             let (close, next) = match &mut open {
                 Open::List(items) => (']', items.next().map(|item| (None, *item))),
-                Open::Map(fields) => ('}', fields.next().map(|(key, value)| (Some(key), value))),
+                Open::Map(map, numbers) => {
+                    let next = numbers.next().map(|number| map.fields[number as usize]);
+                    ('}', next.map(|(key, value)| (Some(key), value)))
+                }
             };
             let Some((key, value)) = next else {
                 self.new_line();
@@ -127,13 +131,13 @@ impl<'v> Writer<'v, '_> {
                 self.enter('[', ']', items.is_empty(), || Open::List(items.iter()))?;
             }
             Value::Map(number) => {
-                let map: &Map = self.values.map(number);
+                let map: &'v Map = self.values.map(number);
                 if !map.has_only_texts {
                     return Err("json: unsupported type: map[interface {}]interface {}".to_owned());
                 }
                 let fields = self.values.in_order(map);
                 self.enter('{', '}', fields.is_empty(), || {
-                    Open::Map(fields.into_iter())
+                    Open::Map(map, fields.into_iter())
                 })?;
             }
         }

@@ -162,6 +162,26 @@ fn hostile_files_take_twelve_times_their_size() {
             marked(format!("a: [{}]\n", "{a},".repeat(MEGABYTE / 4))),
         ),
     ];
+    // An item that comes out as JSON, in which every value and every alias is written out.
+    let as_json = |fields: &str| {
+        format!(
+            "kind: List\nitems:\n- kind: Pod\n  metadata:\n    name: web\n    annotations:\n      config.kubernetes.io/path: web.json\n  image: x:1 {MARKER}\n{fields}"
+        )
+    };
+    let short = |text: &mut String, number| writeln!(text, "  k{number}: [{{}}, \"\", ~]").unwrap();
+    let controls = "\\x01".repeat(MEGABYTE / 4);
+    let aliases = "*a,".repeat(MEGABYTE / 12);
+    texts.extend([
+        ("short fields as JSON", as_json(&filled(MEGABYTE, short))),
+        (
+            "escapes as JSON",
+            as_json(&format!("  a: \"{controls}\"\n")),
+        ),
+        (
+            "aliases as JSON",
+            as_json(&format!("  x: &a {}\n  a: [{aliases}]\n", "y".repeat(16))),
+        ),
+    ]);
     texts.retain(|(name, text)| is_too_much(name, text));
     let names: Vec<&str> = texts.iter().map(|(name, _)| *name).collect();
     assert!(names.is_empty(), "too much: {names:?}");

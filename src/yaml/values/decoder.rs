@@ -22,6 +22,7 @@ pub(super) fn decode(view: View<'_>) -> Result<Values<'_>, String> {
         view,
         values: Values {
             view,
+            items: Vec::new(),
             lists: Vec::new(),
             maps: Vec::new(),
             times: Vec::new(),
@@ -310,7 +311,11 @@ impl<'t> Decoder<'t> {
             self.steps.push(Step::Enter(item, Target::Any));
             return;
         }
-        self.values.lists.push(items);
+        let start = self.values.items.len() as u32;
+        self.values.items.append(&mut items);
+        self.values
+            .lists
+            .push((start, self.values.items.len() as u32));
         let number = self.values.lists.len() as u32 - 1;
         self.result = Some(Value::List(number));
     }

@@ -13,7 +13,10 @@ use crate::go::time::Time;
 #[derive(Debug)]
 pub(super) struct Values<'t> {
     view: View<'t>,
-    lists: Vec<Vec<Value>>,
+    /// The items of all lists, those of each together.
+    items: Vec<Value>,
+    /// Where the items of each list start and end.
+    lists: Vec<(u32, u32)>,
     maps: Vec<Map>,
     times: Vec<Time>,
     binaries: Vec<Vec<u8>>,
@@ -64,7 +67,8 @@ impl<'t> Values<'t> {
 
     /// The items of a list.
     pub(super) fn list(&self, number: u32) -> &[Value] {
-        &self.lists[number as usize]
+        let (start, end) = self.lists[number as usize];
+        &self.items[start as usize..end as usize]
     }
 
     /// A mapping.
@@ -87,14 +91,18 @@ impl<'t> Values<'t> {
     }
 
     /// The fields of a mapping as Go's libraries sort them where all keys are strings, each key once.
-    pub(super) fn in_order(&self, map: &Map) -> Vec<(Value, Value)> {
-        let mut fields = map.fields.clone();
+    ///
+    /// What is given are their numbers.
+    pub(super) fn in_order(&self, map: &Map) -> Vec<u32> {
+        let mut numbers: Vec<u32> = (0..map.fields.len() as u32).collect();
         if map.has_only_texts {
+            let key = |number: &u32| self.text(map.fields[*number as usize].0);
             // The last of several comes first, and stays.
-            fields.reverse();
-            fields.sort_by(|(left, _), (right, _)| self.text(*left).cmp(self.text(*right)));
-            fields.dedup_by(|(later, _), (first, _)| self.text(*later) == self.text(*first));
+            numbers.sort_unstable_by(|left, right| {
+                key(left).cmp(key(right)).then_with(|| right.cmp(left))
+            });
+            numbers.dedup_by(|later, first| key(later) == key(first));
         }
-        fields
+        numbers
     }
 }

@@ -45,7 +45,8 @@ impl Values<'_> {
                 } else {
                     "map[interface {}]interface {}{"
                 });
-                for (at, (key, value)) in self.in_order(map).into_iter().enumerate() {
+                for (at, number) in self.in_order(map).into_iter().enumerate() {
+                    let (key, value) = map.fields[number as usize];
                     out.push_str(if at > 0 { ", " } else { "" });
                     self.show(key, below, out);
                     out.push(':');
