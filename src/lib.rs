@@ -12,6 +12,7 @@
 //! * [`render`]: finished values and a writer in, bytes out.
 //! * [`commands`]: flags to settings to pipeline to render.
 
+mod allocator;
 pub mod commands;
 pub mod controllers;
 pub mod exit_code;

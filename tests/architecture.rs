@@ -255,8 +255,9 @@ fn no_folder_has_a_name_without_meaning() {
     }
 }
 
-/// Where the systems differ: paths, the terminal, file modes, processes.
+/// Where the systems differ: memory, paths, the terminal, file modes, processes.
 const PLATFORM: &[&str] = &[
+    "allocator.rs",
     "commands/interruption.rs",
     "commands/terminal.rs",
     "io/completion_link.rs",
