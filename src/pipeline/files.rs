@@ -97,16 +97,16 @@ impl NamedFiles {
                 "{named}: a clone of the repository doesn't have it, since git ignores it: name files that git knows"
             ))
         })?;
-        if real.is_file() && found.candidates.is_empty() {
+        if real.is_file() && found.paths().is_empty() {
             return Err(Failure::usage(format!(
                 "{named}: the controller reads only files named *.yaml, *.yml or Kustomization"
             )));
         }
         let mut seen = BTreeSet::new();
-        let paths = found.candidates.iter().map(AsRef::as_ref);
-        let paths = paths.filter(|path| seen.insert(*path));
+        let paths = found.paths();
+        let paths = paths.iter().filter(|path| seen.insert(**path));
         Ok(Self {
-            paths: paths.map(str::to_owned).collect(),
+            paths: paths.map(|path| (*path).to_owned()).collect(),
             files,
             top,
         })

@@ -2,6 +2,7 @@
 //! a run reads. The path is resolved as `cyphar/filepath-securejoin` does, the walk is that of Go's `filepath.Walk`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::PACKAGE;
 use super::following::{Followed, follow, parts_reversed};
@@ -10,39 +11,44 @@ use crate::facts::git::{Lookup, TreeEntry, WorkTree};
 /// Links followed in an update path before it counts as a loop; securejoin's own bound.
 const MAX_LINKS: usize = 255;
 
-/// A file to read: where the walk met it, and the file behind it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate<'t> {
-    /// The path relative to the update path, as the controller and its templates see it.
-    pub relative: &'t str,
-    /// The path of the bytes relative to the repository's top: for a link, that of its target.
-    pub path: Cow<'t, str>,
-}
-
-impl Candidate<'_> {
-    /// Whether a link led there.
-    pub fn is_linked(&self) -> bool {
-        matches!(self.path, Cow::Owned(_))
-    }
-}
-
-impl AsRef<str> for Candidate<'_> {
-    /// The path of the bytes.
-    fn as_ref(&self) -> &str {
-        &self.path
-    }
-}
-
-/// The files that a run reads, in the order of its walk.
+/// The files that a run reads, in the order of its walk: each has a number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovery<'t> {
     /// The folder that the paths of the files start at: the update path relative to the repository's top, links resolved, or the
     /// folder of the file that it names; empty: the top.
     pub root: String,
-    /// What is read.
-    pub candidates: Vec<Candidate<'t>>,
+    /// Where the walk met each file, from the repository's top.
+    met: Vec<&'t str>,
+    /// The files behind those that are links.
+    targets: BTreeMap<usize, String>,
     /// Links with a fitting name that lead to no file of the repository: they are passed over.
     pub skipped_links: Vec<&'t str>,
+}
+
+impl<'t> Discovery<'t> {
+    /// The paths of the bytes relative to the repository's top: for links, those of their targets.
+    pub fn paths(&self) -> Cow<'_, [&str]> {
+        if self.targets.is_empty() {
+            return Cow::Borrowed(&self.met);
+        }
+        let behind = |(number, met): (usize, &&'t str)| -> &str {
+            self.targets.get(&number).map_or(*met, String::as_str)
+        };
+        self.met.iter().enumerate().map(behind).collect()
+    }
+
+    /// The path of a file relative to the update path, as the controller and its templates see it.
+    pub fn relative(&self, number: usize) -> &'t str {
+        let root = self.root.len();
+        let met = self.met[number];
+        if root == 0 { met } else { &met[root + 1..] }
+    }
+
+    /// The files to which a link led: their relative paths, and the paths of the bytes.
+    pub fn linked(&self) -> impl Iterator<Item = (&'t str, &str)> {
+        let targets = self.targets.iter();
+        targets.map(|(number, target)| (self.relative(*number), target.as_str()))
+    }
 }
 
 /// Finds the candidates of `tree` under `update_path`; the error is the controller's, after `failed to apply policies: `.
@@ -85,27 +91,25 @@ fn gather<'t>(
     root: String,
     entries: impl Iterator<Item = (&'t str, &'t TreeEntry)>,
 ) -> Discovery<'t> {
-    let prefix = if root.is_empty() { 0 } else { root.len() + 1 };
     let mut discovery = Discovery {
         root,
         ..Discovery::default()
     };
     for (path, entry) in entries.filter(|(path, _)| has_fitting_name(path)) {
-        let behind = match entry {
-            TreeEntry::File => Cow::Borrowed(path),
+        match entry {
+            TreeEntry::File => {}
             TreeEntry::Link(_) => match follow(tree, path) {
-                Followed::File(target) => Cow::Owned(target),
+                Followed::File(target) => {
+                    discovery.targets.insert(discovery.met.len(), target);
+                }
                 _ => {
                     discovery.skipped_links.push(path);
                     continue;
                 }
             },
             TreeEntry::Submodule => continue,
-        };
-        discovery.candidates.push(Candidate {
-            relative: &path[prefix..],
-            path: behind,
-        });
+        }
+        discovery.met.push(path);
     }
     discovery
 }
@@ -172,10 +176,8 @@ mod tests {
     }
 
     fn relatives<'t>(discovery: &Discovery<'t>) -> Vec<&'t str> {
-        discovery
-            .candidates
-            .iter()
-            .map(|candidate| candidate.relative)
+        (0..discovery.met.len())
+            .map(|number| discovery.relative(number))
             .collect()
     }
 
@@ -257,7 +259,7 @@ mod tests {
             ["a.yaml"]
         );
         assert_eq!(discover(&tree, "apps/a.yaml").unwrap().root, "apps");
-        assert!(discover(&tree, "apps/b.txt").unwrap().candidates.is_empty());
+        assert!(discover(&tree, "apps/b.txt").unwrap().paths().is_empty());
         assert_eq!(
             discover(&tree, "apps/a.yaml/x").unwrap_err(),
             "walking path for files: lstat <clone>/apps/a.yaml/x: not a directory"
@@ -276,12 +278,12 @@ mod tests {
             ("root.yaml", Some("/a.yaml")),
         ]);
         let found = discover(&tree, "").unwrap();
-        let read: Vec<_> = found
-            .candidates
-            .iter()
-            .map(|candidate| (candidate.relative, candidate.as_ref()))
+        let read: Vec<_> = relatives(&found)
+            .into_iter()
+            .zip(found.paths().into_owned())
             .collect();
         assert_eq!(read, [("a.yaml", "a.yaml"), ("d/l.yaml", "a.yaml")]);
+        assert_eq!(found.linked().collect::<Vec<_>>(), [("d/l.yaml", "a.yaml")]);
         assert_eq!(
             found.skipped_links,
             [

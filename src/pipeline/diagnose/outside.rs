@@ -1,10 +1,9 @@
 //! Markers in files that no automation of their repository updates, and files that a `.sourceignore` only seems to protect.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::controllers::setters::discovery;
+use crate::controllers::setters::discovery::{self, Discovery};
 use crate::findings::{Finding, files, references};
 use crate::pipeline::checkout::{Checkout, Checkouts};
 use crate::pipeline::stages::{Inputs, Preview};
@@ -89,17 +88,20 @@ impl Shared<'_> {
         let Ok(whole) = discovery::discover(tree, "") else {
             return Vec::new();
         };
-        let mut covered: BTreeSet<Cow<'_, str>> = BTreeSet::new();
-        for preview in &self.previews {
-            if let Ok(found) = discovery::discover(tree, &preview.update_path) {
-                covered.extend(found.candidates.into_iter().map(|candidate| candidate.path));
-            }
-        }
-        let outside: Vec<&str> = whole
-            .candidates
+        let previews = self.previews.iter();
+        let found: Vec<Discovery<'_>> = previews
+            .filter_map(|preview| discovery::discover(tree, &preview.update_path).ok())
+            .collect();
+        let found: Vec<_> = found.iter().map(Discovery::paths).collect();
+        let covered: BTreeSet<&str> = found
             .iter()
-            .map(AsRef::as_ref)
-            .filter(|path| !covered.contains(*path))
+            .flat_map(|paths| paths.iter().copied())
+            .collect();
+        let paths = whole.paths();
+        let outside: Vec<&str> = paths
+            .iter()
+            .copied()
+            .filter(|path| !covered.contains(path))
             .collect();
         let read = self
             .checkout

@@ -438,10 +438,9 @@ impl<'a> Chains<'a> {
         let Ok(found) = discovery::discover(&checkout.tree, "") else {
             return Vec::new();
         };
-        let paths: Vec<&str> = found.candidates.iter().map(AsRef::as_ref).collect();
         let read = checkout
             .files
-            .read_files(&paths, discovery::may_hold_marker);
+            .read_files(&found.paths(), discovery::may_hold_marker);
         let setter = format!("\"{}:{}", policy.namespace, policy.name);
         let names_it = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes);

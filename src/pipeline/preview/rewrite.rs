@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::controllers::automation::AutomationFailure;
 use crate::controllers::flux::{ImageUpdateAutomation, ObjectKey};
-use crate::controllers::setters::discovery::{self, Candidate, Discovery};
+use crate::controllers::setters::discovery::{self, Discovery};
 use crate::controllers::setters::following::{self, joined};
 use crate::controllers::setters::{
     self, Ignored, LossKind, MarkerOutcome, Rewritten, RunFailure, SetterPolicy, Setters,
@@ -64,16 +64,14 @@ pub(super) fn run(
         losses: request.losses,
         minimal: request.minimal,
     };
-    let Discovery {
-        root, candidates, ..
-    } = discovery;
+    let root = &discovery.root;
     let mut files = Vec::new();
     let mut sources = BTreeMap::new();
-    for (at, seen) in look_at(checkout, &candidates, &setters, wanted) {
-        let relative = candidates[at].relative;
+    for (at, seen) in look_at(checkout, &discovery, &setters, wanted) {
+        let relative = discovery.relative(at);
         match seen {
             Seen::Unreadable(error) => {
-                let path = joined(&root, relative);
+                let path = joined(root, relative);
                 return Err(
                     failed(format!("reading YAML file: open <clone>/{path}: {error}")).into(),
                 );
@@ -84,14 +82,12 @@ pub(super) fn run(
             }
         }
     }
-    let links = candidates
-        .into_iter()
-        .filter(|candidate| candidate.is_linked());
-    let linked =
-        links.map(|candidate| (candidate.relative.to_owned(), candidate.path.into_owned()));
+    let links = discovery.linked();
+    let linked = links.map(|(relative, path)| (relative.to_owned(), path.to_owned()));
+    let linked = linked.collect();
     let mut run = Run {
-        root,
-        linked: linked.collect(),
+        root: discovery.root,
+        linked,
         update: Update::default(),
         sources,
     };
@@ -117,16 +113,16 @@ pub(super) fn run(
     Ok(run)
 }
 
-/// Rewrites each candidate on its own, several side by side; what nothing comes of is left out. With the candidates' numbers, in order.
+/// Rewrites each file on its own, several side by side; what nothing comes of is left out. With the files' numbers, in order.
 fn look_at(
     checkout: &Checkout,
-    candidates: &[Candidate<'_>],
+    discovery: &Discovery<'_>,
     setters: &Setters,
     wanted: Wanted,
 ) -> Vec<(usize, Seen)> {
     checkout
         .files
-        .visit_files(candidates, &|at, read: Result<&[u8], String>| {
+        .visit_files(&discovery.paths(), &|at, read: Result<&[u8], String>| {
             let bytes = match read {
                 Ok(bytes) => bytes,
                 Err(error) => return Some(Seen::Unreadable(error)),
@@ -135,7 +131,7 @@ fn look_at(
                 return None;
             }
             let file = SourceFile {
-                path: candidates[at].relative,
+                path: discovery.relative(at),
                 bytes,
             };
             let rewritten = setters::rewrite_file(&file, setters, wanted);

@@ -60,10 +60,8 @@ fn paths(tree: &WorkTree) -> BTreeSet<&str> {
         }
     }
     let linked = discovery::discover(tree, "").unwrap_or_default();
-    for candidate in linked.candidates {
-        if let Some((path, _)) = tree.entries.find(candidate.as_ref()) {
-            paths.insert(path);
-        }
+    for (_, target) in linked.linked() {
+        paths.extend(tree.entries.find(target).map(|(path, _)| path));
     }
     paths
 }
