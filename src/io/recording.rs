@@ -10,14 +10,19 @@ use serde_json::Value;
 use crate::controllers::flux::ObjectKey;
 use crate::facts::registry::{RecordedFailure, RecordedList, RecordedTags};
 use crate::io::error_text;
+use crate::io::files::read_up_to;
+
+/// A hundred thousand tags of a hundred images are shorter.
+const LONGEST: usize = 512 << 20;
 
 /// Reads a recording: what `tags -o json` printed, or an object from image to a list of tags.
 ///
 /// The images are as the file names them. The error names the file and what is wrong with it.
 pub fn read(path: &Path) -> Result<Vec<(String, RecordedList)>, String> {
     let named = |message: String| format!("{}: {message}", path.display());
-    let bytes =
-        fs::read(path).map_err(|error| named(format!("can't be read: {}", error_text(&error))))?;
+    let bytes = fs::File::open(path)
+        .and_then(|file| read_up_to(LONGEST, file))
+        .map_err(|error| named(format!("can't be read: {}", error_text(&error))))?;
     let value: Value =
         serde_json::from_slice(&bytes).map_err(|error| named(format!("is not JSON: {error}")))?;
     let Value::Object(members) = value else {
