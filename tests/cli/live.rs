@@ -429,6 +429,10 @@ fn kubeconfigs_are_merged_and_overridden() {
             &["--certificate-authority", "gone"],
             "the certificate authority gone can't be read: no such file or directory",
         ),
+        (
+            &["--certificate-authority", "one"],
+            "one holds no PEM certificate",
+        ),
         (&["--as-group", "x"], "need --as"),
         (
             &["--insecure-skip-tls-verify", "--certificate-authority", "x"],
@@ -538,7 +542,8 @@ fn exec_plugins_log_in() {
     let ran = exec("./../plugin").expect(3);
     assert!(!ran.stderr.contains("secret-output"), "{}", ran.stderr);
     let ran = exec("no-such-plugin").expect(3);
-    assert!(ran.stderr.contains("can't be used"), "{}", ran.stderr);
+    let named = "the exec plugin no-such-plugin can't be run";
+    assert!(ran.stderr.contains(named), "{}", ran.stderr);
 }
 
 #[test]
