@@ -137,6 +137,30 @@ impl Row {
         times[times.len() / 2]
     }
 
+    /// The peak of the program's own memory.
+    fn own_peak_kib(&self, room: &Path) -> Option<u64> {
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            .current_dir(room)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let status = format!("/proc/{}/status", child.id());
+        let mut peak = None;
+        // Linux tells the peak so far, as long as the process is there.
+        while child.try_wait().ok()?.is_none() {
+            let told = fs::read_to_string(&status).unwrap_or_default();
+            let line = told.lines().find(|line| line.starts_with("VmHWM:"));
+            let number = line.and_then(|line| line.split_ascii_whitespace().nth(1)?.parse().ok());
+            peak = peak.max(number);
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        peak
+    }
+
+    /// The same, or that of a program that it starts, whichever is more.
     fn peak_kib(&self, room: &Path) -> Option<u64> {
         let output = Command::new("/usr/bin/time")
             .args(["-f", "%M"])
@@ -186,10 +210,14 @@ fn compare(name: &str, room: &Path, go: Option<&Path>) {
     tell(&format!("{name}:"));
     let own = rows[0].median().as_secs_f64();
     for (row, printed) in rows.iter().zip(printed) {
-        let memory = row.peak_kib(room).map_or_else(
-            || "memory not measured".to_owned(),
-            |kib| format!("{:.1} MB peak", kib as f64 / 1024.0),
-        );
+        let told = |kib: u64| format!("{:.1} MB", kib as f64 / 1024.0);
+        let memory = match (row.own_peak_kib(room), row.peak_kib(room)) {
+            (Some(own), Some(all)) if all > own + own / 8 => {
+                format!("{} peak ({} with git)", told(own), told(all))
+            }
+            (Some(own), _) | (None, Some(own)) => format!("{} peak", told(own)),
+            (None, None) => "memory not measured".to_owned(),
+        };
         let median = row.median().as_secs_f64();
         tell(&format!(
             "  {:<31} median {:>8.1} ms ({:.2} times ours), {memory}, {printed} files",

@@ -1,5 +1,6 @@
 //! Many files at a time, side by side.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -13,16 +14,18 @@ const AT_A_TIME: usize = 32;
 /// What is longer is read by none who writes files again.
 const LONGEST: usize = 2 << 30;
 
-/// Looks at the files `paths` below `top` side by side, and keeps what `look` makes of them, with their numbers in `paths`, in order.
+/// Looks at `count` files below `top`, whose paths `path` gives, side by side, and keeps what `look` makes of them, with their numbers, in
+/// order.
 ///
 /// Only one file for each thread is in memory at a time.
-pub fn visit_files<P: AsRef<str> + Sync, T: Send>(
+pub fn visit_files<'p, T: Send>(
     top: &Path,
-    paths: &[P],
+    count: usize,
+    path: &(impl Fn(usize) -> Cow<'p, str> + Sync),
     look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
 ) -> Vec<(usize, T)> {
-    side_by_side(paths, |scratch: &mut Scratch, at, path| {
-        let read = scratch.read(&top.join(path.as_ref()), LONGEST);
+    side_by_side(count, |scratch: &mut Scratch, at| {
+        let read = scratch.read(&top.join(&*path(at)), LONGEST);
         look(at, read.map_err(|error| error_text(&error)))
     })
 }
@@ -33,33 +36,32 @@ pub fn visit_files_up_to<T: Send>(
     paths: &[&Path],
     look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
 ) -> Vec<(usize, T)> {
-    side_by_side(paths, |scratch: &mut Scratch, at, path| {
-        let read = scratch.read(path, longest);
+    side_by_side(paths.len(), |scratch: &mut Scratch, at| {
+        let read = scratch.read(paths[at], longest);
         look(at, read.map_err(|error| error_text(&error)))
     })
 }
 
-/// What comes of some things, several being looked at at a time, with their numbers, in order. Each thread has room of its own.
-pub(super) fn side_by_side<I: Sync, R: Default, T: Send>(
-    items: &[I],
-    look: impl Fn(&mut R, usize, &I) -> Option<T> + Sync,
+/// What comes of `count` things, several being looked at at a time, with their numbers, in order. Each thread has room of its own.
+pub(super) fn side_by_side<R: Default, T: Send>(
+    count: usize,
+    look: impl Fn(&mut R, usize) -> Option<T> + Sync,
 ) -> Vec<(usize, T)> {
     let threads = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(8)
-        .min(items.len().div_ceil(AT_A_TIME).max(1));
+        .min(count.div_ceil(AT_A_TIME).max(1));
     let taken = AtomicUsize::new(0);
     let visit = || {
         let mut kept = Vec::new();
         let mut room = R::default();
         loop {
             let start = taken.fetch_add(AT_A_TIME, Ordering::Relaxed);
-            if start >= items.len() {
+            if start >= count {
                 return kept;
             }
-            let end = items.len().min(start + AT_A_TIME);
-            for (at, item) in items.iter().enumerate().take(end).skip(start) {
-                kept.extend(look(&mut room, at, item).map(|made| (at, made)));
+            for at in start..count.min(start + AT_A_TIME) {
+                kept.extend(look(&mut room, at).map(|made| (at, made)));
             }
         }
     };

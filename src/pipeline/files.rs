@@ -1,5 +1,6 @@
 //! Files that are named on the command line, found as the controller finds them below an update path, and changed in place.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -97,16 +98,15 @@ impl NamedFiles {
                 "{named}: a clone of the repository doesn't have it, since git ignores it: name files that git knows"
             ))
         })?;
-        if real.is_file() && found.paths().is_empty() {
+        if real.is_file() && found.is_empty() {
             return Err(Failure::usage(format!(
                 "{named}: the controller reads only files named *.yaml, *.yml or Kustomization"
             )));
         }
         let mut seen = BTreeSet::new();
-        let paths = found.paths();
-        let paths = paths.iter().filter(|path| seen.insert(**path));
+        let paths = found.paths().filter(|path| seen.insert(path.clone()));
         Ok(Self {
-            paths: paths.map(|path| (*path).to_owned()).collect(),
+            paths: paths.collect(),
             files,
             top,
         })
@@ -122,15 +122,18 @@ impl NamedFiles {
         look: impl Fn(&str, &[u8]) -> Option<T> + Sync,
     ) -> Result<Vec<T>, Failure> {
         let paths = &self.paths;
-        let seen = self
-            .files
-            .visit_files(paths, &|at, read: Result<&[u8], String>| match read {
+        let path = |at: usize| Cow::Borrowed(paths[at].as_str());
+        let seen = self.files.visit_files(
+            paths.len(),
+            &path,
+            &|at, read: Result<&[u8], String>| match read {
                 Ok(bytes) => look(&paths[at], bytes).map(Ok),
                 Err(error) => Some(Err(Failure::invalid_input(format!(
                     "{}: can't be read: {error}",
                     paths[at]
                 )))),
-            });
+            },
+        );
         seen.into_iter().map(|(_, made)| made).collect()
     }
 

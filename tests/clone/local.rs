@@ -68,7 +68,7 @@ fn check(folder: &Path, top: &Path, what: &str) {
     let found: BTreeMap<String, TreeEntry> = tree
         .entries
         .iter()
-        .map(|(path, entry)| (path.to_owned(), entry.clone()))
+        .map(|(path, entry)| (path, entry.clone()))
         .collect();
     assert_eq!(found, expected(top), "{what}");
 }

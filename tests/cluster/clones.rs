@@ -381,7 +381,7 @@ impl<'a> Run<'a> {
         let tree = clone.tree().expect("the clone can be read");
         assert_eq!(
             tree.entries.paths().collect::<BTreeSet<_>>(),
-            files.keys().map(String::as_str).collect::<BTreeSet<_>>()
+            files.keys().cloned().collect::<BTreeSet<_>>()
         );
         let plain: Vec<&str> = files
             .iter()

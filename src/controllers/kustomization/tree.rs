@@ -24,13 +24,10 @@ impl ArtifactTree {
         added: impl IntoIterator<Item = &'a str>,
         ignore: &SourceIgnore,
     ) -> Self {
-        let files = tree
-            .entries
-            .files()
-            .chain(added)
-            .filter(|path| !ignore.excludes(path));
+        let added = added.into_iter().map(str::to_owned);
+        let files = tree.entries.files().chain(added);
         Self {
-            files: files.map(str::to_owned).collect(),
+            files: files.filter(|path| !ignore.excludes(path)).collect(),
         }
     }
 

@@ -1,53 +1,70 @@
 //! Mirrors image-automation-controller 1.2 `internal/policy/applier.go` and `internal/update/filereader.go`: which files of a clone
 //! a run reads. The path is resolved as `cyphar/filepath-securejoin` does, the walk is that of Go's `filepath.Walk`.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::PACKAGE;
 use super::following::{Followed, follow, parts_reversed};
-use crate::facts::git::{Lookup, TreeEntry, WorkTree};
+use crate::facts::git::{Entries, Lookup, TreeEntry, WorkTree};
 
 /// Links followed in an update path before it counts as a loop; securejoin's own bound.
 const MAX_LINKS: usize = 255;
 
-/// The files that a run reads, in the order of its walk: each has a number.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The files that a run reads, in the order of its walk.
+#[derive(Clone, Debug)]
 pub struct Discovery<'t> {
     /// The folder that the paths of the files start at: the update path relative to the repository's top, links resolved, or the
     /// folder of the file that it names; empty: the top.
     pub root: String,
-    /// Where the walk met each file, from the repository's top.
-    met: Vec<&'t str>,
+    entries: &'t Entries,
+    /// The entries where the walk met each file.
+    met: Vec<u32>,
     /// The files behind those that are links.
     targets: BTreeMap<usize, String>,
     /// Links with a fitting name that lead to no file of the repository: they are passed over.
-    pub skipped_links: Vec<&'t str>,
+    pub skipped_links: Vec<String>,
 }
 
-impl<'t> Discovery<'t> {
-    /// The paths of the bytes relative to the repository's top: for links, those of their targets.
-    pub fn paths(&self) -> Cow<'_, [&str]> {
-        if self.targets.is_empty() {
-            return Cow::Borrowed(&self.met);
-        }
-        let behind = |(number, met): (usize, &&'t str)| -> &str {
-            self.targets.get(&number).map_or(*met, String::as_str)
-        };
-        self.met.iter().enumerate().map(behind).collect()
+impl Discovery<'_> {
+    /// How many files there are.
+    pub fn len(&self) -> usize {
+        self.met.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.met.is_empty()
+    }
+
+    /// The path of a file's bytes relative to the repository's top: for a link, that of its target.
+    pub fn path(&self, at: usize) -> String {
+        let target = self.targets.get(&at);
+        target.cloned().unwrap_or_else(|| self.place(at))
+    }
+
+    /// The paths of all files' bytes.
+    pub fn paths(&self) -> impl Iterator<Item = String> {
+        (0..self.len()).map(|at| self.path(at))
     }
 
     /// The path of a file relative to the update path, as the controller and its templates see it.
-    pub fn relative(&self, number: usize) -> &'t str {
-        let root = self.root.len();
-        let met = self.met[number];
-        if root == 0 { met } else { &met[root + 1..] }
+    pub fn relative(&self, at: usize) -> String {
+        let mut met = self.place(at);
+        if !self.root.is_empty() {
+            met.drain(..=self.root.len());
+        }
+        met
     }
 
     /// The files to which a link led: their relative paths, and the paths of the bytes.
-    pub fn linked(&self) -> impl Iterator<Item = (&'t str, &str)> {
+    pub fn linked(&self) -> impl Iterator<Item = (String, &str)> {
         let targets = self.targets.iter();
-        targets.map(|(number, target)| (self.relative(*number), target.as_str()))
+        targets.map(|(at, target)| (self.relative(*at), target.as_str()))
+    }
+
+    /// Where the walk met a file.
+    fn place(&self, at: usize) -> String {
+        self.entries.path(self.met[at] as usize)
     }
 }
 
@@ -77,39 +94,46 @@ fn missing_root(tree: &WorkTree, root: &str) -> String {
 
 fn single_file<'t>(tree: &'t WorkTree, path: &str) -> Discovery<'t> {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    gather(tree, folder.to_owned(), tree.entries.find(path).into_iter())
+    gather(tree, folder.to_owned(), tree.entries.find(path))
 }
 
 fn walk(tree: &WorkTree, root: String) -> Discovery<'_> {
     // Their order is that of the walk.
-    let entries = tree.entries.within(tree.entries.below(&root));
-    gather(tree, root, entries)
+    let below = tree.entries.below(&root);
+    gather(tree, root, below)
 }
 
-fn gather<'t>(
-    tree: &'t WorkTree,
+fn gather(
+    tree: &WorkTree,
     root: String,
-    entries: impl Iterator<Item = (&'t str, &'t TreeEntry)>,
-) -> Discovery<'t> {
+    numbers: impl IntoIterator<Item = usize>,
+) -> Discovery<'_> {
+    let entries = &tree.entries;
     let mut discovery = Discovery {
         root,
-        ..Discovery::default()
+        entries,
+        met: Vec::new(),
+        targets: BTreeMap::new(),
+        skipped_links: Vec::new(),
     };
-    for (path, entry) in entries.filter(|(path, _)| has_fitting_name(path)) {
-        match entry {
+    for number in numbers {
+        if !has_fitting_name(entries.name(number)) {
+            continue;
+        }
+        match entries.entry(number) {
             TreeEntry::File => {}
-            TreeEntry::Link(_) => match follow(tree, path) {
-                Followed::File(target) => {
-                    discovery.targets.insert(discovery.met.len(), target);
-                }
-                _ => {
+            TreeEntry::Link(_) => {
+                let path = entries.path(number);
+                let Followed::File(target) = follow(tree, &path) else {
                     discovery.skipped_links.push(path);
                     continue;
-                }
-            },
+                };
+                discovery.targets.insert(discovery.met.len(), target);
+            }
             TreeEntry::Submodule => continue,
         }
-        discovery.met.push(path);
+        // No tree has more entries.
+        discovery.met.extend(u32::try_from(number));
     }
     discovery
 }
@@ -175,8 +199,8 @@ mod tests {
         }
     }
 
-    fn relatives<'t>(discovery: &Discovery<'t>) -> Vec<&'t str> {
-        (0..discovery.met.len())
+    fn relatives(discovery: &Discovery<'_>) -> Vec<String> {
+        (0..discovery.len())
             .map(|number| discovery.relative(number))
             .collect()
     }
@@ -227,7 +251,7 @@ mod tests {
             let found = discover(&tree, path).unwrap();
             assert_eq!(
                 (found.root.as_str(), relatives(&found)),
-                ("apps", vec!["a.yaml"]),
+                ("apps", vec!["a.yaml".to_owned()]),
                 "{path}"
             );
         }
@@ -259,7 +283,7 @@ mod tests {
             ["a.yaml"]
         );
         assert_eq!(discover(&tree, "apps/a.yaml").unwrap().root, "apps");
-        assert!(discover(&tree, "apps/b.txt").unwrap().paths().is_empty());
+        assert!(discover(&tree, "apps/b.txt").unwrap().is_empty());
         assert_eq!(
             discover(&tree, "apps/a.yaml/x").unwrap_err(),
             "walking path for files: lstat <clone>/apps/a.yaml/x: not a directory"
@@ -278,12 +302,12 @@ mod tests {
             ("root.yaml", Some("/a.yaml")),
         ]);
         let found = discover(&tree, "").unwrap();
-        let read: Vec<_> = relatives(&found)
-            .into_iter()
-            .zip(found.paths().into_owned())
-            .collect();
-        assert_eq!(read, [("a.yaml", "a.yaml"), ("d/l.yaml", "a.yaml")]);
-        assert_eq!(found.linked().collect::<Vec<_>>(), [("d/l.yaml", "a.yaml")]);
+        let read: Vec<_> = relatives(&found).into_iter().zip(found.paths()).collect();
+        let pair = |one: &str, other: &str| (one.to_owned(), other.to_owned());
+        let expected = [pair("a.yaml", "a.yaml"), pair("d/l.yaml", "a.yaml")];
+        assert_eq!(read, expected);
+        let linked = found.linked().map(|(relative, path)| pair(&relative, path));
+        assert_eq!(linked.collect::<Vec<_>>(), expected[1..]);
         assert_eq!(
             found.skipped_links,
             [

@@ -1,39 +1,73 @@
 //! The entries of a tree, held so that each costs little more than its path: repositories have hundreds of thousands.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::Range;
+
+use foldhash::fast::RandomState;
 
 use super::TreeEntry;
 
 /// Entries by path, in the order of Go's `filepath.Walk`: names are compared folder by folder, so that `a/b` comes before `a.yaml`, and
-/// what is below a folder stands together.
+/// what is below a folder stands together. Each has a number in that order.
 #[derive(Clone, Default)]
 pub struct Entries {
-    /// The paths, one behind the other, in no order.
-    text: String,
-    /// Where each path stands in it, in the order of the paths.
+    /// The folders, each once, in no order; the top is empty.
+    folders: Vec<Box<str>>,
+    /// The names in them, one behind the other, in no order.
+    names: String,
+    /// Where each entry stands, in the order of their paths.
     places: Vec<Place>,
-    /// What is no ordinary file, by the start of its path in the text.
-    others: BTreeMap<usize, TreeEntry>,
+    /// What is no ordinary file, by the start of its name.
+    others: BTreeMap<u32, TreeEntry>,
 }
 
 #[derive(Clone, Copy)]
 struct Place {
-    start: usize,
-    length: usize,
+    folder: u32,
+    start: u32,
+    length: u32,
 }
 
-/// The order of the entries.
-fn walk_order(left: &str, right: &str) -> Ordering {
-    // The end of a name comes before whatever goes on.
-    let rank = |byte: u8| (byte != b'/', byte);
-    let (left, right) = (left.as_bytes(), right.as_bytes());
-    let mut both = left.iter().zip(right);
-    match both.find(|(left, right)| left != right) {
-        Some((left, right)) => rank(*left).cmp(&rank(*right)),
-        None => left.len().cmp(&right.len()),
+/// A path in two parts: the folder, and the name in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Parted<'a> {
+    folder: &'a str,
+    name: &'a str,
+}
+
+impl<'a> Parted<'a> {
+    fn new(path: &'a str) -> Self {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        Self { folder, name }
+    }
+
+    fn bytes(self) -> impl Iterator<Item = u8> {
+        let slash = if self.folder.is_empty() { "" } else { "/" };
+        let parts = [self.folder, slash, self.name];
+        parts.into_iter().flat_map(str::bytes)
+    }
+
+    /// The order of the entries.
+    fn walk_order(self, other: Self) -> Ordering {
+        if self.folder == other.folder {
+            return self.name.cmp(other.name);
+        }
+        // The end of a name comes before whatever goes on.
+        let rank = |byte: u8| (byte != b'/', byte);
+        let mut folders = self.folder.bytes().zip(other.folder.bytes());
+        match folders.find(|(left, right)| left != right) {
+            Some((left, right)) => rank(left).cmp(&rank(right)),
+            None => self.bytes().map(rank).cmp(other.bytes().map(rank)),
+        }
+    }
+
+    fn joined(self) -> String {
+        if self.folder.is_empty() {
+            return self.name.to_owned();
+        }
+        [self.folder, "/", self.name].concat()
     }
 }
 
@@ -48,38 +82,62 @@ impl Entries {
         self.places.is_empty()
     }
 
-    /// What stands at `path`.
-    pub fn get(&self, path: &str) -> Option<&TreeEntry> {
-        self.find(path).map(|(_, entry)| entry)
+    /// The number of the entry at `path`.
+    pub fn find(&self, path: &str) -> Option<usize> {
+        let wanted = Parted::new(path);
+        let order = |place: &Place| self.parted(*place).walk_order(wanted);
+        self.places.binary_search_by(order).ok()
     }
 
-    /// The same with the path as it is held here.
-    pub fn find(&self, path: &str) -> Option<(&str, &TreeEntry)> {
-        let order = |place: &Place| walk_order(self.path(*place), path);
-        let found = self.places.binary_search_by(order).ok()?;
-        let place = self.places[found];
-        Some((self.path(place), self.entry(place)))
+    /// What stands at `path`.
+    pub fn get(&self, path: &str) -> Option<&TreeEntry> {
+        self.find(path).map(|number| self.entry(number))
     }
 
     /// Whether something stands at `path`.
     pub fn has(&self, path: &str) -> bool {
-        self.get(path).is_some()
+        self.find(path).is_some()
+    }
+
+    /// The entry with this number.
+    pub fn entry(&self, number: usize) -> &TreeEntry {
+        // Most trees have nothing else.
+        if self.others.is_empty() {
+            return &TreeEntry::File;
+        }
+        let start = &self.places[number].start;
+        self.others.get(start).unwrap_or(&TreeEntry::File)
+    }
+
+    /// The path of the entry with this number.
+    pub fn path(&self, number: usize) -> String {
+        self.parted(self.places[number]).joined()
+    }
+
+    /// The folder of the entry with this number; the top is empty.
+    pub fn folder(&self, number: usize) -> &str {
+        self.parted(self.places[number]).folder
+    }
+
+    /// The name of the entry with this number in its folder.
+    pub fn name(&self, number: usize) -> &str {
+        self.parted(self.places[number]).name
     }
 
     /// Paths and entries, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &TreeEntry)> {
-        self.within(0..self.len())
+    pub fn iter(&self) -> impl Iterator<Item = (String, &TreeEntry)> {
+        (0..self.len()).map(|number| (self.path(number), self.entry(number)))
     }
 
     /// The paths, in order.
-    pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.places.iter().map(|place| self.path(*place))
+    pub fn paths(&self) -> impl Iterator<Item = String> {
+        (0..self.len()).map(|number| self.path(number))
     }
 
     /// The paths of ordinary files, in order.
-    pub fn files(&self) -> impl Iterator<Item = &str> {
-        let files = self.iter().filter(|(_, entry)| **entry == TreeEntry::File);
-        files.map(|(path, _)| path)
+    pub fn files(&self) -> impl Iterator<Item = String> {
+        let files = (0..self.len()).filter(|number| *self.entry(*number) == TreeEntry::File);
+        files.map(|number| self.path(number))
     }
 
     /// The numbers of the entries below a folder; the empty path is the top.
@@ -87,24 +145,19 @@ impl Entries {
         if folder.is_empty() {
             return 0..self.len();
         }
+        let itself = Parted::new(folder);
         let order = |place: &Place| {
-            let path = self.path(*place);
-            match path.strip_prefix(folder) {
-                Some(rest) if rest.starts_with('/') => Ordering::Equal,
+            let here = self.parted(*place);
+            match here.folder.strip_prefix(folder) {
+                Some(rest) if rest.is_empty() || rest.starts_with('/') => Ordering::Equal,
                 // The folder's own name, if there is one, comes before what is below it.
-                Some("") => Ordering::Less,
-                _ => walk_order(path, folder),
+                _ if here == itself => Ordering::Less,
+                _ => here.walk_order(itself),
             }
         };
         let start = self.places.partition_point(|place| order(place).is_lt());
         let end = self.places.partition_point(|place| order(place).is_le());
         start..end
-    }
-
-    /// The entries with these numbers.
-    pub fn within(&self, numbers: Range<usize>) -> impl Iterator<Item = (&str, &TreeEntry)> {
-        let places = self.places[numbers].iter();
-        places.map(|place| (self.path(*place), self.entry(*place)))
     }
 
     /// Puts `entry` in the place of the one with this number.
@@ -131,25 +184,16 @@ impl Entries {
         });
     }
 
-    fn path(&self, place: Place) -> &str {
-        &self.text[place.start..place.start + place.length]
-    }
-
-    fn entry(&self, place: Place) -> &TreeEntry {
-        // Most trees have none.
-        if self.others.is_empty() {
-            return &TreeEntry::File;
-        }
-        self.others.get(&place.start).unwrap_or(&TreeEntry::File)
+    fn parted(&self, place: Place) -> Parted<'_> {
+        parted(&self.folders, &self.names, place)
     }
 
     /// Of several entries with one path the last counts.
     fn put_in_order(&mut self) {
-        let text = &self.text;
-        let path = |place: &Place| &text[place.start..place.start + place.length];
+        let path = |place: &Place| parted(&self.folders, &self.names, *place);
         // Git's own order is nearly this one, and the sort is quick where something is in order already.
         self.places
-            .sort_by(|left, right| walk_order(path(left), path(right)));
+            .sort_by(|left, right| path(left).walk_order(path(right)));
         self.places.dedup_by(|later, earlier| {
             let same = path(later) == path(earlier);
             if same {
@@ -160,43 +204,79 @@ impl Entries {
     }
 }
 
+fn parted<'a>(folders: &'a [Box<str>], names: &'a str, place: Place) -> Parted<'a> {
+    let start = place.start as usize;
+    Parted {
+        folder: &folders[place.folder as usize],
+        name: &names[start..start + place.length as usize],
+    }
+}
+
 /// Entries of which more may come, and which are not in order yet.
 #[derive(Debug, Default)]
-pub struct Unordered(Entries);
+pub struct Unordered {
+    entries: Entries,
+    /// The numbers of the folders.
+    folders: HashMap<Box<str>, u32, RandomState>,
+}
 
 impl Unordered {
     /// Adds an entry.
     pub fn push(&mut self, path: &str, entry: TreeEntry) {
-        let Entries {
-            text,
-            places,
-            others,
-        } = &mut self.0;
-        let start = text.len();
-        text.push_str(path);
-        places.push(Place {
+        let Parted { folder, name } = Parted::new(path);
+        let sizes = [self.entries.names.len(), name.len(), self.folders.len()];
+        // Git's own lists end long before four gigabytes of names.
+        let [Ok(start), Ok(length), Ok(next)] = sizes.map(u32::try_from) else {
+            return;
+        };
+        let folder = match self.folder_of_last(folder) {
+            Some(number) => number,
+            None => self.folder(folder, next),
+        };
+        self.entries.names.push_str(name);
+        self.entries.places.push(Place {
+            folder,
             start,
-            length: path.len(),
+            length,
         });
         if entry != TreeEntry::File {
-            others.insert(start, entry);
+            self.entries.others.insert(start, entry);
         }
     }
 
+    /// The number of a folder, where it is that of the entry before.
+    fn folder_of_last(&self, folder: &str) -> Option<u32> {
+        let last = self.entries.places.last()?.folder;
+        (*self.entries.folders[last as usize] == *folder).then_some(last)
+    }
+
+    /// The number of a folder, which is `next` if it is new.
+    fn folder(&mut self, folder: &str, next: u32) -> u32 {
+        if let Some(number) = self.folders.get(folder) {
+            return *number;
+        }
+        self.folders.insert(folder.into(), next);
+        self.entries.folders.push(folder.into());
+        next
+    }
+
     /// All of them, in order; of several with one path the last.
-    pub fn in_order(mut self) -> Entries {
-        self.0.put_in_order();
-        self.0
+    pub fn in_order(self) -> Entries {
+        let mut entries = self.entries;
+        entries.put_in_order();
+        entries
     }
 }
 
 impl<P: AsRef<str>> Extend<(P, TreeEntry)> for Entries {
-    fn extend<I: IntoIterator<Item = (P, TreeEntry)>>(&mut self, entries: I) {
-        let mut more = entries.into_iter().peekable();
+    fn extend<I: IntoIterator<Item = (P, TreeEntry)>>(&mut self, more: I) {
+        let mut more = more.into_iter().peekable();
         if more.peek().is_none() {
             return;
         }
-        let mut all = Unordered(std::mem::take(self));
+        let entries = std::mem::take(self);
+        let folders = entries.folders.iter().cloned().zip(0..).collect();
+        let mut all = Unordered { entries, folders };
         for (path, entry) in more {
             all.push(path.as_ref(), entry);
         }
@@ -251,11 +331,13 @@ mod tests {
         let mut paths: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
         for one in parts {
             paths.extend(parts.map(|other| format!("{one}/{other}")));
+            paths.extend(parts.map(|other| format!("a/{one}/{other}")));
         }
         for left in &paths {
             for right in &paths {
                 let by_names = left.split('/').cmp(right.split('/'));
-                assert_eq!(walk_order(left, right), by_names, "{left} {right}");
+                let found = Parted::new(left).walk_order(Parted::new(right));
+                assert_eq!(found, by_names, "{left} {right}");
             }
         }
     }
@@ -275,9 +357,9 @@ mod tests {
         assert_eq!(
             found,
             [
-                ("a", &TreeEntry::Submodule),
-                ("b", &TreeEntry::File),
-                ("c", &TreeEntry::File)
+                ("a".to_owned(), &TreeEntry::Submodule),
+                ("b".to_owned(), &TreeEntry::File),
+                ("c".to_owned(), &TreeEntry::File)
             ]
         );
         assert_eq!(entries.get("a"), Some(&TreeEntry::Submodule));
@@ -286,19 +368,19 @@ mod tests {
 
     #[test]
     fn what_is_below_a_folder_stands_together() {
-        let entries = files(&["a", "a.b/c", "a/b", "a/c/d", "a0", "ab/c", "a-/b"]);
+        let entries = files(&["a", "a.b/c", "a/b", "a/c/d", "a0", "ab/c", "a-/b", "c/a/x"]);
         let below = |folder| {
             let numbers = entries.below(folder);
-            entries
-                .within(numbers)
-                .map(|(path, _)| path)
+            numbers
+                .map(|number| entries.path(number))
                 .collect::<Vec<_>>()
         };
         assert_eq!(below("a"), ["a/b", "a/c/d"]);
         assert_eq!(below("a/c"), ["a/c/d"]);
         assert_eq!(below("a/b"), [""; 0]);
         assert_eq!(below("b"), [""; 0]);
-        assert_eq!(below("").len(), 7);
+        assert_eq!(below("c"), ["c/a/x"]);
+        assert_eq!(below("").len(), 8);
     }
 
     #[test]

@@ -25,10 +25,7 @@ pub(super) fn compare(top: &Path, mut tracked: Entries) -> (Entries, Vec<OsStrin
             folders: &folders,
         };
         let all: Vec<&Folder<'_>> = folders.values().collect();
-        let look = |room: &mut Vec<(OsString, FileType)>, _, folder: &&Folder<'_>| {
-            comparison.look_at(folder, room)
-        };
-        let found = side_by_side(&all, look);
+        let found = side_by_side(all.len(), |room, at| comparison.look_at(all[at], room));
         let mut together = Differences::default();
         for (_, differences) in found {
             together.add(differences);
@@ -87,8 +84,8 @@ fn folders(tracked: &Entries) -> HashMap<&str, Folder<'_>, RandomState> {
     folders.insert("", Folder::default());
     let mut current = "";
     let mut run = 0..0;
-    for (number, path) in tracked.paths().enumerate() {
-        let folder = folder_of(path);
+    for number in 0..tracked.len() {
+        let folder = tracked.folder(number);
         if folder != current {
             add_run(&mut folders, current, std::mem::take(&mut run));
             current = folder;
@@ -167,58 +164,49 @@ impl Comparison<'_> {
         room: &mut Vec<(OsString, FileType)>,
     ) -> Option<Differences> {
         list(&self.top.join(folder.path), room);
-        let prefix = if folder.path.is_empty() {
-            0
-        } else {
-            folder.path.len() + 1
-        };
-        let numbers = folder.runs.iter().flat_map(|run| {
-            let entries = self.tracked.within(run.clone());
-            run.clone().zip(entries)
-        });
-        let mut tracked = numbers.peekable();
+        let numbers = folder.runs.iter().cloned().flatten();
+        let mut numbers = numbers.peekable();
         let mut found = Differences::default();
         for (name, kind) in room.iter() {
             // Both are in the order of their bytes.
             let mut is_tracked = false;
-            while let Some((number, (path, entry))) = tracked.peek() {
-                match path.as_bytes()[prefix..].cmp(name.as_encoded_bytes()) {
+            while let Some(number) = numbers.peek() {
+                let tracked = self.tracked.name(*number).as_bytes();
+                match tracked.cmp(name.as_encoded_bytes()) {
                     Ordering::Greater => break,
-                    Ordering::Less => self.not_listed(*number, path, entry, &mut found),
+                    Ordering::Less => self.not_listed(*number, &mut found),
                     Ordering::Equal => {
-                        self.listed(*number, path, entry, *kind, &mut found);
+                        self.listed(*number, *kind, &mut found);
                         is_tracked = true;
                     }
                 }
-                tracked.next();
+                numbers.next();
             }
             if !is_tracked && name != ".git" {
                 self.besides(folder.path, name, *kind, &mut found);
             }
         }
-        for (number, (path, entry)) in tracked {
-            self.not_listed(number, path, entry, &mut found);
+        for number in numbers {
+            self.not_listed(number, &mut found);
         }
         (!found.is_empty()).then_some(found)
     }
 
     /// A tracked entry, of which its folder says what it is.
-    fn listed(
-        &self,
-        number: usize,
-        path: &str,
-        entry: &TreeEntry,
-        kind: FileType,
-        found: &mut Differences,
-    ) {
+    fn listed(&self, number: usize, kind: FileType, found: &mut Differences) {
+        let is_submodule = *self.tracked.entry(number) == TreeEntry::Submodule;
+        if kind.is_file() && !is_submodule {
+            return;
+        }
+        let path = self.tracked.path(number);
         // A clone has an empty folder for a submodule, whatever is here.
-        if *entry == TreeEntry::Submodule {
+        if is_submodule {
             if !kind.is_dir() {
                 found.unlisted.push(path.into());
             }
             return;
         }
-        match entry_of(kind, &self.top.join(path)) {
+        match entry_of(kind, &self.top.join(&path)) {
             Some(TreeEntry::Link(target)) => found.links.push((number, target)),
             Some(_) => {}
             None => found.gone.push(number..number + 1),
@@ -229,13 +217,13 @@ impl Comparison<'_> {
     }
 
     /// A tracked entry that its folder doesn't list by this name, or whose folder can't be listed.
-    fn not_listed(&self, number: usize, path: &str, entry: &TreeEntry, found: &mut Differences) {
-        if *entry == TreeEntry::Submodule {
+    fn not_listed(&self, number: usize, found: &mut Differences) {
+        if *self.tracked.entry(number) == TreeEntry::Submodule {
             return;
         }
         // A file system may know a name that it lists in another case or normal form.
-        match fs::symlink_metadata(self.top.join(path)) {
-            Ok(data) => self.listed(number, path, entry, data.file_type(), found),
+        match fs::symlink_metadata(self.top.join(self.tracked.path(number))) {
+            Ok(data) => self.listed(number, data.file_type(), found),
             Err(_) => found.gone.push(number..number + 1),
         }
     }

@@ -1,5 +1,6 @@
 //! The files of a source, wherever they are: a local work tree or a clone.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,7 +55,7 @@ impl TreeFiles {
         let held = work_tree::plain_tree(folder).unwrap_or_default();
         Self::Recorded(Arc::new(RecordedFiles {
             folder: folder.to_owned(),
-            held: held.entries.files().map(str::to_owned).collect(),
+            held: held.entries.files().collect(),
         }))
     }
 
@@ -79,18 +80,21 @@ impl TreeFiles {
         }
     }
 
-    /// Looks at the files `paths`, several side by side, and keeps what `look` makes of each, with its number in `paths`, in order.
+    /// Looks at `count` files, whose paths `path` gives, several side by side, and keeps what `look` makes of each, with its number, in
+    /// order.
     ///
     /// The bytes are in memory only while they are looked at.
-    pub fn visit_files<P: AsRef<str> + Sync, T: Send>(
+    pub fn visit_files<'p, T: Send>(
         &self,
-        paths: &[P],
+        count: usize,
+        path: &(impl Fn(usize) -> Cow<'p, str> + Sync),
         look: &(impl Fn(usize, Result<&[u8], String>) -> Option<T> + Sync),
     ) -> Vec<(usize, T)> {
+        let all = || (0..count).map(path).collect::<Vec<_>>();
         match self {
-            Self::Folder { top, .. } => visit_files(top, paths, look),
-            Self::Clone(clone) => clone.visit_files(paths, look),
-            Self::Recorded(recorded) => recorded.visit(paths, look),
+            Self::Folder { top, .. } => visit_files(top, count, path, look),
+            Self::Clone(clone) => clone.visit_files(&all(), look),
+            Self::Recorded(recorded) => recorded.visit(&all(), look),
         }
     }
 
@@ -120,8 +124,9 @@ impl RecordedFiles {
     ) -> Vec<(usize, T)> {
         let (held, empty): (Vec<usize>, Vec<usize>) =
             (0..paths.len()).partition(|at| self.held.contains(paths[*at].as_ref()));
-        let here: Vec<&str> = held.iter().map(|at| paths[*at].as_ref()).collect();
-        let found = visit_files(&self.folder, &here, &|at, read| look(held[at], read));
+        let path = |at: usize| Cow::Borrowed(paths[held[at]].as_ref());
+        let look_held = |at: usize, read: Result<&[u8], String>| look(held[at], read);
+        let found = visit_files(&self.folder, held.len(), &path, &look_held);
         let found = found.into_iter().map(|(at, made)| (held[at], made));
         let nothing = empty
             .into_iter()

@@ -1,5 +1,6 @@
 //! A local checkout as a clone of it would look: tracked files as they stand on disk, and untracked ones that git doesn't ignore.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -288,10 +289,16 @@ pub fn read_files(
     paths: &[&str],
     wanted: fn(&[u8]) -> bool,
 ) -> BTreeMap<String, Result<Vec<u8>, String>> {
-    let found = visit_files(top, paths, &|_, read: Result<&[u8], String>| match read {
-        Ok(bytes) => wanted(bytes).then(|| Ok(bytes.to_vec())),
-        Err(error) => Some(Err(error)),
-    });
+    let path = |at: usize| Cow::Borrowed(paths[at]);
+    let found = visit_files(
+        top,
+        paths.len(),
+        &path,
+        &|_, read: Result<&[u8], String>| match read {
+            Ok(bytes) => wanted(bytes).then(|| Ok(bytes.to_vec())),
+            Err(error) => Some(Err(error)),
+        },
+    );
     let named = |(at, read): (usize, _)| (paths[at].to_owned(), read);
     found.into_iter().map(named).collect()
 }

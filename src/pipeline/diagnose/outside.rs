@@ -92,17 +92,12 @@ impl Shared<'_> {
         let found: Vec<Discovery<'_>> = previews
             .filter_map(|preview| discovery::discover(tree, &preview.update_path).ok())
             .collect();
-        let found: Vec<_> = found.iter().map(Discovery::paths).collect();
-        let covered: BTreeSet<&str> = found
-            .iter()
-            .flat_map(|paths| paths.iter().copied())
-            .collect();
-        let paths = whole.paths();
-        let outside: Vec<&str> = paths
-            .iter()
-            .copied()
+        let covered: BTreeSet<String> = found.iter().flat_map(Discovery::paths).collect();
+        let outside: Vec<String> = whole
+            .paths()
             .filter(|path| !covered.contains(path))
             .collect();
+        let outside: Vec<&str> = outside.iter().map(String::as_str).collect();
         let read = self
             .checkout
             .files
@@ -146,7 +141,7 @@ impl Shared<'_> {
             .filter_map(|list| {
                 let folder = list.trim_end_matches(".sourceignore");
                 let below = marked.iter().find(|path| path.starts_with(folder))?;
-                Some(references::sourceignore_not_honoured(list, below))
+                Some(references::sourceignore_not_honoured(&list, below))
             })
             .collect()
     }

@@ -43,9 +43,10 @@ impl<'a> Change<'a> {
         source: Option<&GitRepository>,
     ) -> Self {
         let files = checkout.tree.entries.files();
-        let wanted: Vec<&str> = files
+        let wanted: Vec<String> = files
             .filter(|path| is_kustomization_file(path) || is_ignore_file(path))
             .collect();
+        let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
         let read = read(checkout, &wanted);
         let ignore = ignore(&read, source);
         let new = preview.files.iter().filter(|file| file.old.is_none());

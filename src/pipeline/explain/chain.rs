@@ -438,9 +438,11 @@ impl<'a> Chains<'a> {
         let Ok(found) = discovery::discover(&checkout.tree, "") else {
             return Vec::new();
         };
+        let paths: Vec<String> = found.paths().collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         let read = checkout
             .files
-            .read_files(&found.paths(), discovery::may_hold_marker);
+            .read_files(&paths, discovery::may_hold_marker);
         let setter = format!("\"{}:{}", policy.namespace, policy.name);
         let names_it = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes);

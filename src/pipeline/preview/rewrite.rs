@@ -1,5 +1,6 @@
 //! The files of an automation as its rewrite leaves them, and what becomes of each marker.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::controllers::automation::AutomationFailure;
@@ -71,19 +72,19 @@ pub(super) fn run(
         let relative = discovery.relative(at);
         match seen {
             Seen::Unreadable(error) => {
-                let path = joined(root, relative);
+                let path = joined(root, &relative);
                 return Err(
                     failed(format!("reading YAML file: open <clone>/{path}: {error}")).into(),
                 );
             }
             Seen::Rewritten(rewritten, source) => {
                 files.push(*rewritten);
-                sources.extend(source.map(|source| (relative.to_owned(), source)));
+                sources.extend(source.map(|source| (relative, source)));
             }
         }
     }
     let links = discovery.linked();
-    let linked = links.map(|(relative, path)| (relative.to_owned(), path.to_owned()));
+    let linked = links.map(|(relative, path)| (relative, path.to_owned()));
     let linked = linked.collect();
     let mut run = Run {
         root: discovery.root,
@@ -120,24 +121,24 @@ fn look_at(
     setters: &Setters,
     wanted: Wanted,
 ) -> Vec<(usize, Seen)> {
-    checkout
-        .files
-        .visit_files(&discovery.paths(), &|at, read: Result<&[u8], String>| {
-            let bytes = match read {
-                Ok(bytes) => bytes,
-                Err(error) => return Some(Seen::Unreadable(error)),
-            };
-            if !discovery::may_hold_marker(bytes) {
-                return None;
-            }
-            let file = SourceFile {
-                path: discovery.relative(at),
-                bytes,
-            };
-            let rewritten = setters::rewrite_file(&file, setters, wanted);
-            let source = (wanted.bytes && rewritten.is_written()).then(|| bytes.to_vec());
-            (!rewritten.is_void()).then(|| Seen::Rewritten(Box::new(rewritten), source))
-        })
+    let look = |at, read: Result<&[u8], String>| {
+        let bytes = match read {
+            Ok(bytes) => bytes,
+            Err(error) => return Some(Seen::Unreadable(error)),
+        };
+        if !discovery::may_hold_marker(bytes) {
+            return None;
+        }
+        let file = SourceFile {
+            path: &discovery.relative(at),
+            bytes,
+        };
+        let rewritten = setters::rewrite_file(&file, setters, wanted);
+        let source = (wanted.bytes && rewritten.is_written()).then(|| bytes.to_vec());
+        (!rewritten.is_void()).then(|| Seen::Rewritten(Box::new(rewritten), source))
+    };
+    let path = |at| Cow::Owned(discovery.path(at));
+    checkout.files.visit_files(discovery.len(), &path, &look)
 }
 
 fn read_again(checkout: &Checkout, path: &str) -> Option<Vec<u8>> {

@@ -27,14 +27,14 @@ pub(super) fn of_checkouts(
         let paths = paths(&checkout.tree);
         for (path, entry) in checkout.tree.entries.iter() {
             match entry {
-                TreeEntry::File if paths.contains(path) => {
-                    recorded.files.push(path.to_owned());
+                TreeEntry::File if paths.contains(&path) => {
+                    recorded.files.push(path);
                 }
                 TreeEntry::File => {}
                 TreeEntry::Link(target) => {
-                    recorded.links.insert(path.to_owned(), target.clone());
+                    recorded.links.insert(path, target.clone());
                 }
-                TreeEntry::Submodule => recorded.submodules.push(path.to_owned()),
+                TreeEntry::Submodule => recorded.submodules.push(path),
             }
         }
         for (path, bytes) in with_markers(checkout, &paths) {
@@ -46,28 +46,25 @@ pub(super) fn of_checkouts(
 
 /// The ordinary files that matter: those with a name that the controller reads, whatever links lead to, lists of what is ignored, and
 /// one of each folder, since an update path must be there.
-fn paths(tree: &WorkTree) -> BTreeSet<&str> {
-    let mut paths: BTreeSet<&str> = BTreeSet::new();
-    let mut folders: BTreeSet<&str> = BTreeSet::new();
+fn paths(tree: &WorkTree) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    let mut folders: BTreeSet<String> = BTreeSet::new();
     for path in tree.entries.files() {
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let is_read = discovery::has_fitting_name(path) || name == ".sourceignore";
-        if is_read {
-            paths.insert(path);
-        }
-        if folders.insert(folder) {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
+        let is_read = discovery::has_fitting_name(name) || name == ".sourceignore";
+        let is_first = !folders.contains(folder) && folders.insert(folder.to_owned());
+        if is_read || is_first {
             paths.insert(path);
         }
     }
-    let linked = discovery::discover(tree, "").unwrap_or_default();
-    for (_, target) in linked.linked() {
-        paths.extend(tree.entries.find(target).map(|(path, _)| path));
+    if let Ok(found) = discovery::discover(tree, "") {
+        paths.extend(found.linked().map(|(_, target)| target.to_owned()));
     }
     paths
 }
 
-fn with_markers(checkout: &Checkout, paths: &BTreeSet<&str>) -> Vec<(String, Vec<u8>)> {
-    let paths: Vec<&str> = paths.iter().copied().collect();
+fn with_markers(checkout: &Checkout, paths: &BTreeSet<String>) -> Vec<(String, Vec<u8>)> {
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     let read = checkout
         .files
         .read_files(&paths, discovery::may_hold_marker);
