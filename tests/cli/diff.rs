@@ -1,7 +1,7 @@
 //! `diff`: the patch, what is said about it, its other forms and its exit status.
 
 use crate::environment::{
-    Environment, automation, deployment, image_repository, policy, semver_policy,
+    Environment, OFFLINE, automation, deployment, image_repository, policy, semver_policy,
 };
 
 const PATCH: &str = "\
@@ -126,15 +126,7 @@ fn colours_are_asked_for() {
 #[test]
 fn glyphs_are_ascii_outside_utf8() {
     let environment = Environment::shop();
-    let arguments = [
-        "diff",
-        "-f",
-        "objects",
-        "--tags-from",
-        "tags.json",
-        "--worktree",
-        "gitops",
-    ];
+    let arguments = [&["diff"][..], &OFFLINE].concat();
     let output = environment
         .imageauto()
         .env("LANG", "C")
@@ -532,15 +524,7 @@ fn old_objects_bring_their_rules_along() {
 fn a_closed_pipe_is_not_an_error() {
     use std::process::Stdio;
     let environment = Environment::shop();
-    let arguments = [
-        "diff",
-        "-f",
-        "objects",
-        "--tags-from",
-        "tags.json",
-        "--worktree",
-        "gitops",
-    ];
+    let arguments = [&["diff"][..], &OFFLINE].concat();
     let mut child = environment
         .imageauto()
         .args(arguments)

@@ -195,16 +195,7 @@ fn the_document_is_of_its_schema_and_its_causes_come_from_it() {
 
 /// The usual shop, asked offline.
 fn doctor(environment: &Environment, more: &[&str]) -> Ran {
-    let usual = [
-        "doctor",
-        "-f",
-        "objects",
-        "--tags-from",
-        "tags.json",
-        "--worktree",
-        "gitops",
-    ];
-    environment.run(&[&usual, more].concat())
+    environment.offline("doctor", more)
 }
 
 #[test]

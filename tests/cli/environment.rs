@@ -208,18 +208,24 @@ impl Environment {
 
     /// `diff` on the objects, the recording and the work tree of [`Environment::shop`].
     pub fn diff(&self, more: &[&str]) -> Ran {
-        let usual = [
-            "diff",
-            "-f",
-            "objects",
-            "--tags-from",
-            "tags.json",
-            "--worktree",
-            "gitops",
-        ];
-        self.run(&[&usual, more].concat())
+        self.offline("diff", more)
+    }
+
+    /// A command on them.
+    pub fn offline(&self, command: &str, more: &[&str]) -> Ran {
+        self.run(&[&[command][..], &OFFLINE, more].concat())
     }
 }
+
+/// The objects, the recording and the work tree of [`Environment::shop`].
+pub const OFFLINE: [&str; 6] = [
+    "-f",
+    "objects",
+    "--tags-from",
+    "tags.json",
+    "--worktree",
+    "gitops",
+];
 
 /// A GitRepository in flux-system.
 pub fn git_repository(name: &str) -> String {

@@ -63,16 +63,7 @@ fn every_situation_is_a_document_of_the_schema() {
 
 /// The usual shop, asked offline.
 fn explain(environment: &Environment, more: &[&str]) -> Ran {
-    let usual = [
-        "explain",
-        "-f",
-        "objects",
-        "--tags-from",
-        "tags.json",
-        "--worktree",
-        "gitops",
-    ];
-    environment.run(&[&usual, more].concat())
+    environment.offline("explain", more)
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::environment::Environment;
+use crate::environment::{Environment, OFFLINE};
 
 fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -127,15 +127,7 @@ fn the_flux_plugin_has_fluxs_namespace() {
     use std::os::unix::process::CommandExt;
     let environment = Environment::shop();
     environment.write("objects/bare.yaml", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: x\n---\napiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\nmetadata:\n  name: bare\nspec:\n  image: a/b\n  interval: 1m\n");
-    let arguments = [
-        "diff",
-        "-f",
-        "objects",
-        "--tags-from",
-        "tags.json",
-        "--worktree",
-        "gitops",
-    ];
+    let arguments = [&["diff"][..], &OFFLINE].concat();
     let output = environment
         .imageauto()
         .arg0("flux-imageauto")

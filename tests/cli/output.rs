@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::process::Stdio;
 
-use crate::environment::{Environment, Ran};
+use crate::environment::{Environment, OFFLINE, Ran};
 
 /// The device that is always full.
 const FULL: &str = "/dev/full";
@@ -11,15 +11,7 @@ const FULL: &str = "/dev/full";
 #[test]
 fn a_full_disk_is_told_and_a_closed_pipe_is_not() {
     let environment = Environment::shop();
-    let diff = [
-        "diff",
-        "-f",
-        "objects",
-        "--tags-from",
-        "tags.json",
-        "--worktree",
-        "gitops",
-    ];
+    let diff = [&["diff"][..], &OFFLINE].concat();
     let diff_json = [&diff[..], &["-o", "json"]].concat();
     for arguments in [
         &["version"][..],

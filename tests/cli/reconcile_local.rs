@@ -3,16 +3,7 @@
 use crate::environment::{Environment, Ran, automation, deployment};
 
 fn reconcile(environment: &Environment, more: &[&str]) -> Ran {
-    let usual = [
-        "reconcile",
-        "-f",
-        "objects",
-        "--tags-from",
-        "tags.json",
-        "--worktree",
-        "gitops",
-    ];
-    environment.run(&[&usual, more].concat())
+    environment.offline("reconcile", more)
 }
 
 fn head(environment: &Environment) -> String {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::environment::{Environment, automation, deployment, git_repository};
+use crate::environment::{Environment, OFFLINE, automation, deployment, git_repository};
 
 fn changed(environment: &Environment) -> Vec<String> {
     environment
@@ -238,17 +238,7 @@ fn programs_named_by_the_repository_are_not_run() {
 #[test]
 fn variables_of_a_git_hook_do_not_lead_elsewhere() {
     let environment = Environment::shop();
-    let arguments = [
-        "diff",
-        "-f",
-        "objects",
-        "--tags-from",
-        "tags.json",
-        "--worktree",
-        "gitops",
-        "-o",
-        "name",
-    ];
+    let arguments = [&["diff"][..], &OFFLINE, &["-o", "name"]].concat();
     let output = environment
         .imageauto()
         .env("GIT_DIR", environment.path().join("nowhere"))
