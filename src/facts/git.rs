@@ -244,6 +244,21 @@ impl WorkTree {
 }
 
 #[cfg(test)]
+impl WorkTree {
+    /// A tree of files, and of links to what stands beside their paths.
+    pub(crate) fn of(entries: &[(&str, Option<&str>)]) -> Self {
+        let entries = entries.iter().map(|(path, link)| {
+            let entry = link.map_or(TreeEntry::File, |target| TreeEntry::Link(target.to_owned()));
+            (*path, entry)
+        });
+        Self {
+            entries: entries.collect(),
+            ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::{CommitFacts, without_secrets, without_user_info};
 

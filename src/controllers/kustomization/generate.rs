@@ -186,16 +186,11 @@ mod tests {
     use super::*;
     use crate::controllers::kustomization::ImageChange;
     use crate::controllers::kustomization::source_ignore::SourceIgnore;
-    use crate::facts::git::{TreeEntry, WorkTree};
+    use crate::facts::git::WorkTree;
 
     fn generated(spec: &KustomizationSpec, files: &[(&str, &str)]) -> Result<Value, String> {
-        let tree = WorkTree {
-            entries: files
-                .iter()
-                .map(|(path, _)| ((*path).to_owned(), TreeEntry::File))
-                .collect(),
-            ..WorkTree::default()
-        };
+        let entries: Vec<_> = files.iter().map(|(path, _)| (*path, None)).collect();
+        let tree = WorkTree::of(&entries);
         let texts = files
             .iter()
             .map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()))

@@ -200,16 +200,11 @@ pub fn folders(reach: &Reach) -> BTreeSet<&str> {
 mod tests {
     use super::*;
     use crate::controllers::kustomization::source_ignore::SourceIgnore;
-    use crate::facts::git::{TreeEntry, WorkTree};
+    use crate::facts::git::WorkTree;
 
     fn tree(files: &[(&str, &str)]) -> (ArtifactTree, Texts) {
-        let entries = files
-            .iter()
-            .map(|(path, _)| ((*path).to_owned(), TreeEntry::File));
-        let tree = WorkTree {
-            entries: entries.collect(),
-            ..WorkTree::default()
-        };
+        let entries: Vec<_> = files.iter().map(|(path, _)| (*path, None)).collect();
+        let tree = WorkTree::of(&entries);
         let texts = files
             .iter()
             .map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));

@@ -188,17 +188,6 @@ fn resolve_in_root(tree: &WorkTree, path: &str) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    fn tree(entries: &[(&str, Option<&str>)]) -> WorkTree {
-        let entries = entries.iter().map(|(path, link)| {
-            let entry = link.map_or(TreeEntry::File, |target| TreeEntry::Link(target.to_owned()));
-            ((*path).to_owned(), entry)
-        });
-        WorkTree {
-            entries: entries.collect(),
-            ..WorkTree::default()
-        }
-    }
-
     fn relatives(discovery: &Discovery<'_>) -> Vec<String> {
         (0..discovery.len())
             .map(|number| discovery.relative(number))
@@ -218,7 +207,7 @@ mod tests {
             ".hidden.yaml",
             "kustomization",
         ];
-        let tree = tree(&names.map(|name| (name, None)));
+        let tree = WorkTree::of(&names.map(|name| (name, None)));
         let found = discover(&tree, "").unwrap();
         assert_eq!(
             relatives(&found),
@@ -235,7 +224,7 @@ mod tests {
 
     #[test]
     fn the_path_stays_in_the_tree() {
-        let tree = tree(&[
+        let tree = WorkTree::of(&[
             ("apps/a.yaml", None),
             ("link", Some("/apps")),
             ("up/link", Some("../../../apps")),
@@ -259,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_path_of_too_many_links_fails_the_run() {
-        let tree = tree(&[("a", Some("a"))]);
+        let tree = WorkTree::of(&[("a", Some("a"))]);
         assert_eq!(
             discover(&tree, "./a").unwrap_err(),
             "failed to secure join manifest path: SecureJoin <clone>/./a: too many levels of symbolic links"
@@ -268,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_missing_path_fails_the_run() {
-        let error = discover(&tree(&[("a.yaml", None)]), "./clusters/none").unwrap_err();
+        let error = discover(&WorkTree::of(&[("a.yaml", None)]), "./clusters/none").unwrap_err();
         assert_eq!(
             error,
             "walking path for files: lstat <clone>/clusters/none: no such file or directory"
@@ -277,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_single_file_is_known_by_its_name() {
-        let tree = tree(&[("apps/a.yaml", None), ("apps/b.txt", None)]);
+        let tree = WorkTree::of(&[("apps/a.yaml", None), ("apps/b.txt", None)]);
         assert_eq!(
             relatives(&discover(&tree, "apps/a.yaml").unwrap()),
             ["a.yaml"]
@@ -292,7 +281,7 @@ mod tests {
 
     #[test]
     fn links_to_files_are_read_and_others_passed_over() {
-        let tree = tree(&[
+        let tree = WorkTree::of(&[
             ("a.yaml", None),
             ("d/l.yaml", Some("../a.yaml")),
             ("dangling.yaml", Some("none.yaml")),

@@ -151,20 +151,9 @@ pub(super) fn parts_reversed(path: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn tree(entries: &[(&str, Option<&str>)]) -> WorkTree {
-        let entries = entries.iter().map(|(path, link)| {
-            let entry = link.map_or(TreeEntry::File, |target| TreeEntry::Link(target.to_owned()));
-            ((*path).to_owned(), entry)
-        });
-        WorkTree {
-            entries: entries.collect(),
-            ..WorkTree::default()
-        }
-    }
-
     #[test]
     fn forty_links_are_followed_and_no_more() {
-        let mut links = tree(&[("a.yaml", None)]);
+        let mut links = WorkTree::of(&[("a.yaml", None)]);
         for number in 0..41 {
             let target = match number {
                 0 => "a.yaml".to_owned(),
@@ -179,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_file_is_written_behind_the_links_to_it() {
-        let tree = tree(&[
+        let tree = WorkTree::of(&[
             ("apps/a.yaml", None),
             ("shop", Some("apps")),
             ("l.yaml", Some("apps/a.yaml")),

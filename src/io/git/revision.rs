@@ -78,9 +78,9 @@ fn commit(top: &Path, reference: &str) -> Result<String, GitError> {
         "--end-of-options",
         &revision,
     ];
-    let output = git(top, arguments, None)?;
+    let output = git(top, &arguments, None)?;
     let line = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if output.status.success() && !line.is_empty() {
+    if output.success() && !line.is_empty() {
         return Ok(line);
     }
     Err(GitError(format!(
@@ -90,8 +90,8 @@ fn commit(top: &Path, reference: &str) -> Result<String, GitError> {
 }
 
 fn entries(top: &Path, commit: &str) -> Result<Vec<Entry>, GitError> {
-    let output = git(top, ["ls-tree", "-r", "-z", "--full-tree", commit], None)?;
-    if !output.status.success() {
+    let output = git(top, &["ls-tree", "-r", "-z", "--full-tree", commit], None)?;
+    if !output.success() {
         return Err(failed(top, "ls-tree", &output.stderr));
     }
     let records = output.stdout.split(|byte| *byte == 0);
@@ -123,10 +123,10 @@ fn blobs(top: &Path, entries: &[&Entry]) -> Result<Vec<Vec<u8>>, GitError> {
         .flat_map(|entry| entry.id.bytes().chain([b'\n']));
     let output = git(
         top,
-        ["cat-file", "--batch", "--buffer"],
+        &["cat-file", "--batch", "--buffer"],
         Some(ids.collect()),
     )?;
-    if !output.status.success() {
+    if !output.success() {
         return Err(failed(top, "cat-file", &output.stderr));
     }
     let mut rest = &output.stdout[..];

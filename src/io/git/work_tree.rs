@@ -4,13 +4,15 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::on_disk;
+use super::private::{cannot_run, started};
 use crate::facts::git::{Entries, TreeEntry, Unordered, WorkTree};
 use crate::io::files::visit_files;
+use crate::io::program::Output;
 
 /// Git, or a work tree, can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,8 +21,8 @@ pub struct GitError(pub String);
 
 /// The top of the work tree that holds `folder`; `None` outside a repository.
 pub fn top_of(folder: &Path) -> Result<Option<PathBuf>, GitError> {
-    let output = git(folder, ["rev-parse", "--show-toplevel"], None)?;
-    if output.status.success() {
+    let output = git(folder, &["rev-parse", "--show-toplevel"], None)?;
+    if output.success() {
         return Ok(Some(PathBuf::from(os_text(trim_line_end(&output.stdout)))));
     }
     no_work_tree(folder, &output.stderr).map(|()| None)
@@ -101,10 +103,10 @@ fn head_of(folder: &Path) -> Result<Option<Head>, GitError> {
         "--symbolic-full-name",
         "HEAD",
     ];
-    let output = git(folder, arguments, None)?;
+    let output = git(folder, &arguments, None)?;
     let lines = trim_line_end(&output.stdout);
     let mut lines = lines.rsplitn(3, |byte| *byte == b'\n').map(trim_line_end);
-    if output.status.success()
+    if output.success()
         && let (Some(name), Some(commit), Some(top)) = (lines.next(), lines.next(), lines.next())
     {
         return Ok(Some(Head {
@@ -309,8 +311,8 @@ pub fn ignored(top: &Path, paths: &[String]) -> Result<Vec<String>, GitError> {
         .iter()
         .flat_map(|path| path.bytes().chain([0]))
         .collect();
-    let output = git(top, ["check-ignore", "-z", "--stdin"], Some(input))?;
-    match output.status.code() {
+    let output = git(top, &["check-ignore", "-z", "--stdin"], Some(input))?;
+    match output.code {
         Some(0 | 1) => {
             let listed = output
                 .stdout
@@ -327,7 +329,7 @@ pub fn ignored(top: &Path, paths: &[String]) -> Result<Vec<String>, GitError> {
 fn single_line(top: &Path, arguments: &[&str]) -> Result<Option<String>, GitError> {
     let output = git(top, arguments, None)?;
     let line = String::from_utf8_lossy(trim_line_end(&output.stdout)).into_owned();
-    Ok((output.status.success() && !line.is_empty()).then_some(line))
+    Ok((output.success() && !line.is_empty()).then_some(line))
 }
 
 pub(super) fn failed(top: &Path, command: &str, stderr: &[u8]) -> GitError {
@@ -339,39 +341,12 @@ pub(super) fn failed(top: &Path, command: &str, stderr: &[u8]) -> GitError {
 }
 
 /// Runs git in `folder`.
-pub(super) fn git<I, A>(
+pub(super) fn git(
     folder: &Path,
-    arguments: I,
+    arguments: &[&str],
     input: Option<Vec<u8>>,
-) -> Result<std::process::Output, GitError>
-where
-    I: IntoIterator<Item = A>,
-    A: AsRef<OsStr>,
-{
-    let mut command = reading_git(folder);
-    command.args(arguments);
-    command
-        .stdin(if input.is_some() {
-            Stdio::piped()
-        } else {
-            Stdio::null()
-        })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| cannot_run(&error))?;
-    let writer = child
-        .stdin
-        .take()
-        .zip(input)
-        .map(|(mut stdin, input)| std::thread::spawn(move || stdin.write_all(&input)));
-    let output = child
-        .wait_with_output()
-        .map_err(|error| cannot_run(&error))?;
-    if let Some(writer) = writer {
-        // Git may end before it has read everything; its exit status tells.
-        drop(writer.join());
-    }
-    Ok(output)
+) -> Result<Output, GitError> {
+    started(reading_git(folder).args(arguments), arguments[0], input)
 }
 
 /// git in `folder`, to look and no more.
@@ -382,12 +357,6 @@ fn reading_git(folder: &Path) -> Command {
         // What a partial clone lacks is missing: reading a work tree asks no server.
         .env("GIT_NO_LAZY_FETCH", "1");
     command
-}
-
-fn cannot_run(error: &std::io::Error) -> GitError {
-    GitError(format!(
-        "the program git can't be run: {error}: install git and put it on PATH"
-    ))
 }
 
 /// git in `folder`, with nothing of the caller's that points it elsewhere, and without programs named by the repository.

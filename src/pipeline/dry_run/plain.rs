@@ -128,7 +128,6 @@ fn chart_of(path: &str, tree: &WorkTree) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::git::TreeEntry;
 
     fn file(path: &str, old: &str, new: &str) -> PreviewedFile {
         PreviewedFile {
@@ -141,12 +140,7 @@ mod tests {
     }
 
     fn said(path: &str, old: &str, new: &str) -> Result<Vec<String>, String> {
-        let tree = WorkTree {
-            entries: [("chart/Chart.yaml", TreeEntry::File)]
-                .into_iter()
-                .collect(),
-            ..WorkTree::default()
-        };
+        let tree = WorkTree::of(&[("chart/Chart.yaml", None)]);
         match read(&file(path, old, new), &tree) {
             Plain::Objects(found) => Ok(found
                 .iter()
