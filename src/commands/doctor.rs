@@ -11,7 +11,7 @@ use crate::render::console::{Talk, Tone};
 use crate::render::explanation::TextSettings;
 use crate::render::{findings, github, json_v1_findings, junit, markdown, prometheus, sarif};
 
-use super::contexts::{self, NamedInput};
+use super::contexts::{self, ContextsArgs, NamedInput};
 use super::fail_on::FailOn;
 use super::input::{GlobalArgs, OutputFormat};
 use super::invocation::Invocation;
@@ -30,10 +30,8 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "ID", help_heading = "Output")]
     explain: Option<String>,
 
-    /// Ask several clusters side by side: contexts of the kubeconfig by name or /REGEX/ (repeatable); with -f, give the inputs
-    /// names instead: -f NAME=PATH
-    #[arg(long, value_name = "NAME|/REGEX/", help_heading = "Input")]
-    contexts: Vec<String>,
+    #[command(flatten)]
+    contexts: ContextsArgs,
 
     /// The least severity that gives exit status 1
     #[arg(
@@ -82,7 +80,7 @@ pub fn run(
         return explain(invocation, id, terminal);
     }
     global.fits("doctor")?;
-    let inputs = contexts::inputs(global, &args.contexts)?;
+    let inputs = contexts::inputs(global, &args.contexts.contexts)?;
     let shared = &*terminal;
     let found = contexts::each(&inputs, |input| examine(invocation, input, shared));
     let several = inputs.len() > 1;

@@ -132,6 +132,19 @@ pub struct Field {
     pub embedded: bool,
 }
 
+impl Field {
+    /// A field without a tag.
+    pub const fn plain(name: &'static str, kind: Type) -> Self {
+        Self {
+            name,
+            json: None,
+            omit_empty: false,
+            kind,
+            embedded: false,
+        }
+    }
+}
+
 /// A method of a [`StructType`].
 #[derive(Debug)]
 pub struct Method {

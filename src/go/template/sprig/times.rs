@@ -25,9 +25,9 @@ pub(super) static TIME_TYPE: StructType = StructType {
     name: "time.Time",
     interface: None,
     fields: &[
-        field("wall", Type::Uint64),
-        field("ext", Type::Int64),
-        field("loc", Type::Pointer(&ZONE_TYPE)),
+        Field::plain("wall", Type::Uint64),
+        Field::plain("ext", Type::Int64),
+        Field::plain("loc", Type::Pointer(&ZONE_TYPE)),
     ],
     methods: &[
         method("Year", Type::Int, |_, time, _| {
@@ -261,13 +261,13 @@ static ZONE_TYPE: StructType = StructType {
     name: "time.Location",
     interface: None,
     fields: &[
-        field("name", TEXT),
-        field("zone", Type::List(&OFFSETS)),
-        field("tx", Type::List(&CHANGES)),
-        field("extend", TEXT),
-        field("cacheStart", Type::Int64),
-        field("cacheEnd", Type::Int64),
-        field("cacheZone", Type::Pointer(&OFFSET_TYPE)),
+        Field::plain("name", TEXT),
+        Field::plain("zone", Type::List(&OFFSETS)),
+        Field::plain("tx", Type::List(&CHANGES)),
+        Field::plain("extend", TEXT),
+        Field::plain("cacheStart", Type::Int64),
+        Field::plain("cacheEnd", Type::Int64),
+        Field::plain("cacheZone", Type::Pointer(&OFFSET_TYPE)),
     ],
     methods: &[],
     text: Some(|zone| text(&zone.fields, 0).to_vec()),
@@ -284,9 +284,9 @@ static OFFSET_TYPE: StructType = StructType {
     name: "time.zone",
     interface: None,
     fields: &[
-        field("name", TEXT),
-        field("offset", Type::Int),
-        field("isDST", Type::Bool),
+        Field::plain("name", TEXT),
+        Field::plain("offset", Type::Int),
+        Field::plain("isDST", Type::Bool),
     ],
     methods: &[],
     text: None,
@@ -303,26 +303,16 @@ static CHANGE_TYPE: StructType = StructType {
     name: "time.zoneTrans",
     interface: None,
     fields: &[
-        field("when", Type::Int64),
-        field("index", Type::Uint8),
-        field("isstd", Type::Bool),
-        field("isutc", Type::Bool),
+        Field::plain("when", Type::Int64),
+        Field::plain("index", Type::Uint8),
+        Field::plain("isstd", Type::Bool),
+        Field::plain("isutc", Type::Bool),
     ],
     methods: &[],
     text: None,
     json: None,
     go_text: None,
 };
-
-const fn field(name: &'static str, kind: Type) -> Field {
-    Field {
-        name,
-        json: None,
-        omit_empty: false,
-        kind,
-        embedded: false,
-    }
-}
 
 type Call = fn(&mut Limits, &Rc<Struct>, &[Value]) -> Outcome;
 

@@ -48,12 +48,12 @@ static VERSION_TYPE: StructType = StructType {
     name: "semver.Version",
     interface: None,
     fields: &[
-        field("major", Type::Uint64),
-        field("minor", Type::Uint64),
-        field("patch", Type::Uint64),
-        field("pre", TEXT),
-        field("metadata", TEXT),
-        field("original", TEXT),
+        Field::plain("major", Type::Uint64),
+        Field::plain("minor", Type::Uint64),
+        Field::plain("patch", Type::Uint64),
+        Field::plain("pre", TEXT),
+        Field::plain("metadata", TEXT),
+        Field::plain("original", TEXT),
     ],
     methods: &[
         getter("Major", Type::Uint64, |_, version, _| {
@@ -169,16 +169,6 @@ static VERSION_TYPE: StructType = StructType {
     json: Some(|version| Ok(format!("\"{}\"", read(version)))),
     go_text: None,
 };
-
-const fn field(name: &'static str, kind: Type) -> Field {
-    Field {
-        name,
-        json: None,
-        omit_empty: false,
-        kind,
-        embedded: false,
-    }
-}
 
 type Call = fn(&mut Limits, &Rc<Struct>, &[Value]) -> Outcome;
 
