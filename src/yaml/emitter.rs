@@ -176,6 +176,9 @@ impl<'d> Emitter<'d> {
             self.put_break();
         }
         self.hand_over_start(view, root, None);
+        if !whole {
+            self.hand_over_foot(view, root);
+        }
         self.write_head();
         self.in_mapping = false;
         self.node(view, root, false);

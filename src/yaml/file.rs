@@ -397,6 +397,7 @@ impl<'d> FileWriter<'d> {
 /// When its `metadata` isn't what it must be.
 pub fn clear_notes(object: &mut Object<'_>) -> Result<SequenceIndent, ObjectError> {
     use super::resource::{INDEX, LEGACY_INDEX, LEGACY_PATH, PATH, SEQUENCE_INDENT};
+    object.check_is_mapping()?;
     let indent = object.noted_sequence_indent()?;
     for key in [INDEX, LEGACY_INDEX, SEQUENCE_INDENT, PATH, LEGACY_PATH] {
         object.clear_annotation(key)?;

@@ -561,6 +561,15 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Fails unless the object is a mapping or null.
+    ///
+    /// # Errors
+    ///
+    /// It is something else.
+    pub fn check_is_mapping(&self) -> Done {
+        self.expect_mapping(self.document.root)
+    }
+
     /// Fails unless the node is a mapping or null.
     fn expect_mapping(&self, id: NodeId) -> Done {
         let view = self.view();
