@@ -346,8 +346,11 @@ fn set_document(
         is_asked_again: requests.len() > 1,
         known: None,
     };
-    fields.reserve_exact(requests.len());
-    rewritten.reported.reserve_exact(requests.len());
+    // Most files have one document with markers; for more of them, the lists grow as lists do.
+    if fields.is_empty() {
+        fields.reserve_exact(requests.len());
+        rewritten.reported.reserve_exact(requests.len());
+    }
     for Request { node, setting } in requests {
         let setting = setting.map_err(|failure| Failed {
             step: Step::Set,
