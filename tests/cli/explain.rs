@@ -70,22 +70,8 @@ fn explain(environment: &Environment, more: &[&str]) -> Ran {
 fn an_assumed_tag_is_no_prediction() {
     let environment = Environment::shop();
     let assumed = "flux-system/app=9.9.9";
-    let ran = environment
-        .run(&[
-            "explain",
-            "policy/app",
-            "-n",
-            "flux-system",
-            "-f",
-            "objects",
-            "--tags-from",
-            "tags.json",
-            "--worktree",
-            "gitops",
-            "--assume",
-            assumed,
-        ])
-        .expect(0);
+    let more = ["policy/app", "-n", "flux-system", "--assume", assumed];
+    let ran = explain(&environment, &more).expect(0);
     let line = ran.stdout.lines().find(|line| line.contains(" policy  "));
     let line = line.unwrap_or_default();
     assert!(

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cluster::FakeCluster;
-use crate::environment::{self, Environment, Ran};
+use crate::environment::{self, Environment, OFFLINE, Ran};
 use crate::schema;
 
 const FILES: [&str; 4] = ["--tags-from", "tags.json", "--worktree", "gitops"];
@@ -337,17 +337,8 @@ fn a_digest_marker_of_a_policy_without_digest_is_outdated_until_it_is_empty() {
     };
     let old = "registry.example.com/team/app:1.0.0";
     let get = |more: &[&str]| {
-        let usual = [
-            "get",
-            "markers",
-            "-f",
-            "objects",
-            "--tags-from",
-            "tags.json",
-            "--worktree",
-            "gitops",
-        ];
-        environment.run(&[&usual, more].concat()).expect(0)
+        let usual = [&["get", "markers"][..], &OFFLINE, more].concat();
+        environment.run(&usual).expect(0)
     };
     environment.write("gitops/apps/pin.yaml", &marked(old));
     let table = get(&["--outdated", "--no-headers"]).stdout;
