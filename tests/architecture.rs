@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A folder (or file) of `src/` and the words that may not stand in its code.
+/// A folder (or file) of the program's or the decisions' `src/` and the words that may not stand in its code.
 struct Rule {
     place: &'static str,
     forbidden: &'static [&'static str],
@@ -122,6 +122,22 @@ const RULES: &[Rule] = &[
     },
 ];
 
+/// All that the decisions may be built on: with a client, a runtime or a command line among it they would not be pure.
+const DECISIONS_USE: &[&str] = &[
+    "base64",
+    "foldhash",
+    "jiff",
+    "memchr",
+    "regex",
+    "regex-syntax",
+    "rustls",
+    "serde",
+    "serde_json",
+    "sha1",
+    "sha2",
+    "thiserror",
+];
+
 /// Words that only one place may name.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("Command::new(\"git\")", &["io/git"]),
@@ -133,15 +149,36 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("kube::", &["io/cluster"]),
 ];
 
-fn source() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+/// What the two packages are made of.
+const SOURCES: &[&str] = &["src", "decisions/src"];
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every Rust file below `path`, as its path relative to `src/` and its code without comments and tests.
+/// Where a folder or file of either package is.
+fn source(place: &str) -> PathBuf {
+    SOURCES
+        .iter()
+        .map(|source| project().join(source).join(place))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("no source holds {place}"))
+}
+
+/// Every Rust file of both packages.
+fn all_files() -> Vec<(String, String)> {
+    SOURCES
+        .iter()
+        .flat_map(|source| files(&project().join(source)))
+        .collect()
+}
+
+/// Every Rust file below `path`, as its path relative to its package's `src/` and its code without comments and tests.
 fn files(path: &Path) -> Vec<(String, String)> {
     if path.is_file() {
-        let name = path
-            .strip_prefix(source())
+        let name = SOURCES
+            .iter()
+            .find_map(|source| path.strip_prefix(project().join(source)).ok())
             .unwrap()
             .to_string_lossy()
             .replace('\\', "/");
@@ -181,11 +218,11 @@ fn names(code: &str, word: &str) -> bool {
 fn each_folder_keeps_its_rule() {
     let mut broken = Vec::new();
     for rule in RULES {
-        let found = files(&source().join(rule.place));
+        let found = files(&source(rule.place));
         assert!(!found.is_empty(), "{} holds no code", rule.place);
         for (name, code) in found {
             for word in rule.forbidden.iter().filter(|word| names(&code, word)) {
-                broken.push(format!("src/{name} names {word}: {}", rule.why));
+                broken.push(format!("{name} names {word}: {}", rule.why));
             }
         }
     }
@@ -193,13 +230,26 @@ fn each_folder_keeps_its_rule() {
 }
 
 #[test]
+fn the_decisions_are_built_on_little() {
+    let manifest = fs::read_to_string(project().join("decisions/Cargo.toml")).unwrap();
+    let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap();
+    let used: Vec<&str> = dependencies
+        .lines()
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.split(['.', ' ']).next())
+        .filter(|name| !name.is_empty())
+        .collect();
+    assert_eq!(used, DECISIONS_USE);
+}
+
+#[test]
 fn some_words_stand_in_one_place_only() {
     let mut broken = Vec::new();
-    for (name, code) in files(&source()) {
+    for (name, code) in all_files() {
         for (word, places) in ONLY_IN {
             if names(&code, word) && !places.iter().any(|place| name.starts_with(place)) {
                 broken.push(format!(
-                    "src/{name} names {word}, which belongs to {}",
+                    "{name} names {word}, which belongs to {}",
                     places.join(", ")
                 ));
             }
@@ -210,7 +260,7 @@ fn some_words_stand_in_one_place_only() {
 
 #[test]
 fn the_pipeline_alone_calls_both_io_and_controllers() {
-    for (name, code) in files(&source()) {
+    for (name, code) in all_files() {
         let calls_io = code.contains("crate::io::git")
             || code.contains("crate::io::recording")
             || code.contains("manifests::read");
@@ -219,37 +269,37 @@ fn the_pipeline_alone_calls_both_io_and_controllers() {
                 || name.starts_with("pipeline")
                 || name.starts_with("io")
                 || name == "failure.rs",
-            "src/{name} calls io"
+            "{name} calls io"
         );
     }
 }
 
 #[test]
 fn each_mirror_names_its_upstream_file_on_its_first_line() {
-    let mirrors = files(&source().join("controllers"));
+    let mirrors = files(&source("controllers"));
     for (name, _) in mirrors
         .into_iter()
         .filter(|(name, _)| !name.ends_with("/tests.rs"))
     {
-        let text = fs::read_to_string(source().join(&name)).unwrap();
+        let text = fs::read_to_string(source(&name)).unwrap();
         let first = text.lines().next().unwrap_or_default();
         assert!(
             first.starts_with("//! Mirrors ") || name == "controllers/mod.rs",
-            "src/{name} starts with {first:?}"
+            "{name} starts with {first:?}"
         );
     }
 }
 
 #[test]
 fn no_folder_has_a_name_without_meaning() {
-    for (name, _) in files(&source()) {
+    for (name, _) in all_files() {
         for part in name.trim_end_matches(".rs").split('/') {
             assert!(
                 ![
                     "utils", "util", "helpers", "common", "manager", "misc", "types"
                 ]
                 .contains(&part),
-                "src/{name}"
+                "{name}"
             );
         }
     }
@@ -275,7 +325,7 @@ const PLATFORM: &[&str] = &[
 
 #[test]
 fn the_systems_differ_in_named_places_only() {
-    let differing: Vec<String> = files(&source())
+    let differing: Vec<String> = all_files()
         .into_iter()
         .filter(|(_, code)| {
             let conditions = code
@@ -297,7 +347,7 @@ fn the_systems_differ_in_named_places_only() {
 
 #[test]
 fn main_is_one_sentence() {
-    let main = code(&fs::read_to_string(source().join("main.rs")).unwrap());
+    let main = code(&fs::read_to_string(source("main.rs")).unwrap());
     assert_eq!(
         main.matches(';').count(),
         0,
@@ -308,9 +358,8 @@ fn main_is_one_sentence() {
 /// `cargo deny` checks licences and sources too, where it is installed; this needs nothing.
 #[test]
 fn no_banned_crate_is_in_the_lock_file() {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let rules = fs::read_to_string(project.join("deny.toml")).unwrap();
-    let lock = fs::read_to_string(project.join("Cargo.lock")).unwrap();
+    let rules = fs::read_to_string(project().join("deny.toml")).unwrap();
+    let lock = fs::read_to_string(project().join("Cargo.lock")).unwrap();
     let banned: Vec<&str> = rules
         .split("crate = \"")
         .skip(1)

@@ -128,6 +128,7 @@ fn chart_of(path: &str, tree: &WorkTree) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::git::TreeEntry;
 
     fn file(path: &str, old: &str, new: &str) -> PreviewedFile {
         PreviewedFile {
@@ -140,7 +141,12 @@ mod tests {
     }
 
     fn said(path: &str, old: &str, new: &str) -> Result<Vec<String>, String> {
-        let tree = WorkTree::of(&[("chart/Chart.yaml", None)]);
+        let tree = WorkTree {
+            entries: [("chart/Chart.yaml", TreeEntry::File)]
+                .into_iter()
+                .collect(),
+            ..WorkTree::default()
+        };
         match read(&file(path, old, new), &tree) {
             Plain::Objects(found) => Ok(found
                 .iter()

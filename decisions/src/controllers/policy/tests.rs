@@ -88,7 +88,7 @@ impl Example {
 
 #[test]
 fn examples_are_decided_as_the_controller_does() {
-    let text = include_str!("../../../testdata/policies/choices.json");
+    let text = include_str!("../../../../testdata/policies/choices.json");
     let examples: Vec<Example> = serde_json::from_str(text).unwrap();
     for example in &examples {
         let decision = decide(&example.spec(), &example.tags);
