@@ -65,20 +65,31 @@ pub(super) fn side_by_side<R: Default, T: Send>(
             }
         }
     };
-    let mut kept = std::thread::scope(|scope| {
+    let kept: Vec<Vec<(usize, T)>> = std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(visit)).collect();
-        let mut kept = visit();
-        for other in others {
-            kept.extend(
-                other
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            );
-        }
-        kept
+        let own = visit();
+        let joined = others.into_iter().map(|other| {
+            other
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        std::iter::once(own).chain(joined).collect()
     });
-    kept.sort_by_key(|(at, _)| *at);
-    kept
+    merged(kept)
+}
+
+/// One list in order, from lists in order.
+fn merged<T>(lists: Vec<Vec<(usize, T)>>) -> Vec<(usize, T)> {
+    let mut all = Vec::with_capacity(lists.iter().map(Vec::len).sum());
+    let mut lists: Vec<_> = lists.into_iter().map(Vec::into_iter).collect();
+    let first = |list: &std::vec::IntoIter<(usize, T)>| {
+        let first = list.as_slice().first();
+        first.map_or(usize::MAX, |(at, _)| *at)
+    };
+    all.extend(std::iter::from_fn(|| {
+        lists.iter_mut().min_by_key(|list| first(list))?.next()
+    }));
+    all
 }
 
 /// Reads to the end, which comes after `longest` bytes at most.

@@ -215,7 +215,7 @@ pub fn read(folder: &Path) -> Result<Contents, String> {
             ));
         }
     }
-    let facts: SnapshotFacts = typed(folder, FACTS, facts)?;
+    let facts: SnapshotFacts = typed(folder, FACTS, &facts)?;
     for source in &facts.sources {
         let checkout = source.checkout.as_ref();
         if let Some(checkout) = checkout.filter(|checkout| !is_inside(folder, &checkout.folder)) {
@@ -229,7 +229,7 @@ pub fn read(folder: &Path) -> Result<Contents, String> {
     let Value::Array(objects) = objects["items"].take() else {
         return Err(format!("{named}: {OBJECTS} holds no list of items"));
     };
-    let scans = typed(folder, TAGS, part(folder, TAGS)?)?;
+    let scans = typed(folder, TAGS, &part(folder, TAGS)?)?;
     Ok(Contents {
         facts,
         objects,
@@ -254,7 +254,7 @@ fn part(folder: &Path, name: &str) -> Result<Value, String> {
     serde_json::from_slice(&bytes).map_err(|error| format!("{named}: {name} is not JSON: {error}"))
 }
 
-fn typed<T: DeserializeOwned>(folder: &Path, name: &str, value: Value) -> Result<T, String> {
+fn typed<T: DeserializeOwned>(folder: &Path, name: &str, value: &Value) -> Result<T, String> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let named = folder.display();
         format!("{named}: {name}: {}: {}", error.path(), error.inner())

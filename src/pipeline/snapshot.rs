@@ -396,7 +396,7 @@ where
         return;
     };
     scrubber.texts(&mut value);
-    if let Ok(clean) = serde_json::from_value(value) {
+    if let Ok(clean) = serde_path_to_error::deserialize(&value) {
         *part = clean;
     }
 }

@@ -629,7 +629,7 @@ fn nested_changes(built: &Built, one: &Touched<'_>) -> Vec<NestedChange> {
             continue;
         }
         let spec = |object: &Value| -> Option<KustomizationSpec> {
-            serde_json::from_value(object.get("spec")?.clone()).ok()
+            serde_path_to_error::deserialize(object.get("spec")?).ok()
         };
         let (before, after) = (spec(&difference.before), spec(&difference.after));
         if let Some(after) = after.filter(|after| before.as_ref() != Some(after)) {

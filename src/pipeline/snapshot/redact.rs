@@ -374,7 +374,7 @@ fn choices(contents: &Contents) -> Vec<ChoiceOf> {
         .filter(|object| object["kind"] == "ImagePolicy");
     policies
         .filter_map(|object| {
-            let spec: ImagePolicySpec = serde_json::from_value(object["spec"].clone()).ok()?;
+            let spec: ImagePolicySpec = serde_path_to_error::deserialize(&object["spec"]).ok()?;
             let namespace = object["metadata"]["namespace"].as_str()?;
             let repository = spec.image_repository_ref.key_from(namespace);
             Some(ChoiceOf {

@@ -131,7 +131,7 @@ pub(super) fn judge_scan(
         return;
     };
     let after: Option<ScanResult> =
-        serde_json::from_value(waited.object["status"]["lastScanResult"].clone()).ok();
+        serde_path_to_error::deserialize(&waited.object["status"]["lastScanResult"]).ok();
     let time = |scan: Option<&ScanResult>| scan.and_then(|scan| scan.scan_time.clone());
     // A failed scan that was asked for is hidden by the next run, which reports the old result: only the time tells, in whole seconds.
     let last = time(before).and_then(|last| schedule::moment(&last));
