@@ -12,6 +12,7 @@ PURPOSES = {
     "core": "Rust's own library, with its generic code that others filled in",
     "alloc": "Rust's own library, with its generic code that others filled in",
     "imageauto": "this program",
+    "imageauto_decisions": "what the controllers decide and write",
     "kube_client": "kubeconfig, exec plugins, the API server",
     "k8s_openapi": "types of the Kubernetes API",
     "clap_builder": "command line and help",

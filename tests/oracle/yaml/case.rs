@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use imageauto::controllers::setters::{PACKAGE, Setters, SourceFile, update};
+use imageauto::controllers::setters::{Formatted, PACKAGE, Setters, SourceFile, format, update};
 use imageauto::yaml::round_trip;
 
 /// What is done with the files.
@@ -107,16 +107,24 @@ pub fn ours(case: &Case, setters: &Setters) -> Answer {
     answered.unwrap_or_else(|_| Answer::Panic("OURS".to_owned()))
 }
 
+/// `fmt`; of a `List`, which that leaves alone, its items one behind the other.
 fn our_round_trip(case: &Case) -> Answer {
     let (path, bytes) = &case.files[0];
-    match round_trip(bytes) {
-        Ok(written) => Answer::Done {
-            files: vec![(path.clone(), written)],
-            changes: Vec::new(),
-            problems: Vec::new(),
-        },
-        Err(error) if error.is_crash => Answer::Panic(error.problem),
-        Err(error) => Answer::Failed(error.to_string()),
+    let done = |written| Answer::Done {
+        files: vec![(path.clone(), written)],
+        changes: Vec::new(),
+        problems: Vec::new(),
+    };
+    let refused = match format(&SourceFile { path, bytes }) {
+        Formatted::Written { bytes, .. } => return done(bytes),
+        Formatted::Unreadable(problem) => Some(problem.reason),
+        Formatted::List => None,
+    };
+    match (round_trip(bytes), refused) {
+        (Err(error), _) if error.is_crash => Answer::Panic(error.problem),
+        (Err(error), _) => Answer::Failed(error.to_string()),
+        (Ok(_), Some(reason)) => Answer::Failed(reason),
+        (Ok(written), None) => done(written),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::losses;
 use super::outcome::{Loss, ProblemFile, SourceFile};
+use super::package::{Failed, Forms, NoteForms, prepare, reconcile};
 use crate::yaml::{Documents, FileWriter, ReadError, SplitText, clear_notes, normalize};
 
 /// What writing a file again comes to.
@@ -59,16 +60,30 @@ pub fn format(file: &SourceFile<'_>) -> Formatted {
 }
 
 fn written(read: &Documents<'_>, size: usize) -> Result<(Vec<u8>, Vec<Loss>), String> {
-    let mut writer = FileWriter::new(size);
+    let said = |failed: Failed| failed.failure.message;
+    let mut forms = Forms::default();
+    let mut odd = Vec::new();
     for (at, document) in read.documents.iter().enumerate() {
         if !document.is_odd {
-            writer.document(read.view(document), read.sequence_indent(document));
+            forms.add(NoteForms::ORDINARY);
             continue;
         }
-        let failed = |error: crate::yaml::resource::ObjectError| error.message;
-        let mut object = read.read_object(document, at).map_err(failed)?;
-        let indent = clear_notes(&mut object).map_err(failed)?;
-        writer = writer.object(&object, indent);
+        let prepared = prepare(read, at).map_err(said)?;
+        forms.add(prepared.forms);
+        odd.push(prepared);
+    }
+    let kept = forms.kept().map_err(said)?;
+    let mut odd = odd.into_iter();
+    let mut writer = FileWriter::new(size);
+    for document in &read.documents {
+        match document.is_odd.then(|| odd.next()).flatten() {
+            None => writer.document(read.view(document), read.sequence_indent(document)),
+            Some(prepared) => {
+                let mut object = reconcile(prepared, kept).map_err(said)?;
+                let indent = clear_notes(&mut object).map_err(|error| error.message)?;
+                writer = writer.object(&object, indent);
+            }
+        }
     }
     let (bytes, comments) = writer.finish();
     let all: Vec<usize> = (0..read.documents.len()).collect();

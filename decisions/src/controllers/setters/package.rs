@@ -189,7 +189,7 @@ fn check_mismatch(view: View<'_>, step: Step) -> Result<(), Failed> {
 }
 
 /// After the values are set: brings the notes of an object to be written into the form that they had.
-fn reconcile<'a>(prepared: Prepared<'a>, kept: NoteForms) -> Result<Object<'a>, Failed> {
+pub(super) fn reconcile<'a>(prepared: Prepared<'a>, kept: NoteForms) -> Result<Object<'a>, Failed> {
     let Prepared {
         mut object,
         originals,
@@ -469,28 +469,34 @@ fn settle_path(
     let Some(identity) = view.identity() else {
         return Err(Failed::new(Step::NamePath, "missing Resource metadata"));
     };
-    let index = view.annotation(INDEX);
-    let noted = view.annotation(PATH);
-    let counted = noted.map_or_else(
-        || {
-            let file = format!("{}_{}.yaml", go_lowercase(identity.kind), identity.name);
-            if identity.namespace.is_empty() {
-                clean_path(&file)
-            } else {
-                clean_path(&format!("{}/{file}", identity.namespace))
+    let noted = view.annotation(PATH).map(str::to_owned);
+    let counted = noted.clone().unwrap_or_else(|| {
+        let file = format!("{}_{}.yaml", go_lowercase(identity.kind), identity.name);
+        if identity.namespace.is_empty() {
+            clean_path(&file)
+        } else {
+            clean_path(&format!("{}/{file}", identity.namespace))
+        }
+    });
+    let failed = Failed::at(Step::NamePath);
+    let path = match &noted {
+        Some(noted) => {
+            let raw = object.raw_annotation(PATH).map_err(failed)?;
+            raw.unwrap_or(noted).to_owned()
+        }
+        None => {
+            // Empty annotations go with it, so that others may be the first ones when the index is looked for.
+            for key in [PATH, LEGACY_PATH] {
+                object.set_annotation(key, &counted).map_err(&failed)?;
             }
-        },
-        str::to_owned,
-    );
-    let raw = object
-        .raw_annotation(PATH)
-        .map_err(Failed::at(Step::NamePath))?;
+            counted.clone()
+        }
+    };
+    let index = object.view().annotation(INDEX);
     Ok(Settled {
         member,
         at,
-        path: raw
-            .filter(|_| noted.is_some())
-            .map_or_else(|| counted.clone(), str::to_owned),
+        path,
         counted,
         index: index.unwrap_or_default().to_owned(),
         given: (noted.is_none(), index.is_none()),
