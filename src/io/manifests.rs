@@ -413,10 +413,16 @@ fn parse(text: &str) -> Result<Value, (Option<usize>, String)> {
         return Ok(Value::Null);
     }
     serde_saphyr::from_str_with_options::<Value>(text, yaml_options(text.len())).map_err(|error| {
-        let line = error
-            .location()
-            .map(|location| usize::try_from(location.line()).unwrap_or(usize::MAX));
-        let message = too_much(&error).unwrap_or_else(|| first_sentence(&error.to_string()));
+        let place = error.location();
+        let line = place.map(|place| usize::try_from(place.line()).unwrap_or(usize::MAX));
+        let message = too_much(&error).unwrap_or_else(|| {
+            let told = first_sentence(&error.to_string());
+            // The place is told beside it, and counted in the file; here it is counted in the document.
+            let place = place
+                .map(|place| format!("error: line {} column {}: ", place.line(), place.column()));
+            let reason = place.and_then(|place| told.strip_prefix(&place).map(str::to_owned));
+            reason.unwrap_or(told)
+        });
         (line, message)
     })
 }

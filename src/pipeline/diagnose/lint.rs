@@ -6,7 +6,7 @@ mod clusters;
 mod ignores;
 mod policy_tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::controllers::flux::{DigestReflectionPolicy, ImagePolicy, ImageRef, ObjectKey};
@@ -83,10 +83,23 @@ pub fn lint(request: &LintRequest, session: &Session) -> Result<Diagnosis, Failu
     }
     let mut whole = Diagnosis::together(all);
     whole.drop_repeated();
+    let unreadable = places_of(&whole, "problem-file");
+    whole.retain(|finding| {
+        finding.id != "manifest-unusable" || !unreadable.contains(&finding.subject)
+    });
     let markers = std::mem::take(&mut whole.markers);
     whole.retain(|finding| !is_fine_elsewhere(finding, &markers));
     alone::once(&mut whole);
     Ok(whole)
+}
+
+/// Where there are findings of an id, by line.
+fn places_of(diagnosis: &Diagnosis, id: &str) -> BTreeSet<Subject> {
+    let found = diagnosis.findings.iter().map(|found| &found.finding);
+    found
+        .filter(|finding| finding.id == id)
+        .map(|finding| finding.subject.clone())
+        .collect()
 }
 
 /// What findings have in common that are one: of a place, whatever each cluster says about it, or of objects, with the same words.
