@@ -1,7 +1,9 @@
 //! The process's two streams: stdout carries the result and nothing else, stderr the talk.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::io::error_text;
@@ -31,7 +33,12 @@ struct TalkStream {
     shows_progress: bool,
     /// The width of the progress line that stands there now.
     progress: Mutex<usize>,
+    /// The servers that are waited for.
+    awaited: Mutex<BTreeSet<String>>,
 }
+
+/// Shorter waits are not worth a word.
+const WORTH_TELLING: Duration = Duration::from_secs(3);
 
 impl Terminal {
     /// As the flags and the environment say.
@@ -51,6 +58,7 @@ impl Terminal {
                 },
                 shows_progress: !global.quiet && io::stderr().is_terminal(),
                 progress: Mutex::new(0),
+                awaited: Mutex::default(),
             }),
         }
     }
@@ -157,9 +165,10 @@ impl Terminal {
     /// Whoever listens to the run: progress on a terminal, and with `log` each request and program.
     pub fn observer(&self, log: bool) -> Observer {
         let talk = Arc::clone(&self.talk);
-        if !log && !talk.shows_progress {
+        if !log && self.quiet {
             return Observer::nobody();
         }
+        let quiet = self.quiet;
         Observer::new(move |event| match event {
             Event::Progress { what, done, total } => talk.progress(what, done, total),
             Event::Request {
@@ -173,6 +182,11 @@ impl Terminal {
                 outcome,
                 took,
             } if log => talk.log(&format!("{command}: {outcome} in {took:.1?}")),
+            Event::Waiting {
+                host,
+                because,
+                wait,
+            } if !quiet => talk.waiting(&host, &because, wait),
             _ => {}
         })
     }
@@ -203,6 +217,19 @@ impl TalkStream {
         *width = line.chars().count();
         let text = format!("\r{line}{}", " ".repeat(padding));
         drop(io::stderr().lock().write_all(text.as_bytes()));
+    }
+
+    /// Says once for each server that it is waited for.
+    fn waiting(&self, host: &str, because: &str, wait: Duration) {
+        if wait < WORTH_TELLING {
+            return;
+        }
+        let mut awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
+        if awaited.insert(host.to_owned()) {
+            let seconds = wait.as_secs_f64().round();
+            let line = format!("{host}: {because}: it is asked again in {seconds}s");
+            self.say(&Talk::new(Tone::Note, &line));
+        }
     }
 
     fn clear_progress(&self) {

@@ -27,6 +27,15 @@ pub enum Event {
         /// How long it ran.
         took: Duration,
     },
+    /// A server puts the run off, which waits.
+    Waiting {
+        /// The server.
+        host: String,
+        /// What it answered, or what went wrong.
+        because: String,
+        /// How long until it is asked again.
+        wait: Duration,
+    },
     /// One of `total` pieces of work of this kind is done.
     Progress {
         /// What kind, in the plural: `repositories scanned`.

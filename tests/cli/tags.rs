@@ -514,6 +514,11 @@ fn what_the_controller_gives_up_with_is_a_warning() {
     let ran = case.run(&["app", "-o", "json"]).expect(0);
     assert_eq!(ids(&ran), ["rate-limited"]);
     assert_eq!(ran.json()["repositories"][0]["error"], Value::Null);
+    let waiting = format!(
+        "{}: 429 Too Many Requests: it is asked again in 5s",
+        case.host
+    );
+    assert!(ran.stderr.contains(&waiting), "{ran:?}");
     for words in [
         "puts off who asks (retry-after: 5s): the controller's scan fails",
         "TOOMANYREQUESTS: slow down",

@@ -118,6 +118,17 @@ impl<'s> Scan<'s> {
             if now + wait >= self.deadline() {
                 return outcome;
             }
+            self.wire.observer.tell(Event::Waiting {
+                host: request.url.authority(),
+                because: match &outcome {
+                    Ok(answer) => {
+                        let status = answer.status;
+                        format!("{status} {}", status_name(status))
+                    }
+                    Err(_) => "the connection breaks".into(),
+                },
+                wait,
+            });
             tokio::time::sleep(wait).await;
         }
     }
