@@ -21,6 +21,7 @@ PURPOSES = {
     "serde_saphyr": "YAML to structs",
     "saphyr_parser": "YAML to structs",
     "granit_parser": "YAML to structs",
+    "serde_path_to_error": "structs from objects, with the place of what is wrong",
     "rustls": "TLS",
     "ring": "cryptography of TLS",
     "reqwest": "registries",
