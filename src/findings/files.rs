@@ -218,6 +218,22 @@ pub fn problem_file(path: &str, line: Option<usize>, reason: &str) -> Finding {
     }
 }
 
+/// `update-fails`: the run of every automation that reads the file fails.
+pub fn run_fails(path: &str, message: &str) -> Finding {
+    Finding {
+        id: "update-fails",
+        severity: Severity::of("update-fails"),
+        subject: Subject::Place {
+            path: path.to_owned(),
+            line: None,
+            column: None,
+        },
+        message: format!("the controller's run fails on this file: {message}"),
+        evidence: message.to_owned(),
+        remedy: "mend the file's YAML".into(),
+    }
+}
+
 /// What a rewrite does to a file beside setting values: `value-type-changes`, `reformatting-loses-data` or `reformatting`.
 pub fn loss(path: &str, loss: &Loss) -> Finding {
     let (id, message, remedy) = match &loss.kind {

@@ -120,6 +120,7 @@ fn look(path: &str, bytes: &[u8]) -> Seen {
             Some(problem.line),
             &problem.reason,
         )),
+        Formatted::Fails(message) => Seen::Unreadable(findings::files::run_fails(path, &message)),
     }
 }
 
@@ -141,6 +142,9 @@ pub fn reformat_text(bytes: &[u8]) -> Result<(Vec<u8>, Vec<Finding>), Failure> {
             "-:{}: the controller can't read this: {}: mend the YAML",
             problem.line,
             findings::files::reason_to_tell(&problem.reason)
+        ))),
+        Formatted::Fails(message) => Err(Failure::invalid_input(format!(
+            "-: a run of the controller fails on this: {message}: mend the YAML"
         ))),
     }
 }

@@ -118,6 +118,7 @@ fn our_round_trip(case: &Case) -> Answer {
     let refused = match format(&SourceFile { path, bytes }) {
         Formatted::Written { bytes, .. } => return done(bytes),
         Formatted::Unreadable(problem) => Some(problem.reason),
+        Formatted::Fails(message) => Some(message),
         Formatted::List => None,
     };
     match (round_trip(bytes), refused) {

@@ -3,7 +3,7 @@
 
 use super::losses;
 use super::outcome::{Loss, ProblemFile, SourceFile};
-use super::package::{Failed, Forms, NoteForms, prepare, reconcile};
+use super::package::{Failed, Forms, NoteForms, Step, prepare, reconcile};
 use crate::yaml::{Documents, FileWriter, ReadError, SplitText, clear_notes, normalize};
 
 /// What writing a file again comes to.
@@ -18,8 +18,10 @@ pub enum Formatted {
     },
     /// The items of a `List` become files of their own, and the file stays as it is.
     List,
-    /// The controller can't read the file.
+    /// The controller can't read the file, and passes over it.
     Unreadable(ProblemFile),
+    /// A run that reads the file fails, with this text.
+    Fails(String),
 }
 
 /// Gives a file the form in which a run writes it.
@@ -51,16 +53,16 @@ pub fn format(file: &SourceFile<'_>) -> Formatted {
     }
     match written(&read, file.bytes.len()) {
         Ok((bytes, losses)) => Formatted::Written { bytes, losses },
-        Err(message) => Formatted::Unreadable(ProblemFile {
+        Err(failed) if failed.step == Step::Read => Formatted::Unreadable(ProblemFile {
             path: file.path.to_owned(),
             line: 1,
-            reason: message,
+            reason: failed.failure.message,
         }),
+        Err(failed) => Formatted::Fails(failed.failure.message),
     }
 }
 
-fn written(read: &Documents<'_>, size: usize) -> Result<(Vec<u8>, Vec<Loss>), String> {
-    let said = |failed: Failed| failed.failure.message;
+fn written(read: &Documents<'_>, size: usize) -> Result<(Vec<u8>, Vec<Loss>), Failed> {
     let mut forms = Forms::default();
     let mut odd = Vec::new();
     for (at, document) in read.documents.iter().enumerate() {
@@ -68,19 +70,19 @@ fn written(read: &Documents<'_>, size: usize) -> Result<(Vec<u8>, Vec<Loss>), St
             forms.add(NoteForms::ORDINARY);
             continue;
         }
-        let prepared = prepare(read, at).map_err(said)?;
+        let prepared = prepare(read, at)?;
         forms.add(prepared.forms);
         odd.push(prepared);
     }
-    let kept = forms.kept().map_err(said)?;
+    let kept = forms.kept()?;
     let mut odd = odd.into_iter();
     let mut writer = FileWriter::new(size);
     for document in &read.documents {
         match document.is_odd.then(|| odd.next()).flatten() {
             None => writer.document(read.view(document), read.sequence_indent(document)),
             Some(prepared) => {
-                let mut object = reconcile(prepared, kept).map_err(said)?;
-                let indent = clear_notes(&mut object).map_err(|error| error.message)?;
+                let mut object = reconcile(prepared, kept)?;
+                let indent = clear_notes(&mut object).map_err(Failed::at(Step::Write))?;
                 writer = writer.object(&object, indent);
             }
         }
@@ -89,4 +91,36 @@ fn written(read: &Documents<'_>, size: usize) -> Result<(Vec<u8>, Vec<Loss>), St
     let all: Vec<usize> = (0..read.documents.len()).collect();
     let losses = losses::of_file(read, &all, &comments, &[]);
     Ok((bytes, losses))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Formatted, SourceFile, format};
+
+    fn formatted(text: &str) -> Formatted {
+        let bytes = text.as_bytes();
+        format(&SourceFile {
+            path: "a.yaml",
+            bytes,
+        })
+    }
+
+    #[test]
+    fn what_is_passed_over_is_not_what_a_run_fails_on() {
+        assert!(matches!(
+            formatted("a:   1"),
+            Formatted::Written { bytes, .. } if bytes == b"a: 1\n"
+        ));
+        assert!(matches!(formatted("a: ["), Formatted::Unreadable(_)));
+        assert!(matches!(
+            formatted("metadata: a\n"),
+            Formatted::Unreadable(problem) if problem.line == 1
+        ));
+        assert_eq!(
+            formatted("metadata:\nmetadata:\n---\na:"),
+            Formatted::Fails(
+                "the annotation formatting in the input resources is not consistent".into()
+            )
+        );
+    }
 }
